@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* err — the one closed set of outcomes, and what to say about a failure.
+ *
+ * Library code returns a status and never logs; the caller that ends the story
+ * logs once.  How a status becomes HTTP is written once, in api/respond. */
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum status {
+    OK = 0,
+    E_INVALID,     /* the input is wrong: 400 */
+    E_AUTH,        /* no or wrong credential: 401 */
+    E_FORBIDDEN,   /* known, but not allowed: 403 */
+    E_NOT_FOUND,   /* absent, or another user's: 404 */
+    E_METHOD,      /* 405 */
+    E_CONFLICT,    /* the state does not allow it: 409 */
+    E_GONE,        /* it existed and has expired: 410 */
+    E_TOO_LARGE,   /* over a size limit: 413 */
+    E_UNPROCESSABLE, /* well-formed, yet contradicts what is known: 422 */
+    E_LIMIT,       /* over a rate, count or quota: 429 */
+    E_UNAVAILABLE, /* try again later: 503 */
+    E_NO_SPACE,    /* the store is full: 507 */
+    E_UPSTREAM,    /* the other side failed or lied: 502 */
+    E_TIMEOUT,     /* the other side was too slow: 504 */
+    E_NO_MEMORY,   /* a stated cap was reached: 503 */
+    E_IO,          /* disk, socket, database: 500 */
+    E_INTERNAL,    /* a bug of ours: 500 */
+};
+
+enum { ERR_CODE_MAX = 48, ERR_TEXT_MAX = 320, ERR_FIELD_MAX = 64 };
+
+/* Owner: the caller, on its stack.  `code` is stable and public, and is what a
+ * translation is looked up by; `text` is the public English sentence, empty when
+ * the code's own sentence is to be used; `detail` is for the log only. */
+struct err {
+    enum status status;
+    int64_t retry_after_ms; /* 0: none */
+    char code[ERR_CODE_MAX];
+    char field[ERR_FIELD_MAX]; /* the offending input field, or empty */
+    char text[ERR_TEXT_MAX];
+    char detail[ERR_TEXT_MAX];
+};
+
+/* Returns on failure with the callee's status; its err is already filled. */
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        enum status try_status_ = (call);                                                          \
+        if (try_status_ != OK)                                                                     \
+            return try_status_;                                                                    \
+    } while (0)
+
+/* Fills err (which may be NULL) and returns status. */
+enum status err_set(struct err *err, enum status status, const char *code);
+/* The same with a public sentence. */
+enum status err_say(struct err *err, enum status status, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* E_INVALID about one input field; the sentence names it. */
+enum status err_field(struct err *err, const char *code, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Adds what only the log may know (an errno, an upstream's words). */
+void err_detail(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* E_IO with errno's text as the detail. */
+enum status err_errno(struct err *err, const char *what);
+
+/* "invalid", "not_found" …: for logs and metrics. */
+const char *status_name(enum status status);
