@@ -1,0 +1,40 @@
+# Every tests/unit/test_*.c is one cmocka program; every tests/fuzz/fuzz_*.c is a libFuzzer
+# target (KINORA_FUZZ) or a replay of its corpus, tests/fuzz/corpus/NAME/.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+set(test_environment
+    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1
+    UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1)
+
+# kinora_test(NAME LABEL COMMAND…): run from the source folder, so that fixtures have short paths.
+function(kinora_test name label)
+    add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES
+        LABELS ${label} TIMEOUT 120 ENVIRONMENT "${test_environment}")
+endfunction()
+
+if(KINORA_TESTS)
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+    file(GLOB unit_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/test_*.c)
+    foreach(source IN LISTS unit_tests)
+        cmake_path(GET source STEM name)
+        kinora_program(${name} SOURCES ${source} LIBRARIES ${kinora_libraries})
+        target_link_libraries(${name} PRIVATE PkgConfig::CMOCKA)
+        string(REGEX REPLACE "^test_" "unit." test ${name})
+        kinora_test(${test} unit ${name})
+    endforeach()
+endif()
+
+file(GLOB fuzz_targets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
+foreach(source IN LISTS fuzz_targets)
+    cmake_path(GET source STEM name)
+    string(REGEX REPLACE "^fuzz_" "" short ${name})
+    if(KINORA_FUZZ)
+        kinora_program(${name} SOURCES ${source} LIBRARIES ${kinora_libraries})
+        target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    else()
+        kinora_program(${name} LIBRARIES ${kinora_libraries}
+            SOURCES ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c)
+        kinora_test(fuzz.${short} fuzz ${name} tests/fuzz/corpus/${short})
+    endif()
+endforeach()
