@@ -1,0 +1,50 @@
+# Kinora's everyday commands. Each prepares what it needs on a fresh Debian 12.
+#   make         the page and both programs, in build/release/
+#   make run     start Kinora with a demo upstream and a first admin
+#   make test    the gate: everything that has to hold for every change
+.DEFAULT_GOAL := build
+.PHONY: build page run test test-full lint format fuzz mutants bench deps clean
+
+build: page
+	@scripts/build.sh release
+
+page:
+	@scripts/setup.sh build
+	@scripts/page.sh
+
+run: build
+	@scripts/run.sh
+
+test:
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+test-full:
+	@scripts/setup.sh full
+	@KINORA_FULL=1 scripts/test.sh
+
+lint:
+	@scripts/setup.sh lint
+	@scripts/lint.sh
+
+format:
+	@scripts/setup.sh lint
+	@scripts/format.sh
+
+# make fuzz SECONDS=600 TARGET=http1
+fuzz:
+	@scripts/setup.sh lint
+	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(TARGET)
+
+mutants:
+	@scripts/setup.sh test
+	@scripts/mutants.sh
+
+bench: build
+	@bench/run.sh
+
+deps:
+	@scripts/setup.sh full
+
+clean:
+	@rm -rf build web/dist web/node_modules/.vite
