@@ -37,7 +37,7 @@ as_root() {
 }
 
 missing() { # PACKAGE…: prints those that are not installed
-    dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+    { dpkg-query -W -f '${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } |
         sed -n 's/^installed //p' | sort -u >"$have"
     printf '%s\n' "$@" | sort -u | comm -23 - "$have"
 }
@@ -47,9 +47,9 @@ install_packages() { # PACKAGE…
     mapfile -t packages < <(missing "$@")
     [ ${#packages[@]} -gt 0 ] || return 0
     echo "setup: installing ${packages[*]}"
-    as_root apt-get update -qq
+    as_root apt-get -o DPkg::Lock::Timeout=300 update -qq
     as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -qq --no-install-recommends "${packages[@]}" >"$log" 2>&1 ||
+        apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${packages[@]}" >"$log" 2>&1 ||
         { tail -n 20 "$log" >&2 && echo "setup: apt-get install failed, see above" >&2 && exit 1; }
 }
 
