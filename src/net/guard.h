@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* guard — which network addresses may be connected to (AC-7).
+ *
+ * Checked on the resolved address of every connection, never on a name alone. */
+#include <sys/socket.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* GUARD_PUBLIC: a link that came from outside: global unicast only.
+ * GUARD_ADMIN: what an administrator typed: private and loopback too, never
+ * link-local, metadata, multicast, unspecified or reserved addresses. */
+enum guard_level { GUARD_PUBLIC, GUARD_ADMIN };
+
+struct cidr {
+    unsigned char addr[16]; /* IPv4 as ::ffff:a.b.c.d */
+    unsigned bits;          /* 0–128 */
+};
+bool cidr_parse(struct str text, struct cidr *ret);
+bool cidr_holds(const struct cidr *c, const struct sockaddr *address);
+
+/* allowed: private ranges the setting names (may be empty); they never open
+ * link-local or metadata addresses. IPv4-mapped, NAT64 and 6to4 forms are judged by
+ * the address inside. */
+struct guard {
+    enum guard_level level;
+    const struct cidr *allowed;
+    size_t allowed_count;
+};
+bool guard_allows(const struct guard *g, const struct sockaddr *address);
+/* Numeric text of an address, without the port. */
+enum { GUARD_TEXT_SIZE = 64 };
+struct str guard_address_text(const struct sockaddr *address, char out[GUARD_TEXT_SIZE]);
+/* Parses a numeric host. */
+bool guard_parse_address(struct str host, uint16_t port, struct sockaddr_storage *ret,
+                         socklen_t *ret_size);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* server — HTTP/1.1 connections on a loop; each request is an exchange.
+ *
+ * Thread: an exchange belongs to its connection's loop.  Owner: the server; an
+ * exchange is valid from on_head until after on_done has returned, which is always
+ * called exactly once, last, whatever happens (answered, client gone, deadline,
+ * shutdown): free what you hung on it there.
+ *
+ * Request bodies stream in under back-pressure: on_body says how much it took; the
+ * rest waits in a bounded buffer and the socket is not read until
+ * exchange_resume_body().  Answers stream out under back-pressure: exchange_write()
+ * accepts what it is given (bounded by what the handler holds at once) and says
+ * whether to go on; on_drain follows when the buffer has emptied below its low mark.
+ * A client that leaves is noticed also while nothing is read or written (RDHUP).
+ * Requests that were pipelined wait their turn.  Half-closed clients are served to
+ * the end only if the answer has begun; a reset is gone at once. */
+#include "net/http1.h"
+#include "net/loop.h"
+
+struct server;
+struct exchange;
+
+/* How the client's place in the world is seen (ID-7). */
+struct cidr;
+
+struct server_config {
+    struct loop *loop;
+    struct http_limits limits;
+    int head_timeout_ms;  /* absolute, from the first byte (or accept) to the head's end: 15 s */
+    int body_timeout_ms;  /* absolute per 1 MiB of body progress, minimum rate: 60 s */
+    int idle_timeout_ms;  /* between requests: 75 s */
+    int write_timeout_ms; /* no progress of a pending answer: 60 s */
+    size_t max_connections; /* per loop; over it new ones are answered 503 and closed */
+    size_t out_high, out_low; /* answer buffer marks in bytes: 256 KiB, 64 KiB */
+    /* Called for every complete request head; sets handler and ctx by
+     * exchange_handle(), or replies at once. */
+    void (*on_request)(struct exchange *x, void *ctx);
+    void *ctx;
+};
+
+struct exchange_handler {
+    /* Payload as it arrives; returns how many bytes were taken.  NULL: the body is
+     * read and dropped up to exchange_max_body. */
+    size_t (*on_body)(struct exchange *x, struct str piece);
+    void (*on_body_end)(struct exchange *x);
+    /* Room again after exchange_write() returned false. */
+    void (*on_drain)(struct exchange *x);
+    /* The client left before the answer was complete.  Optional; on_done follows. */
+    void (*on_gone)(struct exchange *x);
+    /* The last call. complete: the whole answer reached the socket. */
+    void (*on_done)(struct exchange *x, bool complete);
+};
+
+struct server *server_new(const struct server_config *config);
+/* Accepts on a listening socket (several servers may share one port by SO_REUSEPORT). */
+void server_listen(struct server *s, int fd);
+/* Stops accepting, closes idle connections, answers with Connection: close from now
+ * on; on_empty is called once when the last connection has ended. */
+void server_drain(struct server *s, void (*on_empty)(struct server *s, void *ctx), void *ctx);
+/* Cuts what is left. */
+void server_abort(struct server *s);
+void server_free(struct server *s);
+size_t server_connection_count(const struct server *s);
+
+/* A non-blocking listening TCP socket, or -1 with err filled ("address in use").
+ * host_port: "127.0.0.1:8080", "[::1]:8080", ":8080". */
+struct err;
+int server_bind(struct str host_port, bool reuse_port, struct err *err);
+
+/* The request. */
+const struct http_head *exchange_head(const struct exchange *x);
+struct loop *exchange_loop(const struct exchange *x);
+struct server *exchange_server(const struct exchange *x);
+/* "req_" + 24 characters, made here, or the client's own x-request-id when it is
+ * 1–64 characters of [A-Za-z0-9._-]. */
+struct str exchange_request_id(const struct exchange *x);
+/* The peer's numeric address (the socket's; the trusted-proxy rule is the caller's). */
+struct str exchange_peer(const struct exchange *x);
+int64_t exchange_started_ms(const struct exchange *x);
+bool exchange_body_done(const struct exchange *x);
+
+void exchange_handle(struct exchange *x, const struct exchange_handler *h, void *ctx);
+void *exchange_ctx(const struct exchange *x);
+/* Over it (also by Content-Length, before any byte): 413 is answered and on_done comes. */
+void exchange_max_body(struct exchange *x, uint64_t bytes);
+void exchange_resume_body(struct exchange *x);
+
+/* The answer.  Content-Length or chunked framing, Date, Connection and x-request-id
+ * are the server's; headers given must not be hop-by-hop (they are dropped). */
+enum { EXCHANGE_CHUNKED = -1 };
+void exchange_start(struct exchange *x, int status, const struct http_header *headers, size_t n,
+                    int64_t length /* or EXCHANGE_CHUNKED */);
+/* False: above the high mark, wait for on_drain. */
+bool exchange_write(struct exchange *x, struct str bytes);
+void exchange_end(struct exchange *x);
+/* All of it in one call. */
+void exchange_reply(struct exchange *x, int status, const struct http_header *headers, size_t n,
+                    struct str body);
+bool exchange_started(const struct exchange *x);
+/* Cut the connection now: an answer that cannot be finished must not look finished. */
+void exchange_abort(struct exchange *x);
+/* Bytes accepted and not yet in the socket. */
+size_t exchange_pending(const struct exchange *x);
+/* No idle or write deadline of the server's own while nothing is pending (SSE). */
+void exchange_keep_open(struct exchange *x);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* workers — a fixed pool of threads that may block, behind a bounded queue.
+ *
+ * Work is handed over as a struct embedded in the caller's own; a full queue
+ * refuses (answer 503), never grows.  Each thread has a slot for what it alone uses
+ * (a database connection), made at its start. */
+#include <stdbool.h>
+#include <stddef.h>
+
+struct workers;
+
+struct work {
+    void (*run)(struct work *w, void *thread_state);
+};
+
+struct workers_config {
+    const char *name; /* of the threads, at most 11 characters */
+    int threads;
+    size_t queue_length;
+    void *(*thread_start)(void *ctx); /* may be NULL */
+    void (*thread_end)(void *state, void *ctx);
+    void *ctx;
+};
+
+struct workers *workers_new(const struct workers_config *config);
+/* Any thread.  False when the queue is full or stopping: the work stays the caller's. */
+bool workers_submit(struct workers *w, struct work *work);
+size_t workers_waiting(struct workers *w);
+/* Runs what is queued, then joins. */
+void workers_stop(struct workers *w);
+void workers_free(struct workers *w);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* crypto — passwords, encryption at rest, digests and randomness (libsodium, and
+ * OpenSSL for SHA-256/HMAC).  Thread: any, after crypto_init(). */
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* Once, before any thread. */
+enum status crypto_init(struct err *err);
+
+void crypto_random(void *out, size_t n);
+/* A version 4 UUID in its 36-character form (RFC 9562), NUL behind it. */
+enum { UUID_SIZE = 37 };
+void crypto_uuid(char out[UUID_SIZE]);
+/* n random bytes as URL-safe base64 text with NUL; out takes 4 * ((n + 2) / 3) + 1. */
+void crypto_random_text(size_t n, char *out);
+
+/* Argon2id (64 MiB, 3 passes), the encoded form.  At most four run at a time in a
+ * process: more would let a login storm take all memory. */
+enum { PASSWORD_HASH_SIZE = 128 };
+enum status crypto_password_hash(struct str password, char out[PASSWORD_HASH_SIZE], struct err *err);
+/* An empty hash costs the same time and is false, so absent users can't be told. */
+bool crypto_password_check(struct str password, const char *hash);
+
+enum { SHA256_SIZE = 32 };
+void crypto_sha256(struct str data, unsigned char out[SHA256_SIZE]);
+void crypto_hmac_sha256(struct str key, struct str data, unsigned char out[SHA256_SIZE]);
+bool crypto_equal(const void *a, const void *b, size_t n); /* constant time */
+
+/* Incremental SHA-256. */
+struct sha256;
+struct sha256 *sha256_new(void);
+void sha256_update(struct sha256 *h, struct str data);
+void sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
+void sha256_free(struct sha256 *h);
+static inline void sha256_freep(struct sha256 **h)
+{
+    sha256_free(*h);
+}
+
+/* A ring of keys for encryption at rest: the newest seals, all open.  Kept in a
+ * file of mode 0600, one `id:base64` a line, made with one key when absent;
+ * KINORA_SECRET_KEYS (same lines, `,` between) goes before the file. */
+struct key_ring;
+enum status key_ring_load(const char *path, struct key_ring **ret, struct err *err);
+void key_ring_free(struct key_ring *ring);
+/* XChaCha20-Poly1305; text form `k<id>.<base64url of nonce and box>`.  context is
+ * authenticated, not stored: the same value must open it ("account:42"). */
+struct str key_ring_seal(const struct key_ring *ring, struct arena *a, struct str context,
+                         struct str secret);
+/* E_INTERNAL, code "secret_unreadable": unknown key id or changed text. */
+enum status key_ring_open(const struct key_ring *ring, struct arena *a, struct str context,
+                          struct str sealed, struct str *ret, struct err *err);
+/* A purpose-bound 32-byte key derived from the ring's oldest key (BLAKE2b), for
+ * signing links: "media-link", "session". */
+void key_ring_derive(const struct key_ring *ring, const char *purpose, unsigned char out[32]);
