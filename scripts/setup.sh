@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 build=(gcc libc6-dev cmake ninja-build pkg-config python3 git ca-certificates curl brotli
     libssl-dev libsodium-dev libcurl4-openssl-dev libc-ares-dev libsqlite3-dev libpq-dev
     libjansson-dev libmagic-dev ffmpeg)
-lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libcmocka-dev)
+lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libcmocka-dev
+    shellcheck)
 test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk
     radosgw ceph-mon ceph-osd ceph-common)
 full=("${test[@]}" valgrind)
