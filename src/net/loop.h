@@ -14,9 +14,9 @@
 struct loop;
 
 struct loop *loop_new(void);
-/* Nothing may be registered any more. */
+/* Nothing may be registered any more; tasks still deferred are run first. */
 void loop_free(struct loop *l);
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), also one called before; may be run again. */
 void loop_run(struct loop *l);
 /* Any thread. */
 void loop_stop(struct loop *l);
@@ -24,7 +24,9 @@ bool loop_is_current(const struct loop *l);
 /* Monotonic milliseconds as of this turn's wake-up: no system call. */
 int64_t loop_now_ms(const struct loop *l);
 
-/* Descriptors, level-triggered; events are EPOLLIN, EPOLLOUT, EPOLLRDHUP bits. */
+/* Descriptors, level-triggered; events are EPOLLIN, EPOLLOUT, EPOLLRDHUP bits.
+ * EPOLLERR and EPOLLHUP come unasked, also with events 0, and come again until the
+ * watcher is removed.  A failing epoll_ctl() aborts: it is a bug or no kernel memory. */
 struct io {
     int fd;
     uint32_t events;
@@ -50,9 +52,10 @@ static inline bool timer_is_set(const struct timer *t)
     return t->slot != 0;
 }
 
-/* Tasks.  A task is queued at most once at a time. */
+/* Tasks.  A task is queued at most once at a time: queueing one that waits already does
+ * nothing; from the moment its fn begins it may be queued again, or freed. */
 struct task {
-    struct task *next;
+    struct task *next; /* NULL at first and whenever it is not queued */
     void (*fn)(struct task *t);
 };
 /* Any thread; runs on the loop soon, in order of posting per thread. */

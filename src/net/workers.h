@@ -23,10 +23,13 @@ struct workers_config {
     void *ctx;
 };
 
+/* NULL when a thread cannot be started.  Signals are blocked in the threads; thread_start
+ * runs on each of them first. */
 struct workers *workers_new(const struct workers_config *config);
 /* Any thread.  False when the queue is full or stopping: the work stays the caller's. */
 bool workers_submit(struct workers *w, struct work *work);
 size_t workers_waiting(struct workers *w);
-/* Runs what is queued, then joins. */
+/* Runs what is queued, then joins.  Not from a worker.  Again: nothing. */
 void workers_stop(struct workers *w);
+/* Stops first if need be. */
 void workers_free(struct workers *w);
