@@ -37,7 +37,7 @@ static bool start_thread(struct workers *w)
     pthread_t *thread = &w->threads[w->started];
     if (pthread_create(thread, NULL, thread_main, w) != 0)
         return false;
-    snprintf(name, sizeof(name), "%.11s-%d", w->config.name, w->started % 1000);
+    snprintf(name, sizeof(name), "%.11s-%u", w->config.name, (unsigned)w->started % 1000);
     pthread_setname_np(*thread, name);
     w->started++;
     return true;
