@@ -151,7 +151,7 @@ CREATE TABLE jobs (
     input_object_id {bigint},
     idempotency_key TEXT NOT NULL,
     state TEXT NOT NULL,
-    account_id {bigint} REFERENCES accounts (id),
+    account_id {bigint} REFERENCES accounts (id) ON DELETE SET NULL,
     tried_accounts TEXT NOT NULL DEFAULT '',
     upstream_id TEXT,
     upstream_ref TEXT,

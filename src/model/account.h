@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* account — one upstream account (SPEC AC-1), as a plain struct. */
+#include "base/str.h"
+
+enum account_type { ACCOUNT_OAUTH, ACCOUNT_APIKEY };
+enum account_status { ACCOUNT_ACTIVE, ACCOUNT_DISABLED, ACCOUNT_ERROR };
+
+enum { ACCOUNT_MAX_MODELS = 256, ACCOUNT_MAX_GROUPS = 64 };
+
+struct account {
+    int64_t id;
+    struct str name, platform, dialect, base_url;
+    enum account_type type;
+    struct str credentials;       /* sealed JSON */
+    struct str proxy_url, ca_pem; /* STR_NONE: none */
+    struct str models;            /* JSON array of names; "[]": all */
+    struct str model_mapping;     /* JSON object: ours → theirs */
+    int64_t priority, concurrency;
+    bool honours_idempotency;
+    enum account_status status;
+    struct str status_reason;
+    int64_t rate_limited_until, overloaded_until; /* wall ms; 0: none */
+    int64_t failures_in_row, auth_failures_in_row;
+    int64_t last_used_at;
+    int64_t created_at, updated_at;
+    int64_t group_ids[ACCOUNT_MAX_GROUPS];
+    size_t group_count;
+};
+
+const char *account_type_name(enum account_type t);
+bool account_type_parse(struct str s, enum account_type *ret);
+const char *account_status_name(enum account_status s);
+bool account_status_parse(struct str s, enum account_status *ret);
