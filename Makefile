@@ -17,11 +17,11 @@ run: build
 
 test:
 	@scripts/setup.sh test
-	@scripts/test.sh
+	@scripts/test
 
 test-full:
 	@scripts/setup.sh full
-	@KINORA_FULL=1 scripts/test.sh
+	@KINORA_FULL=1 scripts/test
 
 lint:
 	@scripts/setup.sh lint

@@ -2,7 +2,7 @@
 # All gates that read the text, each of which can also be run alone. Says "ok" or "not ok"
 # for each, and what is wrong.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 failed=0
 
 gate() { # NAME COMMAND…

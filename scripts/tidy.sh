@@ -7,7 +7,7 @@ scripts/build.sh asan kinora_version >/dev/null
 
 cache=.tools/tidy
 mkdir -p "$cache"
-common=$(cat .clang-tidy $(git ls-files 'src/*.h') | sha256sum | cut -c1-16)
+common=$(git ls-files -z .clang-tidy 'src/*.h' | xargs -0 cat | sha256sum | cut -c1-16)
 [ $# -gt 0 ] || mapfile -t files < <(git ls-files 'src/*.c')
 [ $# -eq 0 ] || files=("$@")
 

@@ -1,0 +1,23 @@
+#!/bin/bash
+# node-tests.sh api|e2e [FILE…]: runs a suite of tests/ with Node's own test runner against
+# the programs of build/asan (KINORA_BIN and KINORA_DEMO_BIN say otherwise).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+suite=$1
+shift
+
+if [ -z "${KINORA_BIN:-}" ]; then
+    scripts/page.sh
+    scripts/build.sh asan
+fi
+export KINORA_BIN=${KINORA_BIN:-$PWD/build/asan/kinora}
+export KINORA_DEMO_BIN=${KINORA_DEMO_BIN:-$PWD/build/asan/kinora-demo-upstream}
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+
+for folder in tests "tests/$suite"; do
+    [ ! -e "$folder/package-lock.json" ] || scripts/npm-ci.sh "$folder"
+done
+[ $# -gt 0 ] || mapfile -t files < <(find "tests/$suite" -name '*.test.ts' -not -path '*/node_modules/*' | sort)
+[ $# -eq 0 ] || files=("$@")
+exec scripts/node.sh node --test --test-reporter=spec "${files[@]}"
