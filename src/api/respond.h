@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* respond — the one place where an outcome becomes HTTP.
+ *
+ * `/api/*`: {"error":{"code","message",…}} in the caller's language (api/messages);
+ * `/v1`, `/sora/v1`: OpenAI's shape in English (GW-12). */
+#include "api/call.h"
+
+/* HTTP status of an outcome. */
+int respond_status(enum status status);
+/* Writes the error answer of /api routes into out. */
+void respond_error(struct buf *out, enum language language, const struct err *err);
+/* OpenAI's shape. */
+void respond_openai_error(struct buf *out, int http_status, const struct err *err);

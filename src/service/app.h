@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* app — the small context that services share: what was opened at the start.
+ *
+ * Made and taken down by cli/serve, in the order of its fields; nothing in it
+ * changes while threads run.  Each worker thread has a `struct worker` of its own
+ * with what must not be shared. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "net/workers.h"
+#include "platform/crypto.h"
+#include "platform/db.h"
+
+struct fetcher;
+struct settings_store;
+struct pool;
+struct events;
+struct jobs;
+struct local_store;
+struct upstream_loops;
+
+struct app {
+    const char *data_dir;
+    const char *listen;         /* "127.0.0.1:8080" */
+    const char *resolver;       /* "ip:port" or NULL: the system's */
+    char node_id[UUID_SIZE];    /* of this process run; owner of its leases */
+    struct db *db;
+    struct key_ring *keys;
+    struct settings_store *settings;
+    struct pool *pool;
+    struct events *events;
+    struct local_store *local;  /* NULL: local storage off */
+    struct jobs *jobs;
+    struct workers *api_workers, *step_workers, *transfer_workers;
+};
+
+/* One worker thread's own things (net/workers.h: thread_start). */
+struct worker {
+    struct app *app;
+    struct db_conn *db;
+    struct fetcher *fetcher;
+};
