@@ -24,7 +24,7 @@ stop() {
     wait
 }
 trap stop EXIT
-trap 'exit 130' INT
+trap 'exit 0' INT
 trap 'exit 143' TERM
 
 wait_ready() { # NAME PID URL
@@ -37,31 +37,35 @@ wait_ready() { # NAME PID URL
     die "$1 did not answer at $3 within 30 s, see $data/*.log"
 }
 
-json() { # EXPRESSION over the JSON value `v` on standard input
-    python3 -c 'import json, sys; v = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
-}
-
 api() { # METHOD PATH [BODY]: with the token, if there is one
     curl -fsS --max-time 10 -X "$1" -H 'Content-Type: application/json' \
         ${token:+-H "Authorization: Bearer $token"} ${3:+--data-binary "$3"} "$url$2"
 }
 
+random_password() { head -c 15 /dev/urandom | base64 | tr '+/' '-_'; }
+
 make_admin() {
-    local password
-    password=$(LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom | head -c 20 || true)
-    (umask 077 && printf 'e-mail:   %s\npassword: %s\n' "$email" "$password" >"$admin_file.new")
-    printf '%s\n' "$password" |
-        "$build/kinora" user add "$email" --admin --password-stdin --data "$data" >/dev/null
-    mv "$admin_file.new" "$admin_file"
+    local new=$admin_file.new interrupted=
+    if [ -e "$new" ]; then
+        interrupted=yes # an earlier start died in here; its user may exist already
+    else
+        (umask 077 && printf 'e-mail:   %s\npassword: %s\n' "$email" "$(random_password)" >"$new")
+    fi
+    sed -n 's/^password: //p' "$new" |
+        "$build/kinora" user add "$email" --admin --password-stdin --data "$data" >/dev/null ||
+        [ -n "$interrupted" ] || { rm -f "$new" && die "could not make the first admin"; }
+    mv "$new" "$admin_file"
 }
 
 make_account() { # NAME DIALECT PRIORITY: unless there is one of that name
-    api GET "/api/v1/admin/accounts?page_size=100" |
-        NAME=$1 json 'any(a["name"] == __import__("os").environ["NAME"] for a in v["data"])' |
-        grep -q True && return 0
-    api POST /api/v1/admin/accounts "{\"name\":\"$1\",\"platform\":\"sora\",\"type\":\"apikey\",
-        \"dialect\":\"$2\",\"credentials\":{\"base_url\":\"$demo\",\"api_key\":\"demo-key\"},
-        \"priority\":$3,\"concurrency\":3,\"group_ids\":[$group]}" >/dev/null
+    local found
+    found=$(api GET "/api/v1/admin/accounts?page_size=100" | jq --arg name "$1" 'any(.data[]; .name == $name)')
+    [ "$found" = false ] || return 0
+    api POST /api/v1/admin/accounts "$(jq -n --arg name "$1" --arg dialect "$2" --arg url "$demo" \
+        --argjson priority "$3" --argjson group "$group" '
+        {name: $name, platform: "sora", type: "apikey", dialect: $dialect,
+         credentials: {base_url: $url, api_key: "demo-key"},
+         priority: $priority, concurrency: 3, group_ids: [$group]}')" >/dev/null
     say "made the account \"$1\" (dialect $2)"
 }
 
@@ -77,9 +81,9 @@ kill -0 "${pids[0]}" 2>/dev/null || die "the demo upstream ended, see $data/demo
 
 password=$(sed -n 's/^password: //p' "$admin_file")
 token=
-if token=$(api POST /api/v1/auth/login "{\"email\":\"$email\",\"password\":\"$password\"}" 2>/dev/null |
-    json 'v["token"]' 2>/dev/null); then
-    group=$(api GET /api/v1/admin/groups | json 'next(g["id"] for g in v["data"] if g["name"] == "default")')
+login=$(jq -n --arg email "$email" --arg password "$password" '{email: $email, password: $password}')
+if token=$(api POST /api/v1/auth/login "$login" 2>/dev/null | jq -er .token); then
+    group=$(api GET /api/v1/admin/groups | jq -e '[.data[] | select(.name == "default").id][0]')
     make_account "Demo (videos)" videos 10
     make_account "Demo (chat)" chat 20
     shown=$password
