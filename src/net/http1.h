@@ -41,7 +41,7 @@ struct http_head {
     enum http_method method;  /* requests */
     struct str method_text;
     struct str target;        /* as sent */
-    struct str path;          /* from the target, still percent-encoded, begins with '/' */
+    struct str path;          /* from the target, still percent-encoded, begins with '/' (or "*": OPTIONS) */
     struct str query;         /* after '?', without it; STR_NONE if none */
     struct str host;          /* requests */
     int status;               /* responses */
@@ -50,7 +50,7 @@ struct http_head {
     bool keep_alive;          /* what the sender wants or its version implies */
     bool chunked;
     bool expect_continue;
-    bool upgrade;
+    bool upgrade;             /* Upgrade and Connection: upgrade */
     int64_t content_length;   /* -1: none stated */
     size_t header_count;
     struct http_header headers[HTTP_MAX_HEADERS];
@@ -65,11 +65,12 @@ struct http_fault {
 };
 
 /* in: all bytes so far from the head's first.  DONE: *ret_used bytes were the head.
- * Leading empty lines (CRLF) before a request are skipped (RFC 9112 2.2). */
+ * Leading empty lines (CRLF) before a request are skipped (RFC 9112 2.2).  Parsing starts
+ * anew each time: call it when a line feed has come, not for every byte. */
 enum http_parse http1_parse_request(struct str in, const struct http_limits *limits,
                                     struct http_head *ret, size_t *ret_used,
                                     struct http_fault *fault);
-/* 1xx heads are returned as heads of their own. */
+/* 1xx heads are returned as heads of their own; a fault's status means nothing here. */
 enum http_parse http1_parse_response(struct str in, const struct http_limits *limits,
                                      struct http_head *ret, size_t *ret_used,
                                      struct http_fault *fault);
@@ -90,7 +91,7 @@ struct http_body {
     uint64_t left;   /* of the length, or of the current chunk */
     uint64_t total;  /* payload bytes so far */
     int state;       /* chunked: internal */
-    size_t trailer_bytes;
+    size_t trailer_bytes; /* chunked: internal */
 };
 void http1_body_of_request(struct http_body *b, const struct http_head *h);
 void http1_body_of_response(struct http_body *b, const struct http_head *h,
@@ -104,7 +105,7 @@ enum http_parse http1_body_next(struct http_body *b, struct str in, struct str *
 /* Writing. */
 bool http1_write_request_line(struct buf *out, struct str method, struct str target);
 bool http1_write_status_line(struct buf *out, int status);
-/* Refuses (false) CR, LF, NUL in name or value. */
+/* Refuses (false) a name that is no token and control bytes (but HTAB) in the value. */
 bool http1_write_header(struct buf *out, struct str name, struct str value);
 const char *http_reason(int status);
 enum { HTTP_CHUNK_PREFIX = 20 };
@@ -113,9 +114,9 @@ size_t http1_chunk_prefix(size_t n, char out[HTTP_CHUNK_PREFIX]);
 
 /* Parts of addresses and fields that more than one place reads. */
 /* Percent-decoding of a path segment or query value; '+' is a space when form.
- * False on bad escapes or NUL. */
+ * False on bad escapes or NUL, and out is as before. */
 bool http_percent_decode(struct str s, bool form, struct buf *out);
-/* Value of one query parameter, decoded into out; false when absent or bad. */
+/* First value of one query parameter, decoded into out; false when absent or bad. */
 bool http_query_get(struct str query, struct str name, struct buf *out);
 /* A cookie's value, or STR_NONE (RFC 6265 5.4). */
 struct str http_cookie_get(struct str cookie_header, struct str name);
