@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* pool — choosing an upstream account, holding a slot of it, and what an outcome does to
+ * it (SPEC AC-1, GW-4, GW-5).  One implementation for direct calls and jobs.
+ *
+ * Thread: any, also loops: no database and nothing that blocks longer than a short
+ * critical section.  Marks, counts and last-use times are queued and written once a second
+ * by pool_flush().  Accounts are immutable, counted snapshots that pool_reload() replaces;
+ * slots, marks and use times live beside them and survive a reload. */
+#include "base/err.h"
+#include "dialect/dialect.h"
+#include "model/account.h"
+#include "platform/crypto.h"
+#include "platform/db.h"
+
+struct pool;
+
+enum status pool_new(const struct key_ring *keys, struct pool **ret, struct err *err);
+void pool_free(struct pool *p);
+/* Reads accounts, groups, keys from the database and swaps the snapshot.  Workers. */
+enum status pool_reload(struct pool *p, struct db_conn *db, struct err *err);
+/* Writes queued marks, counts, last-use times of accounts and keys.  Workers. */
+enum status pool_flush(struct pool *p, struct db_conn *db, struct err *err);
+
+/* What a caller may know of an account while it holds a slot (or a reference). */
+struct pool_account {
+    int64_t id;
+    struct str name;
+    enum account_type type;
+    const struct dialect *dialect;
+    struct dialect_target target; /* base address and credential */
+    struct str proxy_url, ca_pem; /* STR_NONE: none */
+    struct str chat_url;          /* joined endpoint of direct calls, ready to use */
+    bool honours_idempotency;
+};
+
+enum { POOL_MAX_TRIED = 8 };
+struct pool_want {
+    struct str platform;  /* "sora" */
+    int64_t group_id;
+    bool ungrouped;       /* GW-1: accounts without a group instead of the group's */
+    struct str model;     /* the caller's name for it */
+    int64_t tried[POOL_MAX_TRIED]; /* not these */
+    size_t tried_count;
+    int64_t only_account; /* 0: any; else this one (a pinned job), whatever its marks */
+};
+
+enum pool_result {
+    POOL_GOT,
+    POOL_FULL,    /* some would serve, all slots are taken: wait in line */
+    POOL_LIMITED, /* all cool down for 429: *ret_retry_ms until the nearest */
+    POOL_COOLING, /* all cool down, not only for 429: *ret_retry_ms */
+    POOL_NONE,    /* no account serves this */
+};
+
+/* A held slot.  By value; released exactly once. */
+struct pool_slot {
+    const struct pool_account *account;
+    struct str model; /* the upstream's name, mapped; lives as long as the slot */
+    void *held;
+};
+
+enum pool_result pool_take(struct pool *p, const struct pool_want *want, struct pool_slot *ret,
+                           int64_t *ret_retry_ms);
+
+enum pool_outcome {
+    POOL_SUCCESS,
+    POOL_NEUTRAL,       /* 404-of-model, 408, 4xx of the caller's own, cancelled */
+    POOL_AUTH_FAILED,   /* 401 */
+    POOL_REFUSED,       /* 402, 403: back-off */
+    POOL_RATE_LIMITED,  /* 429: until retry_ms from now, else 60 s */
+    POOL_UNAVAILABLE,   /* 5xx, broken or refused connection, time-out: back-off */
+};
+/* What an answer's status means for the account. */
+enum pool_outcome pool_outcome_of_status(int status);
+/* GW-5: may another account be tried after this status? model_missing: the 404's body
+ * says that the model is unknown. */
+bool pool_may_switch(int status, bool model_missing);
+/* Marks the account, renews its use time and gives the slot back. */
+void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outcome,
+                  int64_t retry_after_ms);
+/* Marks only (a poll that failed, while the job keeps its slot). */
+void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
+               int64_t retry_after_ms);
+
+/* Waiting in line (GW-4), on a loop.  The callback comes on that loop, once: a slot may be
+ * free now, or the time is over.  POOL_MAX_LINE waiters in all; false when the line is
+ * full. */
+struct loop;
+struct pool_waiter;
+typedef void pool_wake(void *ctx, bool timed_out);
+struct pool_waiter *pool_wait(struct pool *p, const struct pool_want *want, struct loop *loop,
+                              int64_t timeout_ms, pool_wake *wake, void *ctx);
+void pool_wait_cancel(struct pool_waiter *w);
+
+/* API keys (ID-3, GW-1), from the same snapshot: loops authenticate without a database. */
+struct pool_key {
+    int64_t key_id, user_id, group_id;
+    struct str group_platform; /* lives until the next pool_reload + 60 s */
+};
+enum status pool_find_key(struct pool *p, struct str bearer, struct pool_key *ret,
+                          struct err *err);
+/* Model names that active accounts of the group list themselves, appended by fn. */
+void pool_each_model(struct pool *p, const struct pool_want *want,
+                     void (*fn)(struct str model, void *ctx), void *ctx);
+bool pool_has_active(struct pool *p, struct str platform);
+
+/* For the account list (AC-6). */
+struct pool_status {
+    int64_t in_flight, rate_limited_until, overloaded_until, last_used_at;
+    int64_t successes_24h, failures_24h;
+};
+void pool_status_of(struct pool *p, int64_t account_id, struct pool_status *ret);
+/* One click: clears cool-downs and an error. */
+void pool_clear(struct pool *p, int64_t account_id);

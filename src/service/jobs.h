@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* jobs — the engine: rows that become results, whatever dies on the way (SPEC ST-2, ST-3).
+ *
+ * A scheduler thread claims due rows under a lease with a fencing number and hands one
+ * step to a worker; a step writes its outcome, under that number, before the next begins.
+ * Nothing about a job lives only in memory but the slot it holds in the pool, which is
+ * taken again after a restart.  Shared by the studio, chat answers (GW-8) and the OpenAI
+ * surface. */
+#include "base/err.h"
+#include "model/job.h"
+#include "platform/db.h"
+#include "service/app.h"
+
+/* What is asked for; views are copied into the row. */
+struct job_spec {
+    enum job_kind kind;
+    int64_t user_id, api_key_id, group_id, generation_id; /* 0: none */
+    bool ungrouped; /* GW-1: accounts without a group */
+    enum media_type media_type;
+    struct str model, prompt, orientation, size, remix_of;
+    int64_t count, seconds;
+    struct str image_url; /* http(s) address; STR_NONE: none */
+    int64_t input_object_id; /* an image given as bytes, stored as a free object */
+    int64_t pending_ms, total_ms; /* how long it may wait, and last in all */
+};
+
+/* Inside an open transaction; call jobs_wake() after its commit. */
+enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct arena *a,
+                     struct job *ret, struct err *err);
+void jobs_wake(struct jobs *j);
+/* Inside an open transaction: ends a live job as cancelled by its owner; the upstream is
+ * told afterwards where it can be.  E_CONFLICT, code "already_finished". */
+enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err);
+
+/* Starts the scheduler and the lease keeper; jobs left by a dead process are taken up. */
+enum status jobs_start(struct app *app, struct err *err);
+/* No new steps; running ones end; streams are cut and their rows wait for the next start. */
+void jobs_stop(struct app *app);
+
+/* The result column, one JSON object:
+ *   {"media":[{"url","needs_credential","type":"video"|"image"}],"account_id"} */
+struct job_media {
+    struct str url;
+    bool needs_credential;
+    enum media_type type;
+};
