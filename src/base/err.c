@@ -48,6 +48,20 @@ enum status err_field(struct err *err, const char *code, const char *field, cons
     return E_INVALID;
 }
 
+void err_number(struct err *err, const char *name, int64_t value)
+{
+    if (!err)
+        return;
+    for (size_t i = 0; i < ERR_NUMBERS_MAX; i++) {
+        struct err_number *number = &err->numbers[i];
+        if (number->name[0] != '\0')
+            continue;
+        copy_text(number->name, sizeof(number->name), name);
+        number->value = value;
+        return;
+    }
+}
+
 void err_detail(struct err *err, const char *format, ...)
 {
     if (!err)

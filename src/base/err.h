@@ -29,7 +29,19 @@ enum status {
     E_INTERNAL,    /* a bug of ours: 500 */
 };
 
-enum { ERR_CODE_MAX = 48, ERR_TEXT_MAX = 320, ERR_FIELD_MAX = 64 };
+enum {
+    ERR_CODE_MAX = 48,
+    ERR_TEXT_MAX = 320,
+    ERR_FIELD_MAX = 64,
+    ERR_NUMBERS_MAX = 3,
+    ERR_NUMBER_NAME_MAX = 24,
+};
+
+/* A figure that the answer shows beside code and message ("quota_bytes"). */
+struct err_number {
+    char name[ERR_NUMBER_NAME_MAX]; /* empty: none from here on */
+    int64_t value;
+};
 
 /* Owner: the caller, on its stack.  `code` is stable and public, and is what a
  * translation is looked up by; `text` is the public English sentence, empty when
@@ -41,6 +53,7 @@ struct err {
     char field[ERR_FIELD_MAX]; /* the offending input field, or empty */
     char text[ERR_TEXT_MAX];
     char detail[ERR_TEXT_MAX];
+    struct err_number numbers[ERR_NUMBERS_MAX];
 };
 
 /* Returns on failure with the callee's status; its err is already filled. */
@@ -59,6 +72,8 @@ enum status err_say(struct err *err, enum status status, const char *code, const
 /* E_INVALID about one input field; the sentence names it. */
 enum status err_field(struct err *err, const char *code, const char *field, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Adds a figure; past ERR_NUMBERS_MAX it is left out. */
+void err_number(struct err *err, const char *name, int64_t value);
 /* Adds what only the log may know (an errno, an upstream's words). */
 void err_detail(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* E_IO with errno's text as the detail. */
