@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* db_baton — SQLite's one writer connection, handed from transaction to transaction.
+ *
+ * Waiting transactions stand in a line, first come, first served.  The first
+ * holder sends BEGIN IMMEDIATE; each holder works inside a SAVEPOINT of its own
+ * and then hands on.  The last holder of a group (nobody waits, or the group is
+ * full) sends the one COMMIT, which costs the one fsync, and wakes every member.
+ *
+ * Invariants: whoever holds the baton, and nobody else, touches the writer; a
+ * member's commit returns OK only after the COMMIT that holds its changes; when
+ * that COMMIT fails, or SQLite gave the whole transaction up, every member of
+ * the group is told E_UNAVAILABLE and nothing of any of them is kept. */
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "base/err.h"
+#include "base/list.h"
+
+enum { BATON_GROUP_MAX = 64 };
+
+struct baton;
+/* Owner of the writer stays the caller. */
+struct baton *baton_new(sqlite3 *writer);
+void baton_free(struct baton *b);
+
+/* One thread's place in the line or in a group; storage is the caller's. */
+struct baton_turn {
+    struct list link;
+    pthread_cond_t changed;
+    enum { TURN_IDLE, TURN_WAITING, TURN_HOLDING, TURN_COMMITTING, TURN_DONE, TURN_FAILED } state;
+};
+void baton_turn_init(struct baton_turn *t);
+void baton_turn_release(struct baton_turn *t);
+
+/* Waits for the baton and opens a savepoint.  E_UNAVAILABLE: another process
+ * kept the database locked (everybody in the line is told so at once). */
+enum status baton_take(struct baton *b, struct baton_turn *t, struct err *err);
+/* Keeps the changes: returns when they are on disk. */
+enum status baton_commit(struct baton *b, struct baton_turn *t, struct err *err);
+void baton_rollback(struct baton *b, struct baton_turn *t);
