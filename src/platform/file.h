@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* file — small file helpers that are safe against a death in the middle. */
+/* file — small file helpers that are safe against a death in the middle.
+ *
+ * Thread: any; all of them block on the disk, so never on a loop.  After
+ * crypto_init(), which temporary names need. */
 #include "base/arena.h"
 #include "base/err.h"
 
@@ -14,5 +17,7 @@ enum status file_write_atomic(const char *path, struct str bytes, unsigned mode,
 /* E_NO_SPACE for ENOSPC/EDQUOT, E_IO otherwise.  Writes all or fails. */
 enum status file_write_all(int fd, struct str bytes, struct err *err);
 enum status file_sync_dir(const char *path, struct err *err);
+/* The folder that holds the path: a name made or removed there is then durable. */
+enum status file_sync_parent(const char *path, struct err *err);
 /* True when files can be made inside the folder now. */
 bool file_dir_writable(const char *path);
