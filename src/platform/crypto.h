@@ -19,7 +19,8 @@ void crypto_random_text(size_t n, char *out);
 /* Argon2id (64 MiB, 3 passes), the encoded form.  At most four run at a time in a
  * process: more would let a login storm take all memory. */
 enum { PASSWORD_HASH_SIZE = 128 };
-enum status crypto_password_hash(struct str password, char out[PASSWORD_HASH_SIZE], struct err *err);
+enum status crypto_password_hash(struct str password, char out[PASSWORD_HASH_SIZE],
+                                 struct err *err);
 /* An empty hash costs the same time and is false, so absent users can't be told. */
 bool crypto_password_check(struct str password, const char *hash);
 
@@ -40,13 +41,18 @@ static inline void sha256_freep(struct sha256 **h)
 }
 
 /* A ring of keys for encryption at rest: the newest seals, all open.  Kept in a
- * file of mode 0600, one `id:base64` a line, made with one key when absent;
- * KINORA_SECRET_KEYS (same lines, `,` between) goes before the file. */
+ * file of mode 0600, one `id:base64` of 32 bytes a line, made with one key when
+ * absent; ids are whole numbers, the highest is the newest; lines with # are
+ * comments.  When KINORA_SECRET_KEYS is set (the same lines, `,` between), it is
+ * used in place of the file.  E_FORBIDDEN, code "key_file_exposed": group or others
+ * may read the file; E_INVALID, code "invalid_key_file": what it holds is no ring.
+ * Thread: a loaded ring is only read, so any. */
 struct key_ring;
 enum status key_ring_load(const char *path, struct key_ring **ret, struct err *err);
 void key_ring_free(struct key_ring *ring);
 /* XChaCha20-Poly1305; text form `k<id>.<base64url of nonce and box>`.  context is
- * authenticated, not stored: the same value must open it ("account:42"). */
+ * authenticated, not stored: the same value must open it ("account:42").  Secrets
+ * up to 1 MiB; STR_NONE past that or past the arena's cap. */
 struct str key_ring_seal(const struct key_ring *ring, struct arena *a, struct str context,
                          struct str secret);
 /* E_INTERNAL, code "secret_unreadable": unknown key id or changed text. */
