@@ -23,6 +23,7 @@ enum access {
 };
 
 struct call;
+struct exchange;
 typedef enum status call_handler(struct call *c, struct err *err);
 
 struct endpoint {
@@ -58,6 +59,11 @@ struct call {
     struct http_header headers[CALL_MAX_HEADERS];
     size_t header_count;
     struct json_doc *doc;
+
+    /* Instead of an answer: run on the loop when the handler has returned OK, and the
+     * exchange is its own from then on.  The call is freed when it returns. */
+    void (*takeover)(struct exchange *x, struct call *c);
+    void *takeover_arg;
 };
 
 /* Begins a JSON answer and returns its writer. */

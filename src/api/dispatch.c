@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/dispatch.h"
+
+#include "api/page.h"
+#include "api/respond.h"
+#include "api/routes.h"
+#include "base/log.h"
+#include "service/identity.h"
+
+struct dispatch {
+    struct app *app;
+    struct loop *loop;
+    struct upstream_client *upstream;
+    struct router *router;
+};
+
+/* A call on its way: first the loop's (collecting), then the worker's, then the loop's
+ * again (answering).  `x` belongs to the loop and is NULL once the client has left. */
+struct pending {
+    struct work work;
+    struct task done;
+    struct dispatch *dispatch;
+    struct exchange *x;
+    bool working;
+    struct buf body;
+    struct call call;
+    struct err err;
+    enum status outcome;
+};
+
+struct dispatch *dispatch_new(struct app *app, struct loop *loop, struct upstream_client *upstream)
+{
+    struct dispatch *d = mem_zalloc(sizeof(*d));
+    size_t n;
+    const struct route *routes = routes_table(&n);
+    d->app = app;
+    d->loop = loop;
+    d->upstream = upstream;
+    d->router = router_new(routes, n);
+    return d;
+}
+
+void dispatch_free(struct dispatch *d)
+{
+    if (!d)
+        return;
+    router_free(d->router);
+    free(d);
+}
+
+struct app *dispatch_app(const struct dispatch *d)
+{
+    return d->app;
+}
+
+struct loop *dispatch_loop(const struct dispatch *d)
+{
+    return d->loop;
+}
+
+struct upstream_client *dispatch_upstream(const struct dispatch *d)
+{
+    return d->upstream;
+}
+
+static const struct http_header json_type = {{"Content-Type", 12}, {"application/json", 16}};
+
+static void pending_free(struct pending *p)
+{
+    buf_release(&p->body);
+    buf_release(&p->call.out);
+    json_doc_free(p->call.doc);
+    if (p->call.settings)
+        settings_drop(p->call.settings);
+    arena_free(p->call.arena);
+    free(p);
+}
+
+/* ---- answering, on the loop */
+
+/* The call's error as a whole answer: OpenAI's shape under /v1 and /sora/v1. */
+static void reply_error(struct exchange *x, enum language language, const struct err *err)
+{
+    struct buf out = BUF_INIT(64 << 10);
+    int status = respond_status(err->status);
+    struct str path = exchange_head(x)->path;
+    char seconds[24];
+    struct http_header headers[2] = {json_type};
+    size_t n = 1;
+
+    if (str_starts(path, STR("/v1/")) || str_starts(path, STR("/sora/v1/")))
+        respond_openai_error(&out, status, err);
+    else
+        respond_error(&out, language, err);
+    if (err->retry_after_ms) {
+        snprintf(seconds, sizeof(seconds), "%lld", (long long)(err->retry_after_ms + 999) / 1000);
+        headers[n++] = (struct http_header){STR("Retry-After"), str_of(seconds)};
+    }
+    exchange_reply(x, status, headers, n, buf_str(&out));
+    buf_release(&out);
+}
+
+static void log_outcome(const struct call *c, const struct err *err)
+{
+    if (err->status == E_INTERNAL || err->status == E_IO)
+        log_error("request failed", LOG_S("request_id", c->request_id), LOG_S("path", c->head->path),
+                  LOG_Z("code", err->code), LOG_Z("detail", err->detail));
+}
+
+static void pending_answer(struct task *task)
+{
+    struct pending *p = CONTAINER_OF(task, struct pending, done);
+    struct call *c = &p->call;
+    p->working = false;
+    if (!p->x) {
+        pending_free(p);
+        return;
+    }
+    if (p->outcome == OK && c->takeover) {
+        struct exchange *x = p->x;
+        p->x = NULL;
+        c->takeover(x, c);
+        pending_free(p);
+        return;
+    }
+    if (p->outcome == OK && buf_failed(&c->out))
+        p->outcome = err_say(&p->err, E_INTERNAL, "internal_error", "The answer was too large.");
+    if (p->outcome == OK) {
+        exchange_reply(p->x, c->status, c->headers, c->header_count, buf_str(&c->out));
+    } else {
+        log_outcome(c, &p->err);
+        reply_error(p->x, c->language, &p->err);
+    }
+}
+
+/* ---- running, in the worker */
+
+static enum status check_access(struct call *c, struct err *err)
+{
+    TRY(identity_of_call(c, err));
+    enum access access = c->endpoint->access;
+    if (access >= ACCESS_USER && !c->who.user_id)
+        return err_set(err, E_AUTH, "unauthenticated");
+    if (access == ACCESS_ADMIN && c->who.role != ROLE_ADMIN)
+        return err_set(err, E_FORBIDDEN, "admin_only");
+    return OK;
+}
+
+static enum status parse_body(struct call *c, struct err *err)
+{
+    if (c->endpoint->max_body == 0 || (c->endpoint->optional_body && c->body.n == 0))
+        return OK;
+    TRY(json_parse(c->body, &c->doc, err));
+    c->json = json_root(c->doc);
+    return json_need_object(c->json, err);
+}
+
+static enum status run_call(struct call *c, struct err *err)
+{
+    TRY(check_access(c, err));
+    TRY(parse_body(c, err));
+    return c->endpoint->handle(c, err);
+}
+
+static void pending_run(struct work *work, void *thread_state)
+{
+    struct pending *p = CONTAINER_OF(work, struct pending, work);
+    struct call *c = &p->call;
+    c->worker = thread_state;
+    c->db = c->worker->db;
+    p->outcome = run_call(c, &p->err);
+    db_rollback(c->db);
+    loop_post(p->dispatch->loop, &p->done);
+}
+
+/* ---- collecting, on the loop */
+
+static size_t call_body(struct exchange *x, struct str piece)
+{
+    struct pending *p = exchange_ctx(x);
+    buf_add(&p->body, piece);
+    return piece.n;
+}
+
+static void call_body_end(struct exchange *x)
+{
+    struct pending *p = exchange_ctx(x);
+    struct err err;
+    p->call.body = buf_str(&p->body);
+    p->working = true;
+    if (workers_submit(p->dispatch->app->api_workers, &p->work))
+        return;
+    p->working = false;
+    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err.retry_after_ms = CLOCK_SECOND_MS;
+    reply_error(x, p->call.language, &err);
+}
+
+static void call_done(struct exchange *x, bool complete)
+{
+    struct pending *p = exchange_ctx(x);
+    (void)complete;
+    p->x = NULL;
+    if (!p->working)
+        pending_free(p);
+}
+
+static const struct exchange_handler call_exchange = {
+    .on_body = call_body,
+    .on_body_end = call_body_end,
+    .on_done = call_done,
+};
+
+/* The parts of the head a handler may look at, copied: the loop's own are gone by then. */
+static struct http_head *copy_head(const struct http_head *head, struct arena *a)
+{
+    struct http_head *copy = arena_alloc(a, sizeof(*copy));
+    *copy = *head;
+    struct str *fields[] = {&copy->method_text, &copy->target, &copy->path, &copy->query,
+                            &copy->host};
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        if (fields[i]->p)
+            *fields[i] = arena_str(a, *fields[i]);
+    }
+    for (size_t i = 0; i < copy->header_count; i++) {
+        copy->headers[i].name = arena_str(a, head->headers[i].name);
+        copy->headers[i].value = arena_str(a, head->headers[i].value);
+    }
+    return copy;
+}
+
+static void start_call(struct dispatch *d, struct exchange *x, const struct endpoint *endpoint,
+                       const struct route_match *match, struct arena *a)
+{
+    struct pending *p = mem_zalloc(sizeof(*p));
+    struct call *c = &p->call;
+
+    p->dispatch = d;
+    p->x = x;
+    p->work.run = pending_run;
+    p->done.fn = pending_answer;
+    buf_init(&p->body, endpoint->max_body);
+    buf_init(&c->out, CALL_ANSWER_BYTES);
+    c->app = d->app;
+    c->arena = a;
+    c->endpoint = endpoint;
+    c->match = *match;
+    c->head = copy_head(exchange_head(x), a);
+    c->request_id = arena_str(a, exchange_request_id(x));
+    c->peer = arena_str(a, exchange_peer(x));
+    c->settings = settings_hold(d->app);
+    c->language = language_of(http_head_get(c->head, STR("accept-language")), c->settings->language);
+    c->status = 204;
+    exchange_handle(x, &call_exchange, p);
+    exchange_max_body(x, endpoint->max_body);
+}
+
+/* ---- finding the route */
+
+static bool is_program_path(struct str path)
+{
+    static const struct str prefixes[] = {{"/api/", 5}, {"/v1/", 4}, {"/sora/v1/", 9},
+                                          {"/media/", 7}};
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        if (str_starts(path, prefixes[i]))
+            return true;
+    }
+    return false;
+}
+
+static enum language request_language(struct dispatch *d, const struct http_head *head)
+{
+    _cleanup_(settings_dropp) const struct settings *s = settings_hold(d->app);
+    return language_of(http_head_get(head, STR("accept-language")), s->language);
+}
+
+static void refuse(struct dispatch *d, struct exchange *x, enum status status, const char *code,
+                   struct str allow)
+{
+    struct err err;
+    err_set(&err, status, code);
+    if (status != E_METHOD) {
+        reply_error(x, request_language(d, exchange_head(x)), &err);
+        return;
+    }
+    struct buf out = BUF_INIT(4096);
+    struct http_header headers[] = {json_type, {STR("Allow"), allow}};
+    respond_error(&out, request_language(d, exchange_head(x)), &err);
+    exchange_reply(x, 405, headers, ARRAY_SIZE(headers), buf_str(&out));
+    buf_release(&out);
+}
+
+void dispatch_request(struct exchange *x, void *ctx)
+{
+    struct dispatch *d = ctx;
+    const struct http_head *head = exchange_head(x);
+    struct arena *a = arena_new(CALL_ARENA_BYTES);
+    struct route_match match;
+    struct str allow;
+    enum router_result found = router_match(d->router, head->method, head->path, a, &match, &allow);
+
+    if (found == ROUTE_FOUND) {
+        const struct target *target = match.route->target;
+        if (!target->loop) {
+            start_call(d, x, &target->endpoint, &match, a);
+            return;
+        }
+        target->loop(x, d);
+    } else if (found == ROUTE_NO_METHOD) {
+        refuse(d, x, E_METHOD, "method_not_allowed", allow);
+    } else if (is_program_path(head->path)) {
+        refuse(d, x, E_NOT_FOUND, "no_such_address", STR_NONE);
+    } else {
+        page_reply(x);
+    }
+    arena_free(a);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* routes — the one table of every address this server answers.
+ *
+ * A route is either a call (collected, authenticated and answered by a worker) or a
+ * loop route (streamed on the loop itself: the gateway). */
+#include "api/call.h"
+#include "net/server.h"
+
+struct dispatch;
+
+struct target {
+    struct endpoint endpoint;
+    /* Not NULL: a loop route; the endpoint's access does not apply. */
+    void (*loop)(struct exchange *x, struct dispatch *d);
+};
+
+const struct route *routes_table(size_t *ret_count);

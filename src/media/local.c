@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/local.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "platform/file.h"
+
+enum { PATH_BYTES = 1024, KEY_BYTES = 512, MAX_DEPTH = 16 };
+
+struct local_store {
+    char root[PATH_BYTES];
+};
+
+struct local_writer {
+    int fd;
+    char path[PATH_BYTES + KEY_BYTES];
+};
+
+enum status local_open(const char *data_dir, struct local_store **ret, struct err *err)
+{
+    _cleanup_free_ struct local_store *s = mem_zalloc(sizeof(*s));
+    int n = snprintf(s->root, sizeof(s->root), "%s/media", data_dir);
+    if (n < 0 || (size_t)n >= sizeof(s->root))
+        return err_say(err, E_INVALID, "bad_option", "The data folder's path is too long.");
+    TRY(file_make_dirs(s->root, 0700, err));
+    *ret = s;
+    s = NULL;
+    return OK;
+}
+
+void local_close(struct local_store *s)
+{
+    free(s);
+}
+
+bool local_writable(struct local_store *s)
+{
+    return file_dir_writable(s->root);
+}
+
+static bool is_safe_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_' || c == '.';
+}
+
+/* Keys are ours, but a row may have been edited: no dot segment, no empty one. */
+static bool is_safe_key(struct str key)
+{
+    if (key.n == 0 || key.n >= KEY_BYTES)
+        return false;
+    while (key.p) {
+        struct str segment = str_cut(&key, '/');
+        if (segment.n == 0 || segment.p[0] == '.')
+            return false;
+        for (size_t i = 0; i < segment.n; i++) {
+            if (!is_safe_char(segment.p[i]))
+                return false;
+        }
+    }
+    return true;
+}
+
+static enum status path_of(struct local_store *s, struct str key,
+                           char out[PATH_BYTES + KEY_BYTES], struct err *err)
+{
+    if (!is_safe_key(key)) {
+        err_set(err, E_INTERNAL, "internal_error");
+        err_detail(err, "unsafe object key %.*s", STR_ARG(str_to(key, 100)));
+        return E_INTERNAL;
+    }
+    snprintf(out, PATH_BYTES + KEY_BYTES, "%s/%.*s", s->root, STR_ARG(key));
+    return OK;
+}
+
+/* The folder part of a path, into dir. */
+static void parent_of(const char *path, char dir[PATH_BYTES + KEY_BYTES])
+{
+    snprintf(dir, PATH_BYTES + KEY_BYTES, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        *slash = '\0';
+}
+
+static enum status disk_error(struct err *err, const char *what)
+{
+    bool full = errno == ENOSPC || errno == EDQUOT;
+    err_errno(err, what);
+    if (!full)
+        return E_IO;
+    err_set(err, E_NO_SPACE, "disk_full");
+    return E_NO_SPACE;
+}
+
+enum status local_create(struct local_store *s, struct str key, struct local_writer **ret,
+                         struct err *err)
+{
+    _cleanup_free_ struct local_writer *w = mem_zalloc(sizeof(*w));
+    char dir[PATH_BYTES + KEY_BYTES];
+    TRY(path_of(s, key, w->path, err));
+    parent_of(w->path, dir);
+    TRY(file_make_dirs(dir, 0700, err));
+    w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (w->fd < 0)
+        return errno == EEXIST ? err_set(err, E_CONFLICT, "key_taken")
+                               : disk_error(err, "make a media file");
+    *ret = w;
+    w = NULL;
+    return OK;
+}
+
+enum status local_write(struct local_writer *w, struct str bytes, struct err *err)
+{
+    return file_write_all(w->fd, bytes, err);
+}
+
+enum status local_finish(struct local_writer *w, struct err *err)
+{
+    char dir[PATH_BYTES + KEY_BYTES];
+    if (fsync(w->fd) < 0) {
+        enum status status = disk_error(err, "sync a media file");
+        local_abandon(w);
+        return status;
+    }
+    close(w->fd);
+    parent_of(w->path, dir);
+    free(w);
+    return file_sync_dir(dir, err);
+}
+
+void local_abandon(struct local_writer *w)
+{
+    if (!w)
+        return;
+    close(w->fd);
+    unlink(w->path);
+    free(w);
+}
+
+enum status local_read(struct local_store *s, struct str key, int *ret_fd, int64_t *ret_size,
+                       struct err *err)
+{
+    char path[PATH_BYTES + KEY_BYTES];
+    struct stat st;
+    TRY(path_of(s, key, path, err));
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? err_set(err, E_NOT_FOUND, "object_not_found")
+                               : err_errno(err, "open a media file");
+    if (fstat(fd, &st) < 0)
+        return err_errno(err, "stat a media file");
+    *ret_fd = fd;
+    *ret_size = st.st_size;
+    fd = -1;
+    return OK;
+}
+
+enum status local_remove(struct local_store *s, struct str key, struct err *err)
+{
+    char path[PATH_BYTES + KEY_BYTES];
+    TRY(path_of(s, key, path, err));
+    if (unlink(path) < 0 && errno != ENOENT)
+        return err_errno(err, "remove a media file");
+    size_t root = strlen(s->root);
+    for (char *slash; (slash = strrchr(path, '/')) && (size_t)(slash - path) > root;) {
+        *slash = '\0';
+        if (rmdir(path) < 0)
+            break;
+    }
+    return OK;
+}
+
+struct walk {
+    struct local_store *store;
+    bool (*fn)(struct str key, int64_t size, void *ctx);
+    void *ctx;
+    bool stopped;
+};
+
+static enum status walk_dir(struct walk *w, const char *path, int depth, struct err *err);
+
+static enum status walk_entry(struct walk *w, const char *path, int depth, struct err *err)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? OK : err_errno(err, "stat a media file");
+    if (S_ISDIR(st.st_mode))
+        return depth < MAX_DEPTH ? walk_dir(w, path, depth + 1, err) : OK;
+    struct str key = str_of(path + strlen(w->store->root) + 1);
+    w->stopped = !w->fn(key, st.st_size, w->ctx);
+    return OK;
+}
+
+static void closedirp(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+static enum status walk_dir(struct walk *w, const char *path, int depth, struct err *err)
+{
+    _cleanup_(closedirp) DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? OK : err_errno(err, "list the media folder");
+    for (struct dirent *e; !w->stopped && (e = readdir(dir));) {
+        char child[PATH_BYTES + KEY_BYTES];
+        if (e->d_name[0] == '.')
+            continue;
+        int n = snprintf(child, sizeof(child), "%s/%s", path, e->d_name);
+        if (n > 0 && (size_t)n < sizeof(child))
+            TRY(walk_entry(w, child, depth, err));
+    }
+    return OK;
+}
+
+enum status local_each(struct local_store *s, bool (*fn)(struct str key, int64_t size, void *ctx),
+                       void *ctx, struct err *err)
+{
+    struct walk w = {.store = s, .fn = fn, .ctx = ctx};
+    return walk_dir(&w, s->root, 0, err);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* local — the store on this machine's disk.
+ *
+ * A key is a relative path of safe characters; its file stands under <data>/media.  A
+ * file is written under its final name, but its row says `writing` until the bytes and
+ * the folder entry are on disk, so a death in between leaves a row that the janitor finds,
+ * never a file without one. */
+#include "base/err.h"
+#include "base/str.h"
+
+struct local_store;
+
+enum status local_open(const char *data_dir, struct local_store **ret, struct err *err);
+void local_close(struct local_store *s);
+bool local_writable(struct local_store *s);
+
+struct local_writer;
+/* E_CONFLICT, code "key_taken": the file is there.  E_NO_SPACE: the disk is full. */
+enum status local_create(struct local_store *s, struct str key, struct local_writer **ret,
+                         struct err *err);
+enum status local_write(struct local_writer *w, struct str bytes, struct err *err);
+/* Bytes and folder entry are on disk when it returns OK.  Frees the writer either way. */
+enum status local_finish(struct local_writer *w, struct err *err);
+/* Removes what was written; frees.  NULL is fine. */
+void local_abandon(struct local_writer *w);
+
+/* An open descriptor, the caller's.  E_NOT_FOUND, code "object_not_found". */
+enum status local_read(struct local_store *s, struct str key, int *ret_fd, int64_t *ret_size,
+                       struct err *err);
+/* Absent counts as removed; empty folders above go too. */
+enum status local_remove(struct local_store *s, struct str key, struct err *err);
+/* Every key in the store, one call each; false from fn stops. */
+enum status local_each(struct local_store *s, bool (*fn)(struct str key, int64_t size, void *ctx),
+                       void *ctx, struct err *err);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/generations.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#define COLUMNS                                                                                    \
+    "id, user_id, model, prompt, media_type, params, status, progress, storage_type, media_url, "  \
+    "media_urls, s3_object_keys, file_size_bytes, width, height, duration_ms, error_class, "       \
+    "error_message, storage_reason, created_at, started_at, completed_at, expires_at"
+
+static void read_row(const struct db_rows *r, struct arena *a, struct generation *g)
+{
+    memset(g, 0, sizeof(*g));
+    g->id = db_int(r, 0);
+    g->user_id = db_int(r, 1);
+    g->model = db_text_in(r, 2, a);
+    g->prompt = db_text_in(r, 3, a);
+    media_type_parse(db_text(r, 4), &g->media_type);
+    g->params = db_text_in(r, 5, a);
+    generation_status_parse(db_text(r, 6), &g->status);
+    g->progress = db_int(r, 7);
+    storage_type_parse(db_text(r, 8), &g->storage_type);
+    g->media_url = db_text_in(r, 9, a);
+    g->media_urls = db_text_in(r, 10, a);
+    g->object_keys = db_text_in(r, 11, a);
+    g->file_size_bytes = db_int(r, 12);
+    g->width = db_int(r, 13);
+    g->height = db_int(r, 14);
+    g->duration_ms = db_int(r, 15);
+    failure_class_parse(db_text(r, 16), &g->error_class);
+    g->error_message = db_text_in(r, 17, a);
+    g->storage_reason = db_text_in(r, 18, a);
+    g->created_at = db_int(r, 19);
+    g->started_at = db_int(r, 20);
+    g->completed_at = db_int(r, 21);
+    g->expires_at = db_int(r, 22);
+    g->queue_position = g->eta_seconds = -1;
+}
+
+enum status generation_insert(struct db_conn *tx, struct generation *g, struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO sora_generations (user_id, model, prompt, media_type, params, status, "
+        "media_urls, s3_object_keys, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, 'pending', '[]', '[]', $6) RETURNING id";
+    bool found;
+    return db_query_int(tx, sql,
+                        DB_ARGS(P_INT(g->user_id), P_STR(g->model), P_STR(g->prompt),
+                                P_Z(media_type_name(g->media_type)), P_STR(g->params),
+                                P_INT(g->created_at)),
+                        &g->id, &found, err);
+}
+
+static enum status load_one(struct db_conn *db, const char *sql, const struct db_param *params,
+                            size_t n, struct arena *a, struct generation *ret, struct err *err)
+{
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool row;
+    TRY(db_query(db, sql, params, n, &rows, err));
+    TRY(db_next(rows, &row, err));
+    if (!row)
+        return err_set(err, E_NOT_FOUND, "generation_not_found");
+    read_row(rows, a, ret);
+    return OK;
+}
+
+enum status generation_load_owned(struct db_conn *db, int64_t user_id, int64_t id, struct arena *a,
+                                  struct generation *ret, struct err *err)
+{
+    return load_one(db, "SELECT " COLUMNS " FROM sora_generations WHERE id = $1 AND user_id = $2",
+                    DB_ARGS(P_INT(id), P_INT(user_id)), a, ret, err);
+}
+
+enum status generation_load(struct db_conn *db, int64_t id, struct arena *a,
+                            struct generation *ret, struct err *err)
+{
+    return load_one(db, "SELECT " COLUMNS " FROM sora_generations WHERE id = $1",
+                    DB_ARGS(P_INT(id)), a, ret, err);
+}
+
+/* A filter is bound as ",word,word," so that one statement serves every choice. */
+static struct str words_of(unsigned set, const char *(*name)(int), int count, struct buf *out)
+{
+    buf_reset(out);
+    if (set) {
+        buf_add_char(out, ',');
+        for (int i = 0; i < count; i++) {
+            if (set & (1u << i))
+                buf_addf(out, "%s,", name(i));
+        }
+    }
+    return buf_str(out);
+}
+
+static const char *status_word(int i)
+{
+    return generation_status_name((enum generation_status)i);
+}
+
+static const char *storage_word(int i)
+{
+    return storage_type_name((enum storage_type)i);
+}
+
+static const char *media_word(int i)
+{
+    return media_type_name((enum media_type)i);
+}
+
+/* LIKE pattern with its own signs escaped. */
+static struct str like_pattern(struct str search, struct buf *out)
+{
+    buf_reset(out);
+    if (!search.n)
+        return STR("");
+    buf_add_char(out, '%');
+    for (size_t i = 0; i < search.n; i++) {
+        if (search.p[i] == '%' || search.p[i] == '_' || search.p[i] == '\\')
+            buf_add_char(out, '\\');
+        buf_add_char(out, search.p[i]);
+    }
+    buf_add_char(out, '%');
+    return buf_str(out);
+}
+
+#define FILTER                                                                                     \
+    " FROM sora_generations WHERE user_id = $1"                                                    \
+    " AND (CAST($2 AS TEXT) = '' OR CAST($2 AS TEXT) LIKE '%,' || status || ',%')"                 \
+    " AND (CAST($3 AS TEXT) = '' OR CAST($3 AS TEXT) LIKE '%,' || storage_type || ',%')"           \
+    " AND (CAST($4 AS TEXT) = '' OR CAST($4 AS TEXT) LIKE '%,' || media_type || ',%')"             \
+    " AND (CAST($5 AS TEXT) = '' OR LOWER(prompt) LIKE LOWER(CAST($5 AS TEXT)) ESCAPE '\\')"
+
+static enum status read_list(struct db_conn *db, const struct db_param *params, size_t n,
+                             int64_t limit, struct arena *a, struct generation **ret,
+                             size_t *ret_count, struct err *err)
+{
+    static const char sql[] = "SELECT " COLUMNS FILTER " ORDER BY id DESC LIMIT $6 OFFSET $7";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    struct generation *list = arena_alloc(a, (size_t)limit * sizeof(*list));
+    size_t count = 0;
+    bool row;
+    if (!list)
+        return err_set(err, E_NO_MEMORY, "overloaded");
+    TRY(db_query(db, sql, params, n, &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || count == (size_t)limit)
+            break;
+        read_row(rows, a, &list[count++]);
+    }
+    *ret = list;
+    *ret_count = count;
+    return OK;
+}
+
+enum status generation_list(struct db_conn *db, const struct generation_filter *f, int64_t limit,
+                            int64_t offset, struct arena *a, struct generation **ret,
+                            size_t *ret_count, int64_t *ret_total, struct err *err)
+{
+    static const char count_sql[] =
+        "SELECT COUNT(*) FROM (SELECT 1" FILTER " LIMIT 10000) AS counted";
+    _cleanup_(buf_cleanup) struct buf status = BUF_INIT(256), storage = BUF_INIT(256),
+                                      media = BUF_INIT(64), search = BUF_INIT(4096);
+    bool found;
+    struct db_param params[] = {
+        P_INT(f->user_id),
+        P_STR(words_of(f->statuses, status_word, GENERATION_CANCELLED + 1, &status)),
+        P_STR(words_of(f->storages, storage_word, STORAGE_S3 + 1, &storage)),
+        P_STR(words_of(f->media, media_word, MEDIA_IMAGE + 1, &media)),
+        P_STR(like_pattern(f->search, &search)),
+        P_INT(limit),
+        P_INT(offset),
+    };
+    TRY(db_query_int(db, count_sql, params, 5, ret_total, &found, err));
+    return read_list(db, params, ARRAY_SIZE(params), limit, a, ret, ret_count, err);
+}
+
+enum status generation_count_live(struct db_conn *db, int64_t user_id, int64_t *ret,
+                                  struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*) FROM sora_generations WHERE user_id = $1 AND "
+                              "status IN ('pending', 'generating')";
+    bool found;
+    return db_query_int(db, sql, DB_ARGS(P_INT(user_id)), ret, &found, err);
+}
+
+static enum status need_change(int64_t changed, struct err *err)
+{
+    return changed ? OK : err_set(err, E_CONFLICT, "already_finished");
+}
+
+enum status generation_move(struct db_conn *tx, int64_t id, enum generation_status to,
+                            int64_t now_ms, struct err *err)
+{
+    static const char start_sql[] =
+        "UPDATE sora_generations SET status = 'generating', started_at = $2 "
+        "WHERE id = $1 AND status = 'pending'";
+    static const char end_sql[] =
+        "UPDATE sora_generations SET status = $3, completed_at = $2, "
+        "progress = CASE WHEN CAST($3 AS TEXT) = 'completed' THEN 100 ELSE progress END "
+        "WHERE id = $1 AND (status = 'generating' OR "
+        "(status = 'pending' AND CAST($3 AS TEXT) <> 'completed'))";
+    int64_t changed;
+    if (to == GENERATION_GENERATING)
+        TRY(db_exec(tx, start_sql, DB_ARGS(P_INT(id), P_INT(now_ms)), &changed, err));
+    else
+        TRY(db_exec(tx, end_sql,
+                    DB_ARGS(P_INT(id), P_INT(now_ms), P_Z(generation_status_name(to))), &changed,
+                    err));
+    return need_change(changed, err);
+}
+
+enum status generation_set_progress(struct db_conn *tx, int64_t id, int64_t progress,
+                                    bool *ret_changed, struct err *err)
+{
+    static const char sql[] = "UPDATE sora_generations SET progress = $2 "
+                              "WHERE id = $1 AND status = 'generating' AND progress < $2";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(progress)), &changed, err));
+    *ret_changed = changed > 0;
+    return OK;
+}
+
+enum status generation_set_failure(struct db_conn *tx, int64_t id, enum failure_class class,
+                                   struct str message, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE sora_generations SET error_class = $2, error_message = $3 WHERE id = $1";
+    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_Z(failure_class_name(class)), P_STR(message)),
+                   NULL, err);
+}
+
+enum status generation_set_result(struct db_conn *tx, const struct generation *g, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE sora_generations SET storage_type = $2, media_url = $3, media_urls = $4, "
+        "s3_object_keys = $5, file_size_bytes = $6, width = $7, height = $8, duration_ms = $9, "
+        "storage_reason = $10, expires_at = $11 WHERE id = $1";
+    return db_exec(tx, sql,
+                   DB_ARGS(P_INT(g->id), P_Z(storage_type_name(g->storage_type)),
+                           P_STR_OR_NULL(g->media_url), P_STR(g->media_urls),
+                           P_STR(g->object_keys), P_INT(g->file_size_bytes), P_INT(g->width),
+                           P_INT(g->height), P_INT(g->duration_ms),
+                           P_STR_OR_NULL(g->storage_reason), P_INT_OR_NULL(g->expires_at)),
+                   NULL, err);
+}
+
+enum status generation_delete(struct db_conn *tx, int64_t id, struct err *err)
+{
+    return db_exec(tx, "DELETE FROM sora_generations WHERE id = $1", DB_ARGS(P_INT(id)), NULL,
+                   err);
+}
+
+enum status generation_typical_ms(struct db_conn *db, struct str model, int64_t *ret,
+                                  struct err *err)
+{
+    static const char sql[] =
+        "SELECT CAST(COALESCE(AVG(took), 0) AS BIGINT) FROM (SELECT completed_at - started_at AS "
+        "took FROM sora_generations WHERE model = $1 AND status = 'completed' AND started_at IS "
+        "NOT NULL ORDER BY id DESC LIMIT 20) AS recent";
+    bool found;
+    return db_query_int(db, sql, DB_ARGS(P_STR(model)), ret, &found, err);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/jobs.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define COLUMNS                                                                                    \
+    "id, public_id, kind, generation_id, user_id, api_key_id, group_id, model, request, "          \
+    "input_object_id, idempotency_key, state, account_id, tried_accounts, upstream_id, "           \
+    "upstream_ref, progress, result, error_class, error_message, attempts, fence, next_at, "       \
+    "pending_until, deadline_at, submitted_at, created_at, ended_at"
+
+static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
+{
+    memset(j, 0, sizeof(*j));
+    j->id = db_int(r, 0);
+    j->public_id = db_text_in(r, 1, a);
+    job_kind_parse(db_text(r, 2), &j->kind);
+    j->generation_id = db_int(r, 3);
+    j->user_id = db_int(r, 4);
+    j->api_key_id = db_int(r, 5);
+    j->group_id = db_int(r, 6);
+    j->model = db_text_in(r, 7, a);
+    j->request = db_text_in(r, 8, a);
+    j->input_object_id = db_int(r, 9);
+    j->idempotency_key = db_text_in(r, 10, a);
+    job_state_parse(db_text(r, 11), &j->state);
+    j->account_id = db_int(r, 12);
+    j->tried_accounts = db_text_in(r, 13, a);
+    j->upstream_id = db_text_in(r, 14, a);
+    j->upstream_ref = db_text_in(r, 15, a);
+    j->progress = db_int(r, 16);
+    j->result = db_text_in(r, 17, a);
+    failure_class_parse(db_text(r, 18), &j->error_class);
+    j->error_message = db_text_in(r, 19, a);
+    j->attempts = db_int(r, 20);
+    j->fence = db_int(r, 21);
+    j->next_at = db_int(r, 22);
+    j->pending_until = db_int(r, 23);
+    j->deadline_at = db_int(r, 24);
+    j->submitted_at = db_int(r, 25);
+    j->created_at = db_int(r, 26);
+    j->ended_at = db_int(r, 27);
+}
+
+enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO jobs (public_id, kind, generation_id, user_id, api_key_id, group_id, model, "
+        "request, input_object_id, idempotency_key, state, next_at, pending_until, deadline_at, "
+        "created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12, $13, "
+        "$14) RETURNING id";
+    bool found;
+    return db_query_int(tx, sql,
+                        DB_ARGS(P_STR(j->public_id), P_Z(job_kind_name(j->kind)),
+                                P_INT_OR_NULL(j->generation_id), P_INT(j->user_id),
+                                P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id), P_STR(j->model),
+                                P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
+                                P_STR(j->idempotency_key), P_INT(j->next_at),
+                                P_INT(j->pending_until), P_INT(j->deadline_at),
+                                P_INT(j->created_at)),
+                        &j->id, &found, err);
+}
+
+enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,
+                     struct err *err)
+{
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool row;
+    TRY(db_query(db, "SELECT " COLUMNS " FROM jobs WHERE id = $1", DB_ARGS(P_INT(id)), &rows, err));
+    TRY(db_next(rows, &row, err));
+    if (!row)
+        return err_set(err, E_NOT_FOUND, "job_not_found");
+    read_row(rows, a, ret);
+    return OK;
+}
+
+static enum status read_claims(struct db_conn *db, struct str owner, int64_t now_ms,
+                               int64_t lease_until_ms, struct job_claim *ret, size_t max,
+                               size_t *ret_count, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE jobs SET lease_owner = $1, lease_until = $3, fence = fence + 1 WHERE id IN "
+        "(SELECT id FROM jobs WHERE state <> 'ended' AND next_at <= $2 AND "
+        "(lease_until IS NULL OR lease_until < $2) ORDER BY next_at, id LIMIT $4 {claim_lock}) "
+        "RETURNING id, fence, state";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool row;
+    size_t n = 0;
+    TRY(db_query(db, sql,
+                 DB_ARGS(P_STR(owner), P_INT(now_ms), P_INT(lease_until_ms), P_INT(max)), &rows,
+                 err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || n == max)
+            break;
+        ret[n].id = db_int(rows, 0);
+        ret[n].fence = db_int(rows, 1);
+        job_state_parse(db_text(rows, 2), &ret[n].state);
+        n++;
+    }
+    *ret_count = n;
+    return OK;
+}
+
+static enum status any_due(struct db_conn *db, int64_t now_ms, bool *ret, struct err *err)
+{
+    static const char sql[] = "SELECT 1 FROM jobs WHERE state <> 'ended' AND next_at <= $1 AND "
+                              "(lease_until IS NULL OR lease_until < $1) LIMIT 1";
+    int64_t one;
+    return db_query_int(db, sql, DB_ARGS(P_INT(now_ms)), &one, ret, err);
+}
+
+enum status job_claim_due(struct db_conn *db, struct str owner, int64_t now_ms,
+                          int64_t lease_until_ms, struct job_claim *ret, size_t max,
+                          size_t *ret_count, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    bool due;
+    *ret_count = 0;
+    /* Looking is free; only a real claim may cost a commit to disk. */
+    TRY(any_due(db, now_ms, &due, err));
+    if (!due)
+        return OK;
+    TRY(db_begin(tx, err));
+    TRY(read_claims(tx, owner, now_ms, lease_until_ms, ret, max, ret_count, err));
+    return db_commit(tx, err);
+}
+
+/* One statement in a transaction of its own. */
+static enum status run_alone(struct db_conn *db, const char *sql, const struct db_param *params,
+                             size_t n, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    TRY(db_begin(tx, err));
+    TRY(db_exec(tx, sql, params, n, NULL, err));
+    return db_commit(tx, err);
+}
+
+enum status job_keep_leases(struct db_conn *db, struct str owner, int64_t lease_until_ms,
+                            struct err *err)
+{
+    return run_alone(db,
+                     "UPDATE jobs SET lease_until = $2 WHERE lease_owner = $1 AND state <> 'ended'",
+                     DB_ARGS(P_STR(owner), P_INT(lease_until_ms)), err);
+}
+
+enum status job_void_leases(struct db_conn *db, struct err *err)
+{
+    return run_alone(db,
+                     "UPDATE jobs SET lease_owner = NULL, lease_until = NULL "
+                     "WHERE lease_owner IS NOT NULL",
+                     DB_NO_ARGS, err);
+}
+
+static enum status need_lease(int64_t changed, struct err *err)
+{
+    return changed ? OK : err_set(err, E_CONFLICT, "lease_lost");
+}
+
+enum status job_save(struct db_conn *tx, const struct job *j, enum job_state from, bool keep_lease,
+                     struct err *err)
+{
+    static const char sql[] =
+        "UPDATE jobs SET state = $3, account_id = $4, tried_accounts = $5, upstream_id = $6, "
+        "upstream_ref = $7, progress = $8, result = $9, error_class = $10, error_message = $11, "
+        "attempts = $12, next_at = $13, submitted_at = $14, ended_at = $15, remove_at = $16, "
+        "lease_owner = CASE WHEN CAST($17 AS BIGINT) = 1 THEN lease_owner ELSE NULL END, "
+        "lease_until = CASE WHEN CAST($17 AS BIGINT) = 1 THEN lease_until ELSE NULL END "
+        "WHERE id = $1 AND fence = $2 AND state = $18";
+    int64_t changed, remove_at = 0;
+    if (!job_may_move(from, j->state))
+        return err_say(err, E_INTERNAL, "internal_error", "A job may not go from %s to %s.",
+                       job_state_name(from), job_state_name(j->state));
+    if (j->state == JOB_ENDED)
+        remove_at = j->ended_at + (j->kind == JOB_VIDEO || j->kind == JOB_IMAGE ? 24 : 1) *
+                                      INT64_C(3600000);
+    TRY(db_exec(tx, sql,
+                DB_ARGS(P_INT(j->id), P_INT(j->fence), P_Z(job_state_name(j->state)),
+                        P_INT_OR_NULL(j->account_id), P_STR(j->tried_accounts),
+                        P_STR_OR_NULL(j->upstream_id), P_STR_OR_NULL(j->upstream_ref),
+                        P_INT(j->progress), P_STR_OR_NULL(j->result),
+                        P_Z(failure_class_name(j->error_class)), P_STR_OR_NULL(j->error_message),
+                        P_INT(j->attempts), P_INT(j->next_at), P_INT_OR_NULL(j->submitted_at),
+                        P_INT_OR_NULL(j->ended_at), P_INT_OR_NULL(remove_at), P_INT(keep_lease),
+                        P_Z(job_state_name(from))),
+                &changed, err));
+    return need_lease(changed, err);
+}
+
+enum status job_set_progress(struct db_conn *tx, int64_t id, int64_t fence, int64_t progress,
+                             bool *ret_changed, struct err *err)
+{
+    static const char sql[] = "UPDATE jobs SET progress = $3 WHERE id = $1 AND fence = $2 AND "
+                              "state <> 'ended' AND progress < $3";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(fence), P_INT(progress)), &changed, err));
+    *ret_changed = changed > 0;
+    return OK;
+}
+
+enum status job_release(struct db_conn *db, int64_t id, int64_t fence, int64_t next_at_ms,
+                        struct err *err)
+{
+    return run_alone(db,
+                     "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, next_at = $3 "
+                     "WHERE id = $1 AND fence = $2",
+                     DB_ARGS(P_INT(id), P_INT(fence), P_INT(next_at_ms)), err);
+}
+
+enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE jobs SET state = 'ended', fence = fence + 1, lease_owner = NULL, "
+        "lease_until = NULL, ended_at = $2, remove_at = $2 + 3600000 "
+        "WHERE id = $1 AND state <> 'ended'";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(now_ms)), &changed, err));
+    return changed ? OK : err_set(err, E_CONFLICT, "already_finished");
+}
+
+enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret_id,
+                              struct err *err)
+{
+    bool found;
+    *ret_id = 0;
+    return db_query_int(db,
+                        "SELECT id FROM jobs WHERE generation_id = $1 AND state <> 'ended' "
+                        "ORDER BY id DESC LIMIT 1",
+                        DB_ARGS(P_INT(generation_id)), ret_id, &found, err);
+}
+
+enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
+                              struct err *err)
+{
+    static const char sql[] =
+        "SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND id <= "
+        "(SELECT MAX(id) FROM jobs WHERE generation_id = $1 AND state = 'queued')";
+    bool found;
+    return db_query_int(db, sql, DB_ARGS(P_INT(generation_id)), ret, &found, err);
+}
+
+enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err)
+{
+    return run_alone(db, "DELETE FROM jobs WHERE remove_at <= $1", DB_ARGS(P_INT(now_ms)), err);
+}
+
+enum status job_live_of_user(struct db_conn *db, int64_t user_id, int64_t *ret_ids, size_t max,
+                             size_t *ret_count, struct err *err)
+{
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool row;
+    size_t n = 0;
+    TRY(db_query(db, "SELECT id FROM jobs WHERE user_id = $1 AND state <> 'ended' ORDER BY id",
+                 DB_ARGS(P_INT(user_id)), &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || n == max)
+            break;
+        ret_ids[n++] = db_int(rows, 0);
+    }
+    *ret_count = n;
+    return OK;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* jobs — rows of the engine.  Every write by a lease's holder carries its fencing number;
+ * a stale number changes nothing and answers E_CONFLICT, code "lease_lost". */
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/job.h"
+#include "platform/db.h"
+
+/* Inserts as queued and fills j->id. */
+enum status job_insert(struct db_conn *tx, struct job *j, struct err *err);
+/* E_NOT_FOUND, code "job_not_found". */
+enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,
+                     struct err *err);
+
+/* Claims up to max due rows for `owner` until lease_until: raises each fence by one.
+ * Rows in `streaming` whose lease is alive are not due.  In its own transaction. */
+struct job_claim {
+    int64_t id, fence;
+    enum job_state state;
+};
+enum status job_claim_due(struct db_conn *db, struct str owner, int64_t now_ms,
+                          int64_t lease_until_ms, struct job_claim *ret, size_t max,
+                          size_t *ret_count, struct err *err);
+/* Prolongs all leases of an owner. */
+enum status job_keep_leases(struct db_conn *db, struct str owner, int64_t lease_until_ms,
+                            struct err *err);
+/* One process owns an SQLite file: whatever lease is in it is a dead process's. */
+enum status job_void_leases(struct db_conn *db, struct err *err);
+
+/* The step's outcome: writes state, account, tried, ids, progress, result, error, attempts,
+ * next_at, submitted_at, ended_at, remove_at from *j where the fence is still j->fence, by
+ * job_may_move() only.  keep_lease: the holder goes on (streaming); else it is released. */
+enum status job_save(struct db_conn *tx, const struct job *j, enum job_state from, bool keep_lease,
+                     struct err *err);
+/* Upwards only, under the fence. */
+enum status job_set_progress(struct db_conn *tx, int64_t id, int64_t fence, int64_t progress,
+                             bool *ret_changed, struct err *err);
+/* Gives a claim back untouched, due at next_at. */
+enum status job_release(struct db_conn *db, int64_t id, int64_t fence, int64_t next_at_ms,
+                        struct err *err);
+/* By its owner, whoever holds it: ended, fence raised so that every late write is stale.
+ * E_CONFLICT, code "already_finished". */
+enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
+/* The live job of a generation; 0 without one. */
+enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret_id,
+                              struct err *err);
+enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
+                              struct err *err);
+/* Removes ended rows that are due for it. */
+enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err);
+/* Live jobs a user has, for its deletion. */
+enum status job_live_of_user(struct db_conn *db, int64_t user_id, int64_t *ret_ids, size_t max,
+                             size_t *ret_count, struct err *err);

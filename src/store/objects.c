@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/objects.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define COLUMNS                                                                                    \
+    "id, user_id, generation_id, counter, storage, key, type, checksum, state, reserved, size, "   \
+    "place, lease_until, created_at"
+
+static void read_row(const struct db_rows *r, struct arena *a, struct object *o)
+{
+    memset(o, 0, sizeof(*o));
+    o->id = db_int(r, 0);
+    o->user_id = db_int(r, 1);
+    o->generation_id = db_int(r, 2);
+    object_counter_parse(db_text(r, 3), &o->counter);
+    storage_type_parse(db_text(r, 4), &o->storage);
+    o->key = db_text_in(r, 5, a);
+    o->type = db_text_in(r, 6, a);
+    o->checksum = db_text_in(r, 7, a);
+    o->state = str_eq(db_text(r, 8), STR("stored")) ? OBJECT_STORED : OBJECT_WRITING;
+    o->reserved = db_int(r, 9);
+    o->size = db_int(r, 10);
+    o->place = db_int(r, 11);
+    o->lease_until = db_int(r, 12);
+    o->created_at = db_int(r, 13);
+}
+
+enum status object_insert(struct db_conn *tx, struct object *o, struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO objects (user_id, generation_id, counter, storage, key, type, state, "
+        "reserved, place, lease_until, created_at) "
+        "VALUES ($1, $2, $3, $4, $5, $6, 'writing', $7, $8, $9, $10) RETURNING id";
+    bool found;
+    return db_query_int(tx, sql,
+                        DB_ARGS(P_INT(o->user_id), P_INT_OR_NULL(o->generation_id),
+                                P_Z(object_counter_name(o->counter)),
+                                P_Z(storage_type_name(o->storage)), P_STR(o->key), P_STR(o->type),
+                                P_INT(o->reserved), P_INT(o->place), P_INT(o->lease_until),
+                                P_INT(o->created_at)),
+                        &o->id, &found, err);
+}
+
+/* Reads up to max rows of a query into ret. */
+static enum status read_list(struct db_conn *db, const char *sql, const struct db_param *params,
+                             size_t n, struct arena *a, struct object *ret, size_t max,
+                             size_t *ret_count, struct err *err)
+{
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    size_t count = 0;
+    bool row;
+    TRY(db_query(db, sql, params, n, &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || count == max)
+            break;
+        read_row(rows, a, &ret[count++]);
+    }
+    *ret_count = count;
+    return OK;
+}
+
+enum status object_load(struct db_conn *db, int64_t id, struct arena *a, struct object *ret,
+                        struct err *err)
+{
+    size_t count;
+    TRY(read_list(db, "SELECT " COLUMNS " FROM objects WHERE id = $1", DB_ARGS(P_INT(id)), a, ret,
+                  1, &count, err));
+    return count ? OK : err_set(err, E_NOT_FOUND, "object_not_found");
+}
+
+enum status object_list_of_generation(struct db_conn *db, int64_t generation_id, struct arena *a,
+                                      struct object *ret, size_t max, size_t *ret_count,
+                                      struct err *err)
+{
+    return read_list(db, "SELECT " COLUMNS " FROM objects WHERE generation_id = $1 ORDER BY place",
+                     DB_ARGS(P_INT(generation_id)), a, ret, max, ret_count, err);
+}
+
+enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved,
+                           int64_t lease_until_ms, struct err *err)
+{
+    static const char sql[] = "UPDATE objects SET reserved = $2, lease_until = $3 "
+                              "WHERE id = $1 AND state = 'writing'";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(reserved), P_INT(lease_until_ms)), &changed,
+                err));
+    return changed ? OK : err_set(err, E_CONFLICT, "lease_lost");
+}
+
+enum status object_settle(struct db_conn *tx, const struct object *o, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE objects SET state = 'stored', reserved = 0, lease_until = NULL, size = $2, "
+        "checksum = $3, type = $4 WHERE id = $1 AND state = 'writing'";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(o->id), P_INT(o->size), P_STR(o->checksum), P_STR(o->type)),
+                &changed, err));
+    return changed ? OK : err_set(err, E_CONFLICT, "lease_lost");
+}
+
+enum status object_discard(struct db_conn *tx, const struct object *o, int64_t now_ms,
+                           struct err *err)
+{
+    static const char queue_sql[] =
+        "INSERT INTO deletions (storage, key, next_at, created_at) VALUES ($1, $2, $3, $3)";
+    TRY(db_exec(tx, queue_sql,
+                DB_ARGS(P_Z(storage_type_name(o->storage)), P_STR(o->key), P_INT(now_ms)), NULL,
+                err));
+    return db_exec(tx, "DELETE FROM objects WHERE id = $1", DB_ARGS(P_INT(o->id)), NULL, err);
+}
+
+enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena *a,
+                                struct object *ret, size_t max, size_t *ret_count,
+                                struct err *err)
+{
+    return read_list(db,
+                     "SELECT " COLUMNS
+                     " FROM objects WHERE state = 'writing' AND lease_until < $1 ORDER BY id "
+                     "LIMIT $2",
+                     DB_ARGS(P_INT(now_ms), P_INT(max)), a, ret, max, ret_count, err);
+}
+
+enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter counter,
+                        int64_t now_ms, int64_t *ret_stored, int64_t *ret_reserved,
+                        struct err *err)
+{
+    static const char stored_sql[] =
+        "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM objects "
+        "WHERE user_id = $1 AND counter = $2 AND state = 'stored'";
+    static const char reserved_sql[] =
+        "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM objects "
+        "WHERE user_id = $1 AND counter = $2 AND state = 'writing' AND lease_until >= $3";
+    const char *name = object_counter_name(counter);
+    bool found;
+    TRY(db_query_int(db, stored_sql, DB_ARGS(P_INT(user_id), P_Z(name)), ret_stored, &found, err));
+    return db_query_int(db, reserved_sql, DB_ARGS(P_INT(user_id), P_Z(name), P_INT(now_ms)),
+                        ret_reserved, &found, err);
+}
+
+enum status object_key_exists(struct db_conn *db, struct str key, bool *ret, struct err *err)
+{
+    int64_t one;
+    return db_query_int(db, "SELECT 1 FROM objects WHERE key = $1", DB_ARGS(P_STR(key)), &one, ret,
+                        err);
+}
+
+enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int64_t now_ms,
+                                       struct err *err)
+{
+    static const char queue_sql[] =
+        "INSERT INTO deletions (storage, key, next_at, created_at) "
+        "SELECT storage, key, CAST($2 AS BIGINT), CAST($2 AS BIGINT) FROM objects "
+        "WHERE user_id = $1";
+    TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(user_id), P_INT(now_ms)), NULL, err));
+    return db_exec(tx, "DELETE FROM objects WHERE user_id = $1", DB_ARGS(P_INT(user_id)), NULL,
+                   err);
+}
+
+enum status deletion_list_due(struct db_conn *db, int64_t now_ms, struct arena *a,
+                              struct deletion *ret, size_t max, size_t *ret_count,
+                              struct err *err)
+{
+    static const char sql[] = "SELECT id, attempts, storage, key FROM deletions "
+                              "WHERE next_at <= $1 ORDER BY next_at LIMIT $2";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    size_t n = 0;
+    bool row;
+    TRY(db_query(db, sql, DB_ARGS(P_INT(now_ms), P_INT(max)), &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || n == max)
+            break;
+        ret[n] = (struct deletion){.id = db_int(rows, 0), .attempts = db_int(rows, 1)};
+        storage_type_parse(db_text(rows, 2), &ret[n].storage);
+        ret[n++].key = db_text_in(rows, 3, a);
+    }
+    *ret_count = n;
+    return OK;
+}
+
+enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err)
+{
+    return db_exec(tx, "DELETE FROM deletions WHERE id = $1", DB_ARGS(P_INT(id)), NULL, err);
+}
+
+enum status deletion_later(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct str why,
+                           struct err *err)
+{
+    static const char sql[] = "UPDATE deletions SET attempts = attempts + 1, next_at = $2, "
+                              "last_error = $3 WHERE id = $1";
+    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(next_at_ms), P_STR(why)), NULL, err);
+}

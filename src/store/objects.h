@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* objects — the ledger's rows, and the queue of what must still be deleted (SG-6, SG-7).
+ * Writers are inside a transaction that has locked the owner's row first
+ * (service/quota). */
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/object.h"
+#include "platform/db.h"
+
+/* Inserts as writing, with its reservation, and fills o->id. */
+enum status object_insert(struct db_conn *tx, struct object *o, struct err *err);
+enum status object_load(struct db_conn *db, int64_t id, struct arena *a, struct object *ret,
+                        struct err *err); /* E_NOT_FOUND, code "object_not_found" */
+/* A generation's objects in order of place, the poster (-1) first. */
+enum status object_list_of_generation(struct db_conn *db, int64_t generation_id, struct arena *a,
+                                      struct object *ret, size_t max, size_t *ret_count,
+                                      struct err *err);
+/* Raises the reservation of a writing one and prolongs its lease. */
+enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved,
+                           int64_t lease_until_ms, struct err *err);
+/* writing → stored: size, checksum, type; the reservation is gone.  E_CONFLICT, code
+ * "lease_lost", if the row is not writing any more. */
+enum status object_settle(struct db_conn *tx, const struct object *o, struct err *err);
+/* Removes the row and queues its bytes for deletion. */
+enum status object_discard(struct db_conn *tx, const struct object *o, int64_t now_ms,
+                           struct err *err);
+/* Writing rows whose lease has ended. */
+enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena *a,
+                                struct object *ret, size_t max, size_t *ret_count,
+                                struct err *err);
+/* Stored and live reserved bytes of one counter. */
+enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter counter,
+                        int64_t now_ms, int64_t *ret_stored, int64_t *ret_reserved,
+                        struct err *err);
+enum status object_key_exists(struct db_conn *db, struct str key, bool *ret, struct err *err);
+/* All of one user's objects into the deletion queue, rows removed. */
+enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int64_t now_ms,
+                                       struct err *err);
+
+struct deletion {
+    int64_t id, attempts;
+    enum storage_type storage;
+    struct str key;
+};
+enum status deletion_list_due(struct db_conn *db, int64_t now_ms, struct arena *a,
+                              struct deletion *ret, size_t max, size_t *ret_count,
+                              struct err *err);
+enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err);
+enum status deletion_later(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct str why,
+                           struct err *err);
