@@ -2,7 +2,7 @@
 #pragma once
 /* respond — the one place where an outcome becomes HTTP.
  *
- * `/api/*`: {"error":{"code","message",…}} in the caller's language (api/messages);
+ * `/api/…`: {"error":{"code","message",…}} in the caller's language (api/messages);
  * `/v1`, `/sora/v1`: OpenAI's shape in English (GW-12). */
 #include "api/call.h"
 

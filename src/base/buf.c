@@ -48,7 +48,7 @@ char *buf_reserve(struct buf *b, size_t n)
     }
     if (b->size - b->end >= n && b->p)
         return b->p + b->end;
-    if (b->start) {
+    if (b->p && b->start) {
         memmove(b->p, b->p + b->start, len);
         b->start = 0;
         b->end = len;
