@@ -3,7 +3,8 @@
 # is not read again until it, a header or the list of checks changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/build.sh asan kinora_version >/dev/null
+mkdir -p build
+scripts/build.sh asan kinora_version >build/tidy-configure.log 2>&1 || { cat build/tidy-configure.log && exit 1; }
 
 cache=.tools/tidy
 mkdir -p "$cache"
