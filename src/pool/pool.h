@@ -4,9 +4,10 @@
  * it (SPEC AC-1, GW-4, GW-5).  One implementation for direct calls and jobs.
  *
  * Thread: any, also loops: no database and nothing that blocks longer than a short
- * critical section.  Marks, counts and last-use times are queued and written once a second
- * by pool_flush().  Accounts are immutable, counted snapshots that pool_reload() replaces;
- * slots, marks and use times live beside them and survive a reload. */
+ * critical section (docs/adr/0005).  Marks, counts and last-use times are queued and
+ * written once a second by pool_flush().  Accounts are immutable, counted snapshots that
+ * pool_reload() replaces; slots, marks and use times live beside them and survive a
+ * reload.  An account that is disabled or deleted stays valid for those who hold it. */
 #include "base/err.h"
 #include "dialect/dialect.h"
 #include "model/account.h"
@@ -15,11 +16,17 @@
 
 struct pool;
 
+/* Empty until the first pool_reload().  keys must outlive it. */
 enum status pool_new(const struct key_ring *keys, struct pool **ret, struct err *err);
+/* After every loop and worker has stopped and every slot was given back. */
 void pool_free(struct pool *p);
-/* Reads accounts, groups, keys from the database and swaps the snapshot.  Workers. */
+/* Reads accounts, groups and keys and takes over what has changed; on failure the old
+ * state stays in force.  An account that cannot be used (its secret or address cannot be
+ * read) is not scheduled, and pool_status_of() says why.  Workers, one at a time. */
 enum status pool_reload(struct pool *p, struct db_conn *db, struct err *err);
-/* Writes queued marks, counts, last-use times of accounts and keys.  Workers. */
+/* Writes queued marks, counts, last-use times of accounts and keys in one transaction,
+ * and wakes waiters for accounts whose cool-down has passed.  What could not be written
+ * stays queued.  Workers, one at a time; once a second and before the end. */
 enum status pool_flush(struct pool *p, struct db_conn *db, struct err *err);
 
 /* What a caller may know of an account while it holds a slot (or a reference). */
@@ -34,7 +41,7 @@ struct pool_account {
     bool honours_idempotency;
 };
 
-enum { POOL_MAX_TRIED = 8 };
+enum { POOL_MAX_TRIED = 8, POOL_MODEL_MAX = 256 /* bytes; longer names are served by none */ };
 struct pool_want {
     struct str platform;  /* "sora" */
     int64_t group_id;
@@ -50,16 +57,19 @@ enum pool_result {
     POOL_FULL,    /* some would serve, all slots are taken: wait in line */
     POOL_LIMITED, /* all cool down for 429: *ret_retry_ms until the nearest */
     POOL_COOLING, /* all cool down, not only for 429: *ret_retry_ms */
-    POOL_NONE,    /* no account serves this */
+    POOL_NONE,    /* no account serves this, or only those that were tried */
 };
 
-/* A held slot.  By value; released exactly once. */
+/* A held slot.  By value and never copied: whoever has it releases it. */
 struct pool_slot {
     const struct pool_account *account;
     struct str model; /* the upstream's name, mapped; lives as long as the slot */
-    void *held;
+    void *held;       /* NULL: nothing is held */
 };
 
+/* The best priority, then the least recently used (never used first).  Tried accounts
+ * are never got or FULL; their cool-downs still count for LIMITED and COOLING.
+ * Cost: flat in the number of accounts. */
 enum pool_result pool_take(struct pool *p, const struct pool_want *want, struct pool_slot *ret,
                            int64_t *ret_retry_ms);
 
@@ -76,38 +86,50 @@ enum pool_outcome pool_outcome_of_status(int status);
 /* GW-5: may another account be tried after this status? model_missing: the 404's body
  * says that the model is unknown. */
 bool pool_may_switch(int status, bool model_missing);
-/* Marks the account, renews its use time and gives the slot back. */
+/* Marks the account, renews its use time and gives the slot back; again: nothing. */
 void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outcome,
                   int64_t retry_after_ms);
+/* For _cleanup_ and for whoever leaves early: released as POOL_NEUTRAL if still held. */
+void pool_slot_end(struct pool_slot *slot);
 /* Marks only (a poll that failed, while the job keeps its slot). */
 void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
                int64_t retry_after_ms);
 
-/* Waiting in line (GW-4), on a loop.  The callback comes on that loop, once: a slot may be
- * free now, or the time is over.  POOL_MAX_LINE waiters in all; false when the line is
- * full. */
+/* Waiting in line (GW-4), on a loop's own thread.  First come, first served among those
+ * who can use what was freed; the slot is handed over, so nobody can overtake.  The
+ * callback comes on that loop, once and never from inside pool_wait(): *slot is the
+ * callee's to move out and release (`mine = *slot; slot->held = NULL`; what is left in it
+ * is given back), or slot is NULL: the time is over.  The waiter is gone then.
+ * want is copied.  NULL: POOL_MAX_LINE wait already. */
+enum { POOL_MAX_LINE = 10000 };
 struct loop;
 struct pool_waiter;
-typedef void pool_wake(void *ctx, bool timed_out);
+typedef void pool_wake(void *ctx, struct pool_slot *slot);
 struct pool_waiter *pool_wait(struct pool *p, const struct pool_want *want, struct loop *loop,
                               int64_t timeout_ms, pool_wake *wake, void *ctx);
+/* The loop's thread; nothing is called afterwards, a slot on its way goes to the next. */
 void pool_wait_cancel(struct pool_waiter *w);
 
 /* API keys (ID-3, GW-1), from the same snapshot: loops authenticate without a database. */
 struct pool_key {
     int64_t key_id, user_id, group_id;
-    struct str group_platform; /* lives until the next pool_reload + 60 s */
+    struct str group_platform; /* lives as long as the pool */
 };
+/* E_AUTH, code "invalid_api_key".  Notes the key's use. */
 enum status pool_find_key(struct pool *p, struct str bearer, struct pool_key *ret,
                           struct err *err);
-/* Model names that active accounts of the group list themselves, appended by fn. */
+/* Model names that active accounts of the group list themselves, each once; fn is called
+ * without a lock. */
 void pool_each_model(struct pool *p, const struct pool_want *want,
                      void (*fn)(struct str model, void *ctx), void *ctx);
 bool pool_has_active(struct pool *p, struct str platform);
 
-/* For the account list (AC-6). */
+/* For the account list (AC-6): the state of this moment, ahead of the database. */
 struct pool_status {
-    int64_t in_flight, rate_limited_until, overloaded_until, last_used_at;
+    bool known; /* false: not loaded (yet) */
+    enum account_status status;
+    char reason[ERR_CODE_MAX]; /* a code of api/messages, or empty */
+    int64_t in_flight, rate_limited_until, overloaded_until, last_used_at; /* wall ms; 0: none */
     int64_t successes_24h, failures_24h;
 };
 void pool_status_of(struct pool *p, int64_t account_id, struct pool_status *ret);
