@@ -161,6 +161,13 @@ enum status local_read(struct local_store *s, struct str key, int *ret_fd, int64
     return OK;
 }
 
+void local_path(struct local_store *s, struct str key, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (is_safe_key(key))
+        snprintf(out, size, "%s/%.*s", s->root, STR_ARG(key));
+}
+
 enum status local_remove(struct local_store *s, struct str key, struct err *err)
 {
     char path[PATH_BYTES + KEY_BYTES];

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/events.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+
+enum { BUCKETS = 1024, MAILBOX = 16, MAX_TAPS = 4 };
+
+/* Noted in the database's notices as "topic kind id subject". */
+#define CHANNEL "event"
+
+struct subscriber {
+    struct list link; /* in a bucket; under the lock */
+    struct events *events;
+    struct loop *loop;
+    enum event_topic topic;
+    int64_t id;
+    event_fn *fn;
+    void *ctx;
+    /* Under the lock: what has come and is not delivered yet. */
+    struct task deliver;
+    bool posted, dead;
+    size_t waiting;
+    struct event mailbox[MAILBOX];
+};
+
+struct events {
+    pthread_mutex_t lock;
+    struct list buckets[BUCKETS];
+    struct {
+        event_fn *fn;
+        void *ctx;
+    } taps[MAX_TAPS];
+    size_t tap_count;
+};
+
+static struct list *bucket_of(struct events *e, enum event_topic topic, int64_t id)
+{
+    return &e->buckets[((uint64_t)id * 31 + (uint64_t)topic) % BUCKETS];
+}
+
+/* ---- delivering, on the subscriber's loop */
+
+/* `posted` stays set while fn runs, so that an unsubscribe from inside fn leaves the freeing
+ * to us, and a note that comes meanwhile is delivered by another turn. */
+static void deliver(struct task *t)
+{
+    struct subscriber *s = CONTAINER_OF(t, struct subscriber, deliver);
+    struct event batch[MAILBOX];
+
+    pthread_mutex_lock(&s->events->lock);
+    size_t n = s->waiting;
+    memcpy(batch, s->mailbox, n * sizeof(batch[0]));
+    s->waiting = 0;
+    pthread_mutex_unlock(&s->events->lock);
+
+    for (size_t i = 0; i < n && !s->dead; i++)
+        s->fn(s->ctx, &batch[i]);
+
+    pthread_mutex_lock(&s->events->lock);
+    bool dead = s->dead, more = s->waiting > 0 && !dead;
+    s->posted = more;
+    pthread_mutex_unlock(&s->events->lock);
+    if (dead)
+        free(s);
+    else if (more)
+        loop_post(s->loop, &s->deliver);
+}
+
+static bool same_event(const struct event *a, const struct event *b)
+{
+    return a->kind == b->kind && a->subject == b->subject;
+}
+
+/* Under the lock. */
+static void put(struct subscriber *s, const struct event *e)
+{
+    for (size_t i = 0; i < s->waiting; i++) {
+        if (same_event(&s->mailbox[i], e))
+            return;
+    }
+    if (s->waiting == MAILBOX) {
+        s->mailbox[0] = (struct event){.topic = e->topic, .kind = EVENT_MISSED, .id = e->id};
+        s->waiting = 1;
+    } else {
+        s->mailbox[s->waiting++] = *e;
+    }
+    if (!s->posted) {
+        s->posted = true;
+        loop_post(s->loop, &s->deliver);
+    }
+}
+
+static void spread(struct events *e, const struct event *event)
+{
+    for (size_t i = 0; i < e->tap_count; i++)
+        e->taps[i].fn(e->taps[i].ctx, event);
+    pthread_mutex_lock(&e->lock);
+    LIST_EACH(node, bucket_of(e, event->topic, event->id)) {
+        struct subscriber *s = CONTAINER_OF(node, struct subscriber, link);
+        if (s->topic == event->topic && s->id == event->id)
+            put(s, event);
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* The connection to the database was lost for a while: nobody knows what was missed. */
+static void spread_missed(struct events *e)
+{
+    struct event missed = {.kind = EVENT_MISSED, .topic = TOPIC_SITE};
+    for (size_t i = 0; i < e->tap_count; i++)
+        e->taps[i].fn(e->taps[i].ctx, &missed);
+    pthread_mutex_lock(&e->lock);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        LIST_EACH(node, &e->buckets[i]) {
+            struct subscriber *s = CONTAINER_OF(node, struct subscriber, link);
+            missed.topic = s->topic;
+            missed.id = s->id;
+            put(s, &missed);
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+static bool parse_note(struct str payload, struct event *ret)
+{
+    int64_t topic, kind;
+    bool ok = str_to_i64(str_cut(&payload, ' '), &topic) &&
+              str_to_i64(str_cut(&payload, ' '), &kind) &&
+              str_to_i64(str_cut(&payload, ' '), &ret->id) && str_to_i64(payload, &ret->subject);
+    ret->topic = (enum event_topic)topic;
+    ret->kind = (enum event_kind)kind;
+    return ok;
+}
+
+static void on_notice(void *ctx, const char *channel, struct str payload)
+{
+    struct event event;
+    if (!channel)
+        spread_missed(ctx);
+    else if (strcmp(channel, CHANNEL) == 0 && parse_note(payload, &event))
+        spread(ctx, &event);
+}
+
+enum status events_new(struct app *app, struct err *err)
+{
+    struct events *e = mem_zalloc(sizeof(*e));
+    pthread_mutex_init(&e->lock, NULL);
+    for (size_t i = 0; i < BUCKETS; i++)
+        list_init(&e->buckets[i]);
+    app->events = e;
+    return db_listen(app->db, on_notice, e, err);
+}
+
+void events_free(struct events *e)
+{
+    if (!e)
+        return;
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+enum status events_note(struct db_conn *tx, enum event_topic topic, enum event_kind kind,
+                        int64_t id, int64_t subject, struct err *err)
+{
+    char text[96];
+    int n = snprintf(text, sizeof(text), "%d %d %" PRId64 " %" PRId64, (int)topic, (int)kind, id,
+                     subject);
+    return db_notify(tx, CHANNEL, (struct str){text, (size_t)n}, err);
+}
+
+struct subscriber *events_subscribe(struct events *e, struct loop *loop, enum event_topic topic,
+                                    int64_t id, event_fn *fn, void *ctx)
+{
+    struct subscriber *s = mem_zalloc(sizeof(*s));
+    s->events = e;
+    s->loop = loop;
+    s->topic = topic;
+    s->id = id;
+    s->fn = fn;
+    s->ctx = ctx;
+    s->deliver.fn = deliver;
+    pthread_mutex_lock(&e->lock);
+    list_push_back(bucket_of(e, topic, id), &s->link);
+    pthread_mutex_unlock(&e->lock);
+    return s;
+}
+
+void events_unsubscribe(struct subscriber *s)
+{
+    pthread_mutex_lock(&s->events->lock);
+    list_remove(&s->link);
+    s->dead = true;
+    bool posted = s->posted;
+    pthread_mutex_unlock(&s->events->lock);
+    if (!posted)
+        free(s);
+}
+
+void events_tap(struct events *e, event_fn *fn, void *ctx)
+{
+    e->taps[e->tap_count].fn = fn;
+    e->taps[e->tap_count++].ctx = ctx;
+}

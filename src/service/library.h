@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* library — objects in and out: media move from an upstream's link into the store, under
+ * the ledger, and are addressed by signed links.
+ *
+ * Taking is in two halves.  library_fetch() moves bytes: each file has a row `writing`
+ * with its room reserved before its first byte, and is on disk when the call returns.
+ * library_settle() turns the rows to `stored`, inside the transaction that also completes
+ * whatever they belong to.  A death between the two leaves rows whose lease ends, and the
+ * janitor gives their room back. */
+#include "media/local.h"
+#include "model/generation.h"
+#include "model/object.h"
+#include "platform/media_probe.h"
+#include "pool/pool.h"
+#include "service/app.h"
+#include "service/jobs.h"
+
+enum { LIBRARY_MAX_FILES = DIALECT_MAX_MEDIA };
+
+struct library_take {
+    struct object files[LIBRARY_MAX_FILES];
+    size_t count;
+    struct object poster; /* id 0: none */
+    struct media_facts facts; /* of the first file */
+    int64_t bytes;            /* of all files, the poster not counted */
+};
+
+struct library_source {
+    const struct job_media *media;
+    size_t count;
+    const struct pool_account *account; /* its own origin may be private (AC-7) */
+    const atomic_bool *cancelled;       /* may be NULL */
+};
+
+/* Blocks.  Views in *ret live in the arena.  On failure nothing is left but deletions in
+ * the queue.  E_LIMIT quota_exceeded; E_NO_SPACE disk_full; E_GONE link_expired (the link
+ * answered 401, 403, 404 or 410); E_UPSTREAM bad_media, media_unavailable;
+ * E_UNAVAILABLE storage_off. */
+enum status library_fetch(struct worker *w, const struct generation *g,
+                          const struct library_source *source, struct arena *a,
+                          struct library_take *ret, struct err *err);
+/* In a transaction that holds the owner's lock. */
+enum status library_settle(struct db_conn *tx, const struct library_take *take, struct err *err);
+/* In a transaction of its own. */
+void library_discard(struct worker *w, const struct library_take *take);
+
+/* Bytes in memory: reserves and writes; o says owner, counter, key, type, place.  Still
+ * `writing` until quota_settle(). */
+enum status library_write(struct worker *w, struct object *o, struct str bytes, struct arena *a,
+                          struct err *err);
+/* Bytes of one's own (an input image) as a free object, still `writing` until
+ * quota_settle(); key inputs/{user}/{uuid}.{ext}. */
+enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes,
+                              const char *type, struct arena *a, struct object *ret,
+                              struct err *err);
+enum status library_read_object(struct worker *w, int64_t object_id, size_t max, struct arena *a,
+                                struct object *ret, struct str *ret_bytes, struct err *err);
