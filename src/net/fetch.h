@@ -32,14 +32,20 @@ struct fetch_request {
     struct guard guard;
     /* Origin that is allowed under GUARD_ADMIN besides (AC-7: the account's own). */
     const struct url *trusted_origin;
-    struct str ca_pem, proxy_url;
-    bool follow_redirects;
-    int connect_timeout_ms, total_timeout_ms; /* 0: none */
+    /* Instead of the system's authorities for the first origin; beside them for others. */
+    struct str ca_pem;
+    /* http, https or socks5h.  It looks names up itself, so only a literal target can be
+     * checked, and names of its own network (no dot, .local …) are refused. */
+    struct str proxy_url;
+    bool follow_redirects; /* not a 307 or 308 when the body came from read_body */
+    int connect_timeout_ms; /* name, connection and TLS; 0: libcurl's 300 s */
+    int total_timeout_ms;   /* over all redirects; 0: none */
     int stall_timeout_ms; /* nothing received or sent for so long; 0: none */
-    /* Answer body: to a sink (false aborts), or into the arena up to max_body. */
+    /* Answer body: to a sink (false aborts), or into the arena.  Over max_body is
+     * "too_large"; 0: no limit for a sink, 1 MiB for the arena. */
     bool (*on_body)(struct str piece, void *ctx);
     size_t max_body;
-    /* Before the first byte of the body, for status, type and length. */
+    /* Before the first byte of the body, for status, type and length; false aborts. */
     bool (*on_head)(const struct http_head *head, void *ctx);
     void *ctx;
     const atomic_bool *cancelled; /* looked at every second; may be NULL */

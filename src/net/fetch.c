@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/fetch.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "net/fetch_impl.h"
+
+enum { HEAD_MAX = 64 * 1024, BODY_MAX = 1024 * 1024 };
+
+static void library_init(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+struct fetcher *fetcher_new(struct str resolver)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct fetcher *f = mem_zalloc(sizeof(*f));
+
+    pthread_once(&once, library_init);
+    f->easy = curl_easy_init();
+    if (!f->easy)
+        abort(); /* no memory for a small struct */
+    f->resolver = mem_strndup(resolver.n ? resolver.p : "", resolver.n);
+    return f;
+}
+
+void fetcher_free(struct fetcher *f)
+{
+    if (!f)
+        return;
+    curl_easy_cleanup(f->easy);
+    free(f->resolver);
+    free(f);
+}
+
+/* ---- outcomes ---- */
+
+static enum status stopped(const struct fetch_run *run, struct err *err)
+{
+    switch (run->stop) {
+    case FETCH_FORBIDDEN:
+        return err_set(err, E_FORBIDDEN, "address_forbidden");
+    case FETCH_STALLED:
+        return err_set(err, E_TIMEOUT, "timeout");
+    case FETCH_TOO_LARGE:
+        return err_set(err, E_TOO_LARGE, "too_large");
+    case FETCH_NO_MEMORY:
+        return err_set(err, E_NO_MEMORY, "no_memory");
+    case FETCH_BAD_HEAD:
+        err_set(err, E_UPSTREAM, "bad_answer");
+        err_detail(err, "the head of the answer cannot be trusted");
+        return E_UPSTREAM;
+    case FETCH_BAD_REDIRECT:
+        err_set(err, E_UPSTREAM, "bad_answer");
+        err_detail(err, "a bad redirect, or too many");
+        return E_UPSTREAM;
+    default: /* cancelled, or the caller's own callback refused */
+        return err_set(err, E_UNAVAILABLE, "cancelled");
+    }
+}
+
+static enum status refused(const struct fetch_run *run, struct err *err)
+{
+    if (run->refused_any)
+        return err_set(err, E_FORBIDDEN, "address_forbidden");
+    return err_set(err, E_UPSTREAM, "connection_refused");
+}
+
+/* libcurl's codes by what they mean here; of the others the answer is to blame. */
+enum curl_meaning { TLS_FAILED = 1, CONNECTION_BROKEN, NOT_CONNECTED };
+
+static enum curl_meaning meaning_of(CURLcode code)
+{
+    static const struct {
+        CURLcode code;
+        enum curl_meaning meaning;
+    } meanings[] = {
+        {CURLE_SSL_CONNECT_ERROR, TLS_FAILED},   {CURLE_PEER_FAILED_VERIFICATION, TLS_FAILED},
+        {CURLE_SSL_CACERT_BADFILE, TLS_FAILED},  {CURLE_SSL_CERTPROBLEM, TLS_FAILED},
+        {CURLE_SSL_CIPHER, TLS_FAILED},          {CURLE_SSL_ISSUER_ERROR, TLS_FAILED},
+        {CURLE_SEND_ERROR, CONNECTION_BROKEN},   {CURLE_SEND_FAIL_REWIND, CONNECTION_BROKEN},
+        {CURLE_RECV_ERROR, CONNECTION_BROKEN},   {CURLE_GOT_NOTHING, CONNECTION_BROKEN},
+        {CURLE_PARTIAL_FILE, CONNECTION_BROKEN}, {CURLE_HTTP2_STREAM, CONNECTION_BROKEN},
+        {CURLE_COULDNT_CONNECT, NOT_CONNECTED},  {CURLE_PROXY, NOT_CONNECTED},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
+        if (meanings[i].code == code)
+            return meanings[i].meaning;
+    }
+    return 0;
+}
+
+static enum status failed(const struct fetch_run *run, CURLcode code, struct err *err)
+{
+    enum curl_meaning meaning = meaning_of(code);
+
+    if (meaning == TLS_FAILED)
+        return err_set(err, E_UPSTREAM, "tls_failed");
+    if (meaning == CONNECTION_BROKEN && run->connected)
+        return err_set(err, E_UPSTREAM, "connection_broken");
+    if (meaning)
+        return refused(run, err);
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return err_set(err, E_UPSTREAM, "name_not_found");
+    case CURLE_OPERATION_TIMEDOUT:
+        return err_set(err, E_TIMEOUT, run->connected ? "timeout" : "connect_timeout");
+    case CURLE_OUT_OF_MEMORY:
+        return err_set(err, E_NO_MEMORY, "no_memory");
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the proxy */
+        return err_say(err, E_INVALID, "bad_request", "The request or its proxy is malformed.");
+    default:
+        return err_set(err, E_UPSTREAM, "bad_answer");
+    }
+}
+
+static enum status outcome(const struct fetch_run *run, CURLcode code, struct err *err)
+{
+    if (run->stop == FETCH_SEEN_ENOUGH)
+        return OK;
+    if (run->stop != FETCH_GOES_ON)
+        return stopped(run, err);
+    if (code == CURLE_OK)
+        return run->head_done ? OK : err_set(err, E_UPSTREAM, "bad_answer");
+    enum status status = failed(run, code, err);
+    err_detail(err, "%s (%d)", run->curl_error[0] ? run->curl_error : curl_easy_strerror(code),
+               (int)code);
+    return status;
+}
+
+/* ---- a hop ---- */
+
+/* A proxy looks the name up itself: what it would find inside its own network is refused
+ * by the name. */
+static bool inward_name(struct str host)
+{
+    static const char *const inward[] = {".localhost", ".local", ".internal", ".home.arpa"};
+
+    if (!str_has_char(host, '.'))
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(inward); i++) {
+        if (str_ends(host, str_of(inward[i])))
+            return true;
+    }
+    return false;
+}
+
+static bool proxied_target_allowed(const struct fetch_run *run)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+
+    if (!guard_parse_address(run->url.host, run->url.port, &address, &size))
+        return run->guard.level == GUARD_ADMIN || !inward_name(run->url.host);
+    return guard_allows(&run->guard, (const struct sockaddr *)&address);
+}
+
+/* Sets whom this hop may connect to, and looks the name up where the resolver is ours. */
+static enum status prepare_peer(struct fetch_run *run, struct addresses *found, bool *ret_pinned,
+                                struct err *err)
+{
+    const struct fetch_request *r = run->request;
+
+    run->guard = r->guard;
+    if (r->trusted_origin && url_same_origin(&run->url, r->trusted_origin))
+        run->guard.level = GUARD_ADMIN;
+    *ret_pinned = false;
+    if (r->proxy_url.n) {
+        if (!proxied_target_allowed(run))
+            return err_set(err, E_FORBIDDEN, "address_forbidden");
+        run->guard.level = GUARD_ADMIN;
+        return OK;
+    }
+    if (!run->fetcher->resolver[0] || run->url.host_is_ip)
+        return OK;
+    int64_t left = run->deadline_ms == INT64_MAX ? 0 : run->deadline_ms - clock_mono_ms();
+    if (r->connect_timeout_ms && (!left || left > r->connect_timeout_ms))
+        left = r->connect_timeout_ms;
+    *ret_pinned = true;
+    return resolve_wait(str_of(run->fetcher->resolver), run->url.host, left, r->cancelled, found,
+                        err);
+}
+
+static void reset_hop(struct fetch_run *run)
+{
+    run->following = run->connected = run->refused_any = run->head_done = false;
+    run->stop = FETCH_GOES_ON;
+    run->status = 0;
+    run->body_seen = run->body_read = 0;
+    run->progress = 0;
+    run->progress_ms = 0;
+    run->curl_error[0] = '\0';
+    buf_reset(&run->head);
+    buf_reset(&run->body);
+}
+
+static enum status run_hop(struct fetch_run *run, struct err *err)
+{
+    struct addresses found;
+    bool pinned;
+
+    reset_hop(run);
+    if (run->request->cancelled && atomic_load(run->request->cancelled))
+        return err_set(err, E_UNAVAILABLE, "cancelled");
+    if (run->deadline_ms <= clock_mono_ms())
+        return err_set(err, E_TIMEOUT, "timeout");
+    TRY(prepare_peer(run, &found, &pinned, err));
+    return outcome(run, fetch_curl_hop(run, pinned ? &found : NULL), err);
+}
+
+/* RFC 9110 15.4: 307 and 308 keep method and body, the others become a GET. */
+static void follow(struct fetch_run *run, const struct url *first)
+{
+    bool keep = run->status == 307 || run->status == 308;
+
+    if (!keep) {
+        run->with_body = false;
+        if (!str_eq(run->method, STR("HEAD")))
+            run->method = STR("GET");
+    }
+    run->url = run->next;
+    /* Once away, credentials stay away. */
+    run->same_origin = run->same_origin && url_same_origin(&run->url, first);
+    run->hops++;
+}
+
+static bool has_body(const struct fetch_request *r, struct str method)
+{
+    return r->read_body || r->body.n || str_eq(method, STR("POST")) || str_eq(method, STR("PUT")) ||
+           str_eq(method, STR("PATCH"));
+}
+
+static enum status run_hops(struct fetch_run *run, struct err *err)
+{
+    TRY(url_parse(run->request->url, run->arena, &run->url, err));
+    struct url first = run->url;
+
+    for (;;) {
+        TRY(run_hop(run, err));
+        if (!run->following)
+            break;
+        follow(run, &first);
+    }
+    if (!run->request->on_body) {
+        run->answer->body = arena_str(run->arena, buf_str(&run->body));
+        if (!run->answer->body.p)
+            return err_set(err, E_NO_MEMORY, "no_memory");
+    }
+    return OK;
+}
+
+enum status fetch_run(struct fetcher *f, const struct fetch_request *r, struct arena *a,
+                      struct fetch_answer *ret, struct err *err)
+{
+    int64_t now = clock_mono_ms();
+    struct fetch_run run = {
+        .fetcher = f,
+        .request = r,
+        .arena = a,
+        .answer = ret,
+        .started_ms = now,
+        .deadline_ms = r->total_timeout_ms ? now + r->total_timeout_ms : INT64_MAX,
+        .method = r->method.n ? r->method : STR("GET"),
+        .same_origin = true,
+        .head = BUF_INIT(HEAD_MAX),
+        .body = BUF_INIT(r->max_body ? r->max_body : BODY_MAX),
+    };
+
+    memset(ret, 0, sizeof(*ret));
+    ret->length = -1;
+    run.with_body = has_body(r, run.method);
+    enum status status = run_hops(&run, err);
+    ret->elapsed_ms = clock_mono_ms() - run.started_ms;
+    buf_release(&run.head);
+    buf_release(&run.body);
+    return status;
+}
