@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 preset=$1
 shift
 
-if [ ! -e "build/$preset/build.ninja" ]; then
+if [ CMakePresets.json -nt "build/$preset/build.ninja" ]; then
     echo "configure: build/$preset"
     mkdir -p "build/$preset"
     cmake --preset "$preset" >"build/$preset/configure.log" 2>&1 || {
