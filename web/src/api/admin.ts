@@ -1,0 +1,42 @@
+import type { Client, Query } from './client'
+import type { Account, AdminSettings, Group, Page, TestResult, User } from './types'
+
+const root = '/api/v1/admin'
+
+/** List, make, change and delete one kind of record: the same five calls for users, groups and accounts. */
+export interface Resource<T> {
+  list(query?: Query): Promise<Page<T>>
+  get(id: number): Promise<T>
+  create(body: unknown): Promise<T>
+  update(id: number, body: unknown): Promise<T>
+  remove(id: number): Promise<void>
+}
+
+function resource<T>(client: Client, name: string): Resource<T> {
+  const path = `${root}/${name}`
+  return {
+    list: (query) => client.get(path, query),
+    get: (id) => client.get(`${path}/${id}`),
+    create: (body) => client.post(path, body),
+    update: (id, body) => client.patch(`${path}/${id}`, body),
+    remove: (id) => client.del(`${path}/${id}`),
+  }
+}
+
+export function adminApi(client: Client) {
+  return {
+    users: resource<User>(client, 'users'),
+    groups: resource<Group>(client, 'groups'),
+    accounts: {
+      ...resource<Account>(client, 'accounts'),
+      test: (id: number) => client.post<TestResult>(`${root}/accounts/${id}/test`),
+      testDraft: (body: unknown) => client.post<TestResult>(`${root}/accounts/test`, body),
+      reset: (id: number) => client.post<Account>(`${root}/accounts/${id}/reset`),
+    },
+    settings: {
+      get: () => client.get<AdminSettings>(`${root}/settings`),
+      update: (body: AdminSettings) => client.patch<AdminSettings>(`${root}/settings`, body),
+      testS3: (body: AdminSettings) => client.post<TestResult>(`${root}/settings/sora-s3/test`, body),
+    },
+  }
+}

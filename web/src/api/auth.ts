@@ -1,0 +1,20 @@
+import type { Client } from './client'
+import type { PublicSettings, User } from './types'
+
+export interface SessionAnswer {
+  user: User
+}
+
+export function authApi(client: Client) {
+  return {
+    settings: () => client.get<PublicSettings>('/api/v1/settings/public'),
+    login: (email: string, password: string) => client.post<SessionAnswer>('/api/v1/auth/login', { email, password }),
+    logout: () => client.post<void>('/api/v1/auth/logout'),
+    register: (email: string, password: string) => client.post<SessionAnswer>('/api/v1/auth/register', { email, password }),
+    setup: (token: string, email: string, password: string) =>
+      client.post<SessionAnswer>('/api/v1/auth/setup', { token, email, password }),
+    me: () => client.get<User>('/api/v1/auth/me'),
+    changePassword: (current_password: string, new_password: string) =>
+      client.post<void>('/api/v1/auth/password', { current_password, new_password }),
+  }
+}

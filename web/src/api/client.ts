@@ -1,0 +1,102 @@
+import type { InjectionKey } from 'vue'
+
+export type Query = Record<string, string | number | boolean | null | undefined>
+
+/** An answer other than 2xx, or none at all (`status` 0). `message` is the server's own sentence. */
+export class ApiError extends Error {
+  readonly status: number
+  readonly code: string
+  readonly details: Record<string, unknown>
+  readonly requestId: string | null
+
+  constructor(status: number, code: string, message: string, details: Record<string, unknown> = {}, requestId: string | null = null) {
+    super(message)
+    this.name = 'ApiError'
+    this.status = status
+    this.code = code
+    this.details = details
+    this.requestId = requestId
+  }
+}
+
+export interface ClientOptions {
+  language: () => string
+  /** Called once for each answer that says the session is over. */
+  onUnauthorized?: () => void
+  /** The server's clock, from each answer's Date header. */
+  onServerTime?: (serverMs: number, sentMs: number, receivedMs: number) => void
+  fetch?: typeof fetch
+}
+
+export interface Client {
+  get<T>(path: string, query?: Query): Promise<T>
+  post<T>(path: string, body?: unknown): Promise<T>
+  patch<T>(path: string, body?: unknown): Promise<T>
+  del(path: string): Promise<void>
+}
+
+export const clientKey: InjectionKey<Client> = Symbol('client')
+
+function withQuery(path: string, query?: Query): string {
+  const params = new URLSearchParams()
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== undefined && value !== null && value !== '') params.set(name, String(value))
+  }
+  const text = params.toString()
+  return text ? `${path}?${text}` : path
+}
+
+async function readError(response: Response): Promise<ApiError> {
+  const requestId = response.headers.get('x-request-id')
+  const body: unknown = await response.json().catch(() => null)
+  const error = (body as { error?: unknown } | null)?.error
+  if (error && typeof error === 'object') {
+    const { code, message, ...details } = error as Record<string, unknown>
+    return new ApiError(response.status, String(code ?? 'unknown'), String(message ?? ''), details, requestId)
+  }
+  return new ApiError(response.status, 'unknown', '', {}, requestId)
+}
+
+/** A typed fetch: same-origin cookie, JSON both ways, the chosen language, and a header no foreign form can send. */
+export function createClient(options: ClientOptions): Client {
+  const send = options.fetch ?? ((input, init) => fetch(input, init))
+
+  async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const headers: Record<string, string> = {
+      Accept: 'application/json',
+      'Accept-Language': options.language(),
+      'X-Requested-With': 'kinora',
+    }
+    if (body !== undefined) headers['Content-Type'] = 'application/json'
+    const sent = Date.now()
+    let response: Response
+    try {
+      response = await send(path, {
+        method,
+        headers,
+        credentials: 'same-origin',
+        // A deletion decided just before the page closes still goes out.
+        keepalive: method === 'DELETE',
+        body: body === undefined ? undefined : JSON.stringify(body),
+      })
+    } catch {
+      throw new ApiError(0, 'network', '')
+    }
+    const date = Date.parse(response.headers.get('date') ?? '')
+    if (!Number.isNaN(date)) options.onServerTime?.(date, sent, Date.now())
+    if (!response.ok) {
+      const error = await readError(response)
+      if (error.status === 401) options.onUnauthorized?.()
+      throw error
+    }
+    if (response.status === 204) return undefined as T
+    return (await response.json()) as T
+  }
+
+  return {
+    get: (path, query) => request('GET', withQuery(path, query)),
+    post: (path, body) => request('POST', path, body ?? {}),
+    patch: (path, body) => request('PATCH', path, body ?? {}),
+    del: (path) => request('DELETE', path),
+  }
+}

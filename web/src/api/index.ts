@@ -1,0 +1,22 @@
+import { inject, type InjectionKey } from 'vue'
+import { adminApi } from './admin'
+import { authApi } from './auth'
+import type { Client } from './client'
+import { keysApi } from './keys'
+import { soraApi } from './sora'
+
+export { ApiError } from './client'
+
+/** Every call the page can make, grouped as the server groups them. */
+export function createApi(client: Client) {
+  return { auth: authApi(client), sora: soraApi(client), keys: keysApi(client), admin: adminApi(client) }
+}
+
+export type Api = ReturnType<typeof createApi>
+export const apiKey: InjectionKey<Api> = Symbol('api')
+
+export function useApi(): Api {
+  const api = inject(apiKey)
+  if (!api) throw new Error('no api provided')
+  return api
+}

@@ -1,0 +1,49 @@
+import { reactive, ref, watch } from 'vue'
+import { readStored, writeStored } from '@/lib/storage'
+import type { ModelChoice } from '@/lib/models'
+
+const promptKey = 'kinora.draft'
+const choiceKey = 'kinora.model'
+
+export interface ReferenceImage {
+  /** A data URL, an address, or the UUID of an upload. */
+  value: string
+  name: string
+}
+
+function storedChoice(): ModelChoice {
+  const fallback: ModelChoice = { family: '', orientation: 'landscape', seconds: 10 }
+  try {
+    return { ...fallback, ...(JSON.parse(readStored(choiceKey) ?? '{}') as Partial<ModelChoice>) }
+  } catch {
+    return fallback
+  }
+}
+
+function storedPrompt(): string {
+  try {
+    return sessionStorage.getItem(promptKey) ?? ''
+  } catch {
+    return ''
+  }
+}
+
+/** What is in the prompt bar. The words survive a reload of this tab, the model choice survives longer. */
+export function useDraft() {
+  const prompt = ref(storedPrompt())
+  const image = ref<ReferenceImage | null>(null)
+  const choice = reactive<ModelChoice>(storedChoice())
+
+  watch(prompt, (text) => {
+    try {
+      sessionStorage.setItem(promptKey, text)
+    } catch {
+      /* kept in memory only */
+    }
+  })
+  watch(choice, (next) => writeStored(choiceKey, JSON.stringify(next)))
+
+  return { prompt, image, choice }
+}
+
+export type Draft = ReturnType<typeof useDraft>

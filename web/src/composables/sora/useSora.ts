@@ -1,0 +1,179 @@
+import { computed, inject, onScopeDispose, provide, ref, watch, type InjectionKey } from 'vue'
+import { useI18n } from 'vue-i18n'
+import { ApiError, useApi } from '@/api'
+import type { Generation, Model, Quota, StorageStatus } from '@/api/types'
+import { cardState, linkClosesAt, linkNoticeMs } from '@/lib/generation'
+import { excerpt } from '@/lib/format'
+import { groupModels } from '@/lib/models'
+import { useClock } from '../useClock'
+import { useErrorText } from '../useErrorText'
+import { useEvents } from '../useEvents'
+import { useToasts } from '../useToasts'
+import { useDownloads } from './useDownloads'
+import { useDraft } from './useDraft'
+import { useNotices } from './useNotices'
+import { useTimeline } from './useTimeline'
+import { undoMs, useUndoDelete } from './useUndoDelete'
+import { useUnsaved } from './useUnsaved'
+
+/** Everything the Sora pages share: one timeline, one quota, one draft, for as long as someone is signed in. */
+function createSora() {
+  const api = useApi().sora
+  const events = useEvents()
+  const clock = useClock()
+  const toasts = useToasts()
+  const errorText = useErrorText()
+  const { t, locale } = useI18n()
+
+  const quota = ref<Quota | null>(null)
+  const storage = ref<StorageStatus | null>(null)
+  const models = ref<Model[]>([])
+  const modelsError = ref<unknown>(null)
+  /** Read out by screen readers when a job ends. */
+  const announcement = ref('')
+  /** Works to offer for download at once, where nothing is stored. */
+  const offered = ref<number[]>([])
+
+  const families = computed(() => groupModels(models.value))
+  const canSave = computed(() => storage.value !== null && storage.value.s3_enabled && storage.value.s3_healthy)
+  const noStorage = computed(() => storage.value !== null && !canSave.value && !storage.value.local_enabled)
+  const full = computed(() => quota.value !== null && quota.value.quota_bytes > 0 && quota.value.available_bytes <= 0)
+
+  const draft = useDraft()
+  const downloads = useDownloads()
+  const notices = useNotices()
+  const timeline = useTimeline({ api, events, clock, onEnd })
+  const unsaved = useUnsaved(timeline.list, downloads.done, clock)
+
+  const loadQuota = async () => void (quota.value = await api.quota().catch(() => quota.value))
+  const loadStorage = async () => void (storage.value = await api.storageStatus().catch(() => storage.value))
+
+  async function loadModels() {
+    try {
+      models.value = await api.models()
+      modelsError.value = null
+    } catch (error) {
+      modelsError.value = error
+    }
+  }
+
+  function onEnd(generation: Generation) {
+    if (generation.status === 'cancelled') return
+    void loadQuota()
+    const outcome = generation.status === 'completed' ? 'ready' : 'failed'
+    const words = excerpt(generation.prompt)
+    announcement.value = t(`sora.notice.${outcome}`, { prompt: words })
+    notices.tell(t(`sora.notice.${outcome}Title`), words, `kinora-${generation.id}`)
+    if (generation.status === 'completed' && generation.storage_type === 'upstream' && noStorage.value) {
+      offered.value = [...offered.value, generation.id]
+    }
+  }
+
+  const undo = useUndoDelete({
+    hide: (id) => timeline.hidden.add(id),
+    unhide: (id) => timeline.hidden.delete(id),
+    remove: (id) => (id > 0 ? api.remove(id) : Promise.resolve()),
+    removed(id) {
+      for (const listener of removedListeners) listener(id)
+      timeline.drop(id)
+      void loadQuota()
+    },
+    failed: (_id, error) => toasts.show({ tone: 'danger', text: errorText(error) }),
+    offer(ids) {
+      const last = ids.at(-1)
+      const prompt = excerpt(removedPrompts.get(last ?? 0) ?? '', 28)
+      const text = ids.length > 1 ? t('sora.deletedMany', { n: ids.length }) : t('sora.deleted', { prompt })
+      toasts.show({ text, timed: true, durationMs: undoMs, action: { label: t('ui.undo'), run: () => undo.undo(ids) } })
+    },
+  })
+  const removedPrompts = new Map<number, string>()
+  const removedListeners = new Set<(id: number) => void>()
+
+  /** Called when a deletion has been carried out. */
+  function onRemoved(listener: (id: number) => void) {
+    removedListeners.add(listener)
+    return () => void removedListeners.delete(listener)
+  }
+
+  function remove(generation: Generation) {
+    removedPrompts.set(generation.id, generation.prompt)
+    undo.remove(generation.id)
+  }
+
+  async function cancel(generation: Generation) {
+    try {
+      timeline.put(await api.cancel(generation.id))
+    } catch (error) {
+      toasts.show({ tone: 'danger', text: errorText(error) })
+      await timeline.refreshOne(generation.id).catch(() => undefined)
+    }
+  }
+
+  async function save(generation: Generation): Promise<void> {
+    try {
+      timeline.put(await api.save(generation.id))
+      toasts.show({ tone: 'ok', text: t('sora.savedToast') })
+    } catch (error) {
+      const text = error instanceof ApiError && error.status === 410 ? t('sora.saveExpired') : errorText(error)
+      toasts.show({ tone: 'danger', text })
+    }
+    void loadQuota()
+  }
+
+  function reuse(generation: Generation) {
+    draft.prompt.value = generation.prompt
+    const given = generation.params?.image_input
+    if (typeof given === 'string' && given) draft.image.value = { value: given, name: '' }
+  }
+
+  /** At five minutes the countdown speaks once. */
+  const noticed = new Set<number>()
+  watch(clock.now, (now) => {
+    for (const item of unsaved.value) {
+      const left = (linkClosesAt(item) ?? now) - now
+      if (left > linkNoticeMs || noticed.has(item.id)) continue
+      noticed.add(item.id)
+      toasts.show({
+        tone: 'warn',
+        durationMs: 12_000,
+        text: t('sora.closesSoon', { prompt: excerpt(item.prompt, 24), n: Math.max(1, Math.ceil(left / 60_000)) }),
+        action: { label: t('sora.download'), run: () => downloads.download(item) },
+      })
+    }
+  })
+
+  let started = false
+  async function start() {
+    if (started) return
+    started = true
+    await Promise.all([timeline.refresh(), loadQuota(), loadStorage(), loadModels()])
+  }
+
+  function onVisible() {
+    if (!document.hidden && started) void Promise.all([timeline.refresh(), loadQuota(), loadStorage()])
+  }
+  document.addEventListener('visibilitychange', onVisible)
+  onScopeDispose(() => document.removeEventListener('visibilitychange', onVisible))
+  onScopeDispose(events.on('quota', (data) => (quota.value = data as Quota)))
+  watch(locale, () => void (started && loadModels()))
+
+  return {
+    timeline, quota, storage, models, modelsError, families, canSave, noStorage, full, draft, downloads, unsaved, announcement, offered,
+    start, remove, onRemoved, cancel, save, reuse, loadQuota, loadModels, askPermission: notices.askPermission, cardState,
+  }
+}
+
+export type Sora = ReturnType<typeof createSora>
+export const soraKey: InjectionKey<Sora> = Symbol('sora')
+
+export function provideSora(): Sora {
+  const sora = createSora()
+  provide(soraKey, sora)
+  return sora
+}
+
+export function useSora(): Sora {
+  const sora = inject(soraKey)
+  if (!sora) throw new Error('no sora provided')
+  return sora
+}

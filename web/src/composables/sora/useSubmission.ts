@@ -1,0 +1,92 @@
+import { ref } from 'vue'
+import { useI18n } from 'vue-i18n'
+import { ApiError, useApi } from '@/api'
+import type { GenerateRequest, Generation, MediaType } from '@/api/types'
+import { maxRunning } from '@/lib/generation'
+import { useClock } from '../useClock'
+import { useErrorText } from '../useErrorText'
+import { useToasts } from '../useToasts'
+import type { ReferenceImage } from './useDraft'
+import { useSora } from './useSora'
+
+export interface QuotaFigures {
+  quota_bytes: number
+  used_bytes: number
+}
+
+/** Sends prompts. A card stands in the timeline at once; what the server refuses goes back to the prompt bar. */
+export function useSubmission() {
+  const api = useApi().sora
+  const sora = useSora()
+  const clock = useClock()
+  const toasts = useToasts()
+  const errorText = useErrorText()
+  const { t } = useI18n()
+  const quotaFull = ref<QuotaFigures | null>(null)
+  let nextLocal = -1
+
+  function standIn(request: GenerateRequest): Generation {
+    return {
+      id: nextLocal--,
+      model: request.model,
+      prompt: request.prompt,
+      media_type: request.media_type ?? 'video',
+      params: { orientation: request.orientation, seconds: request.seconds, image_input: request.image_input },
+      status: 'pending',
+      storage_type: 'none',
+      created_at: new Date(clock.read()).toISOString(),
+    }
+  }
+
+  function refused(card: Generation, image: ReferenceImage | null, error: unknown) {
+    const code = error instanceof ApiError ? error.code : ''
+    if (sora.draft.prompt.value.trim() === '') {
+      sora.timeline.drop(card.id)
+      sora.draft.prompt.value = card.prompt
+      sora.draft.image.value = image
+    } else {
+      // Something new is being typed: the refused prompt waits in its card instead.
+      sora.timeline.put({ ...card, status: 'failed', error_code: 'unsent', error_message: errorText(error) })
+    }
+    if (code === 'quota_exceeded') {
+      const details = (error as ApiError).details
+      quotaFull.value = { quota_bytes: Number(details.quota_bytes ?? 0), used_bytes: Number(details.used_bytes ?? 0) }
+      void sora.loadQuota()
+    } else {
+      toasts.show({ tone: 'danger', text: errorText(error) })
+    }
+  }
+
+  async function send(request: GenerateRequest, image: ReferenceImage | null): Promise<boolean> {
+    sora.askPermission()
+    const card = standIn(request)
+    sora.timeline.put(card)
+    try {
+      const { generation_id } = await api.generate(request)
+      sora.timeline.drop(card.id)
+      // An event may have told of it before this answer; its account is the newer one.
+      if (!sora.timeline.items.has(generation_id)) sora.timeline.put({ ...card, id: generation_id })
+      void sora.timeline.refreshOne(generation_id).catch(() => undefined)
+      return true
+    } catch (error) {
+      refused(card, image, error)
+      return false
+    }
+  }
+
+  async function again(generation: Generation) {
+    if (sora.timeline.running.value.length >= maxRunning) {
+      toasts.show({ tone: 'warn', text: t('sora.slotsFull') })
+      return
+    }
+    const { orientation, seconds, image_input } = generation.params ?? {}
+    const request: GenerateRequest = { model: generation.model, prompt: generation.prompt, media_type: generation.media_type as MediaType }
+    if (orientation && !generation.model.includes(orientation)) request.orientation = orientation
+    if (seconds && !generation.model.endsWith(`-${seconds}s`)) request.seconds = seconds
+    if (typeof image_input === 'string' && image_input) request.image_input = image_input
+    if (generation.error_code === 'unsent') sora.timeline.drop(generation.id)
+    await send(request, null)
+  }
+
+  return { send, again, quotaFull }
+}

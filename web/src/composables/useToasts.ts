@@ -1,0 +1,71 @@
+import { inject, ref, type InjectionKey, type Ref } from 'vue'
+
+export interface ToastAction {
+  label: string
+  run: () => void
+}
+
+export interface ToastOptions {
+  text: string
+  tone?: 'plain' | 'ok' | 'warn' | 'danger'
+  action?: ToastAction
+  /** Draws the time left as leaves: how long an undo is open. */
+  timed?: boolean
+  durationMs?: number
+}
+
+export interface Toast extends ToastOptions {
+  id: number
+  until: number | null
+}
+
+/** One message at a time; errors stay until dismissed or replaced. */
+export interface Toasts {
+  current: Readonly<Ref<Toast | null>>
+  show(options: ToastOptions): number
+  close(id?: number): void
+}
+
+export const toastsKey: InjectionKey<Toasts> = Symbol('toasts')
+
+const defaultMs = 5000
+
+export function createToasts(): Toasts {
+  const current = ref<Toast | null>(null)
+  const waiting: ToastOptions[] = []
+  let next = 1
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function close(id?: number) {
+    const toast = current.value
+    if (!toast || (id !== undefined && toast.id !== id)) return
+    clearTimeout(timer)
+    current.value = null
+    const following = waiting.shift()
+    if (following && !current.value) show(following)
+  }
+
+  function show(options: ToastOptions): number {
+    // An undo that is still open is not pushed away by news.
+    if (current.value?.timed && !options.timed) {
+      waiting.push(options)
+      return 0
+    }
+    clearTimeout(timer)
+    current.value = null
+    const id = next++
+    const stays = options.tone === 'danger' && options.durationMs === undefined
+    const duration = stays ? null : (options.durationMs ?? defaultMs)
+    current.value = { ...options, id, until: duration === null ? null : Date.now() + duration }
+    if (duration !== null) timer = setTimeout(() => close(id), duration)
+    return id
+  }
+
+  return { current, close, show }
+}
+
+export function useToasts(): Toasts {
+  const toasts = inject(toastsKey)
+  if (!toasts) throw new Error('no toasts provided')
+  return toasts
+}

@@ -1,0 +1,61 @@
+const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB']
+
+/** 2254857830 → "2.1 GB". Units are the same in every language; powers of 1024. */
+export function formatBytes(bytes: number): string {
+  let value = Math.max(0, bytes)
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1
+  return `${Number(value.toFixed(digits))} ${units[unit]}`
+}
+
+/** "5 GB", "512mb" or "1.5 TB" → bytes; empty → 0; anything else → null. */
+export function parseBytes(text: string): number | null {
+  const trimmed = text.trim()
+  if (!trimmed) return 0
+  const match = /^(\d+(?:\.\d+)?)\s*(b|[kmgtp]i?b?)?$/i.exec(trimmed)
+  if (!match) return null
+  const letter = (match[2] ?? 'gb')[0]!.toLowerCase()
+  const power = letter === 'b' ? 0 : 'kmgtp'.indexOf(letter) + 1
+  const bytes = Math.round(Number(match[1]) * 1024 ** power)
+  return Number.isSafeInteger(bytes) ? bytes : null
+}
+
+/** 108000 → "1:48", 3725000 → "1:02:05". */
+export function formatClock(ms: number): string {
+  const total = Math.max(0, Math.floor(ms / 1000))
+  const seconds = String(total % 60).padStart(2, '0')
+  const minutes = Math.floor(total / 60) % 60
+  const hours = Math.floor(total / 3600)
+  return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${seconds}` : `${minutes}:${seconds}`
+}
+
+export function formatTime(iso: string, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(iso))
+}
+
+export function formatDateTime(iso: string, locale: string): string {
+  const options: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' }
+  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, options).format(new Date(iso))
+}
+
+export function formatDate(iso: string, locale: string): string {
+  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, { dateStyle: 'medium' }).format(new Date(iso))
+}
+
+/** Local calendar day, for grouping: "2026-11-21". */
+export function dayOf(ms: number): string {
+  const date = new Date(ms)
+  const pad = (n: number) => String(n).padStart(2, '0')
+  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`
+}
+
+/** The first words of a prompt, for toasts and titles. */
+export function excerpt(text: string, max = 40): string {
+  const flat = text.replace(/\s+/g, ' ').trim()
+  const letters = [...flat]
+  return letters.length <= max ? flat : `${letters.slice(0, max - 1).join('').trimEnd()}…`
+}

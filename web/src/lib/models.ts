@@ -1,0 +1,110 @@
+import type { Model } from '@/api/types'
+
+/** One line of the model menu: a model, or the models that differ only in orientation and duration. */
+export interface ModelFamily {
+  id: string
+  name: string
+  kind: 'video' | 'image' | 'other'
+  description: string
+  orientations: string[]
+  seconds: number[]
+  imageInput: boolean
+  /** Members by `orientation-seconds`; empty where the id itself is the model. */
+  members: Map<string, Model>
+  model: Model
+}
+
+export interface ModelChoice {
+  family: string
+  orientation: string
+  seconds: number
+}
+
+const pattern = /^(.+)-(landscape|portrait)-(\d+)s$/
+
+const familyNames: Record<string, string> = {
+  sora2: 'Sora 2',
+  sora2pro: 'Sora 2 Pro',
+  'sora2pro-hd': 'Sora 2 Pro HD',
+  'gpt-image': 'GPT Image',
+}
+
+export interface ModelParts {
+  family: string
+  orientation?: string
+  seconds?: number
+}
+
+/** "sora2pro-hd-portrait-15s" → family "sora2pro-hd", portrait, 15. Other ids are their own family. */
+export function parseModelId(id: string): ModelParts {
+  const match = pattern.exec(id)
+  if (match) return { family: match[1]!, orientation: match[2]!, seconds: Number(match[3]) }
+  const image = /^(gpt-image)-(landscape|portrait)$/.exec(id)
+  if (image) return { family: image[1]!, orientation: image[2]! }
+  return { family: id }
+}
+
+/** The name people know a model by; an unknown one is shown as the server names it. */
+export function modelName(id: string, models: Model[] = []): string {
+  const { family } = parseModelId(id)
+  return familyNames[family] ?? models.find((model) => model.id === id)?.name ?? family
+}
+
+function kindOf(model: Model): ModelFamily['kind'] {
+  if (model.media_type === 'video' || model.media_type === 'image') return model.media_type
+  return 'other'
+}
+
+function newFamily(id: string, model: Model): ModelFamily {
+  return {
+    id,
+    name: familyNames[id] ?? model.name ?? model.id,
+    kind: kindOf(model),
+    description: model.description ?? '',
+    orientations: model.orientations ?? [],
+    seconds: model.seconds ?? [],
+    imageInput: model.image_input ?? false,
+    members: new Map(),
+    model,
+  }
+}
+
+/** Groups what the server lists, in its order; hidden models stay out. */
+export function groupModels(models: Model[]): ModelFamily[] {
+  const families = new Map<string, ModelFamily>()
+  for (const model of models) {
+    if (model.hidden) continue
+    const parts = pattern.exec(model.id)
+    if (!parts || kindOf(model) !== 'video') {
+      families.set(model.id, newFamily(model.id, model))
+      continue
+    }
+    const [, id, orientation, seconds] = parts as unknown as [string, string, string, string]
+    const family = families.get(id) ?? { ...newFamily(id, model), orientations: [], seconds: [] }
+    if (!family.orientations.includes(orientation)) family.orientations.push(orientation)
+    if (!family.seconds.includes(Number(seconds))) family.seconds.push(Number(seconds))
+    family.seconds.sort((a, b) => a - b)
+    family.members.set(`${orientation}-${seconds}`, model)
+    families.set(id, family)
+  }
+  return [...families.values()]
+}
+
+/** The choice, moved to what the family can do: the same orientation and the nearest duration. */
+export function fitChoice(family: ModelFamily, choice: ModelChoice): ModelChoice {
+  const orientation = family.orientations.includes(choice.orientation) ? choice.orientation : (family.orientations[0] ?? '')
+  const nearest = [...family.seconds].sort((a, b) => Math.abs(a - choice.seconds) - Math.abs(b - choice.seconds))[0]
+  return { family: family.id, orientation, seconds: nearest ?? 0 }
+}
+
+/** The exact model id and the fields that go with it. */
+export function resolveModel(family: ModelFamily, choice: ModelChoice): { model: string; orientation?: string; seconds?: number } {
+  const member = family.members.get(`${choice.orientation}-${choice.seconds}`)
+  if (member) return { model: member.id }
+  const fields: { model: string; orientation?: string; seconds?: number } = { model: family.model.id }
+  if (family.kind === 'video') {
+    if (family.orientations.includes(choice.orientation)) fields.orientation = choice.orientation
+    if (family.seconds.includes(choice.seconds)) fields.seconds = choice.seconds
+  }
+  return fields
+}

@@ -1,0 +1,34 @@
+import type { RouteLocationNormalized, RouteLocationRaw } from 'vue-router'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    requiresAuth?: boolean
+    requiresAdmin?: boolean
+    /** For people who are not signed in. */
+    guestOnly?: boolean
+    /** Dark in every theme: sign-in and Sora. */
+    lightsDown?: boolean
+    title?: string
+    section?: string
+  }
+}
+
+export interface GuardSession {
+  user: unknown
+  isAdmin: boolean
+}
+
+/** Only a path of this page may follow sign-in, never another site. */
+export function safeReturn(target: unknown): string {
+  return typeof target === 'string' && target.startsWith('/') && !/^\/[/\\]/.test(target) ? target : '/'
+}
+
+/** Where someone is sent instead, or true where they may go. */
+export function guard(to: RouteLocationNormalized, session: GuardSession): true | RouteLocationRaw {
+  if (to.meta.guestOnly && session.user) return safeReturn(to.query.next)
+  if (to.meta.requiresAuth && !session.user) {
+    return { name: 'login', query: to.fullPath === '/' ? {} : { next: to.fullPath } }
+  }
+  if (to.meta.requiresAdmin && !session.isAdmin) return { name: 'dashboard' }
+  return true
+}

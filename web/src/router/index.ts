@@ -1,0 +1,28 @@
+import { createRouter as createVueRouter, createWebHistory } from 'vue-router'
+import AppShell from '@/components/layout/AppShell.vue'
+import { useSession } from '@/stores/session'
+import { adminRoutes } from '@/views/admin/routes'
+import { authRoutes } from '@/views/auth/routes'
+import { userRoutes } from '@/views/user/routes'
+import { guard } from './guard'
+
+export function createRouter() {
+  const router = createVueRouter({
+    history: createWebHistory(),
+    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? undefined : { top: 0 }),
+    routes: [
+      ...authRoutes,
+      { path: '/', component: AppShell, meta: { requiresAuth: true }, children: [...userRoutes, ...adminRoutes] },
+      { path: '/:path(.*)*', name: 'not-found', component: () => import('@/views/NotFoundView.vue'), meta: { title: 'notFound.title' } },
+    ],
+  })
+  router.beforeEach(async (to) => {
+    const session = useSession()
+    await session.load()
+    return guard(to, session)
+  })
+  router.afterEach((to) => {
+    document.documentElement.classList.toggle('lights-down', to.matched.some((record) => record.meta.lightsDown))
+  })
+  return router
+}

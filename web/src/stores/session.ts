@@ -1,0 +1,73 @@
+import { defineStore } from 'pinia'
+import { computed, ref } from 'vue'
+import { ApiError, useApi } from '@/api'
+import type { PublicSettings, User } from '@/api/types'
+import { usePreferences } from './preferences'
+
+const unknownSettings: PublicSettings = {
+  sora_client_enabled: false,
+  simple_mode: false,
+  registration_enabled: false,
+  language: 'zh',
+  setup_required: false,
+  version: '',
+}
+
+/** Who is signed in, and what this server offers. The session itself is a cookie that no script can read. */
+export const useSession = defineStore('session', () => {
+  const api = useApi()
+  const preferences = usePreferences()
+  const user = ref<User | null>(null)
+  const settings = ref<PublicSettings>(unknownSettings)
+  const ready = ref(false)
+  const failed = ref<ApiError | null>(null)
+
+  const isAdmin = computed(() => user.value?.role === 'admin')
+  const soraShown = computed(() => settings.value.sora_client_enabled && !settings.value.simple_mode)
+
+  function applySettings(next: PublicSettings) {
+    settings.value = { ...settings.value, ...next }
+    preferences.offerLanguage(settings.value.language)
+  }
+
+  /** Settings and person, once, before the first page. */
+  async function load() {
+    if (ready.value) return
+    try {
+      applySettings(await api.auth.settings())
+      user.value = await api.auth.me().catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 401) return null
+        throw error
+      })
+      failed.value = null
+      ready.value = true
+    } catch (error) {
+      failed.value = error instanceof ApiError ? error : new ApiError(0, 'network', '')
+    }
+  }
+
+  async function login(email: string, password: string) {
+    user.value = (await api.auth.login(email, password)).user
+  }
+
+  async function register(email: string, password: string) {
+    user.value = (await api.auth.register(email, password)).user
+  }
+
+  async function setUp(token: string, email: string, password: string) {
+    user.value = (await api.auth.setup(token, email, password)).user
+    settings.value = { ...settings.value, setup_required: false }
+  }
+
+  async function logout() {
+    await api.auth.logout().catch(() => undefined)
+    user.value = null
+  }
+
+  /** The server no longer knows this session. */
+  function expire() {
+    user.value = null
+  }
+
+  return { user, settings, ready, failed, isAdmin, soraShown, applySettings, load, login, register, setUp, logout, expire }
+})

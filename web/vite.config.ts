@@ -1,0 +1,29 @@
+/// <reference types="vitest/config" />
+import { fileURLToPath } from 'node:url'
+import tailwindcss from '@tailwindcss/vite'
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'vite'
+
+const server = process.env.KINORA_DEV_SERVER ?? 'http://127.0.0.1:8080'
+const proxied = ['/api', '/media', '/v1', '/sora/v1']
+
+export default defineConfig({
+  plugins: [vue(), tailwindcss()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  define: {
+    __VUE_OPTIONS_API__: false,
+    __VUE_PROD_DEVTOOLS__: false,
+    __VUE_I18N_FULL_INSTALL__: false,
+    __VUE_I18N_LEGACY_API__: false,
+    __INTLIFY_PROD_DEVTOOLS__: false,
+  },
+  build: {
+    outDir: 'dist',
+    // light-dark() is what a theme is made of here; older targets would have it rewritten.
+    target: ['chrome123', 'edge123', 'firefox128', 'safari17.5'],
+    // The content policy allows files of our own origin, not data: addresses.
+    assetsInlineLimit: 0,
+  },
+  server: { proxy: Object.fromEntries(proxied.map((path) => [path, { target: server }])) },
+  test: { environment: 'jsdom', include: ['src/**/*.test.ts'], restoreMocks: true },
+})
