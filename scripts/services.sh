@@ -1,16 +1,16 @@
 #!/bin/bash
-# services.sh start    starts the servers that tests talk to, on loopback, data in build/services,
-#                      and prints where they are as NAME=VALUE lines
-# services.sh stop     stops them
+# services.sh start [PORT]    starts the servers that tests talk to, on loopback from PORT on
+#                             (17400), and prints where they are as NAME=VALUE lines
+# services.sh stop [PORT]     stops them; what they held is gone
 #
 #   KINORA_TEST_POSTGRES    postgresql://… of a server where the user may create databases
 #   KINORA_TEST_S3          http://127.0.0.1:PORT of a Ceph RADOS Gateway, with its bucket and keys
 # A server whose package is not installed is left out; tests that need it then say so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-dir=$PWD/build/services
-pg_port=${KINORA_TEST_POSTGRES_PORT:-15432}
-s3_port=${KINORA_TEST_S3_PORT:-17480}
+pg_port=${2:-17400}
+s3_port=$((pg_port + 10))
+dir=$PWD/build/services/$pg_port
 pg_bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
 
 as_postgres() { # PostgreSQL refuses to run as root
@@ -60,5 +60,5 @@ stop)
     fi
     rm -rf "$pg_dir"
     ;;
-*) echo "usage: services.sh start|stop" >&2 && exit 2 ;;
+*) echo "usage: services.sh start|stop [PORT]" >&2 && exit 2 ;;
 esac
