@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* media_probe — what bytes are (libmagic, no child) and what a medium holds (ffprobe and
- * ffmpeg as limited children).  Their absence degrades: E_NOT_FOUND. */
+/* media_probe — what a medium holds: size, length, one picture of it.
+ *
+ * ffprobe and ffmpeg do the work as children with limits (20 s, 1 GiB), so that a
+ * crash in a codec stays outside; they may open files and http addresses only, and
+ * only the formats below, so that a playlist cannot send them elsewhere.  Their
+ * absence degrades: E_NOT_FOUND, code "program_missing".  What they cannot read is
+ * E_UNPROCESSABLE, code "media_unreadable".
+ *
+ * Thread: any that may block. */
 #include "base/arena.h"
 #include "base/err.h"
 
 struct media_facts {
-    int width, height;        /* pixels; 0 unknown */
-    int64_t duration_ms;      /* 0 unknown or an image */
+    int width, height;   /* pixels as shown, after rotation; 0 unknown */
+    int64_t duration_ms; /* 0 unknown or an image */
 };
 
+/* url: an http address on loopback or an absolute path; read by the child with Range. */
+enum status media_probe(const char *url, struct arena *a, struct media_facts *ret, struct err *err);
+/* One JPEG frame of a video, at most 640 pixels wide, up to 1 MiB, in the arena. */
+enum status media_poster(const char *url, struct arena *a, struct str *ret_jpeg, struct err *err);
+
+/* --- types --------------------------------------------------------------- */
+
 /* Type from the first bytes (up to 4 KiB is enough): "image/png", "video/mp4" …;
- * "application/octet-stream" when unknown.  A constant string. */
+ * "application/octet-stream" when unknown.  A constant string.  The types that are
+ * served are told by their signatures, others by libmagic; no child.  Thread: any. */
 const char *media_type_sniff(struct str head);
-/* "mp4", "png" … for a type, "bin" otherwise. */
+/* "mp4", "png" … for a type, "bin" otherwise.  Parameters behind `;` do not matter. */
 const char *media_type_extension(const char *type);
 /* Type by a name's ending, or NULL. */
 const char *media_type_by_name(struct str name);
-
-/* url: an http address on loopback or a path; read by the child with Range. */
-enum status media_probe(const char *url, struct arena *a, struct media_facts *ret, struct err *err);
-/* One JPEG frame of a video, at most 640 pixels wide. */
-enum status media_poster(const char *url, struct arena *a, struct str *ret_jpeg, struct err *err);
