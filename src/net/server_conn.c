@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection's life: events, phases, deadlines. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/server_impl.h"
+
+enum { HEAD_READ = 4096, HEAD_BLOCK_KEPT = 4096 };
+
+/* ---- input ---- */
+
+struct str conn_input(const struct conn *c)
+{
+    return c->scratch.n ? c->scratch : buf_str(&c->in);
+}
+
+void conn_consume(struct conn *c, size_t n)
+{
+    if (c->scratch.n)
+        c->scratch = str_from(c->scratch, n);
+    else
+        buf_take(&c->in, n);
+}
+
+/* Before the scratch buffer goes to the next connection. */
+static void stash(struct conn *c)
+{
+    if (c->scratch.n && !c->closed && !buf_add(&c->in, c->scratch))
+        c->broken = true;
+    c->scratch = STR_NONE;
+    if (buf_len(&c->in) == 0 && c->in.p)
+        buf_release(&c->in);
+}
+
+static bool wants_input(const struct conn *c)
+{
+    if (c->eof)
+        return false;
+    /* While an exchange is open one read ahead is kept (a pipelined request, or a body
+     * that its handler does not take yet); never more. */
+    return c->phase != CONN_EXCHANGE || conn_input(c).n == 0;
+}
+
+/* ---- events and deadlines ---- */
+
+void conn_update(struct conn *c)
+{
+    uint32_t events = c->eof ? 0 : EPOLLRDHUP;
+    if (c->closed)
+        return;
+    if (wants_input(c))
+        events |= EPOLLIN;
+    if (buf_len(&c->out))
+        events |= EPOLLOUT;
+    loop_io_set(c->server->loop, &c->io, events);
+    /* Only ever earlier: a timer that fires before the deadline is set again then. */
+    int64_t at = MIN(c->read_deadline, c->write_deadline);
+    if (at != NO_DEADLINE && (!timer_is_set(&c->timer) || c->timer.at_ms > at))
+        timer_set_at(c->server->loop, &c->timer, at);
+}
+
+void conn_kick(struct conn *c)
+{
+    if (!c->busy && !c->closed)
+        loop_defer(c->server->loop, &c->task);
+}
+
+static void set_phase(struct conn *c, enum conn_phase phase, int timeout_ms)
+{
+    c->phase = phase;
+    c->dropped = 0;
+    c->read_deadline = timeout_ms ? loop_now_ms(c->server->loop) + timeout_ms : NO_DEADLINE;
+}
+
+/* ---- the end ---- */
+
+static void free_task(struct task *t)
+{
+    free(CONTAINER_OF(t, struct conn, task));
+}
+
+static void tell_handler_end(struct conn *c)
+{
+    struct exchange *x = &c->x;
+    const struct exchange_handler *h = x->handler;
+    bool complete = x->answer == ANSWER_ENDED && !x->failed && conn_pending(c) == 0;
+    if (!h)
+        return;
+    if (!complete && c->gone && h->on_gone)
+        h->on_gone(x);
+    h = x->handler;
+    x->handler = NULL;
+    h->on_done(x, complete);
+}
+
+void conn_end(struct conn *c)
+{
+    struct server *s = c->server;
+    if (c->closed)
+        return;
+    c->closed = true;
+    if (c->phase == CONN_EXCHANGE)
+        tell_handler_end(c);
+    cork_forget(c);
+    timer_unset(s->loop, &c->timer);
+    loop_io_remove(s->loop, &c->io);
+    close(c->io.fd);
+    list_remove(&c->link);
+    buf_release(&c->in);
+    buf_release(&c->out);
+    free(c->head_block);
+    c->task.fn = free_task;
+    loop_defer(s->loop, &c->task);
+    server_connection_ended(s);
+}
+
+/* Shuts our side and reads on, so that unread bytes do not make the kernel send a reset
+ * that could overtake the answer (RFC 9112 9.6). */
+static void linger(struct conn *c)
+{
+    if (c->eof || shutdown(c->io.fd, SHUT_WR) != 0) {
+        c->broken = true;
+        return;
+    }
+    set_phase(c, CONN_LINGER, LINGER_MS);
+}
+
+/* ---- heads ---- */
+
+static void move_view(struct str *view, const char *from, const char *to, size_t n)
+{
+    if (view->p >= from && view->p < from + n)
+        view->p = to + (view->p - from);
+}
+
+/* A copy that lives as long as the exchange: head, as many fields as there are, bytes. */
+static const struct http_head *keep_head(struct conn *c, const struct http_head *h, struct str raw)
+{
+    size_t fixed = offsetof(struct http_head, headers) + h->header_count * sizeof(h->headers[0]);
+    if (c->head_block_size < fixed + raw.n || c->head_block_size > HEAD_BLOCK_KEPT) {
+        free(c->head_block);
+        c->head_block_size = fixed + raw.n;
+        c->head_block = mem_zalloc(c->head_block_size);
+    }
+    struct http_head *copy = c->head_block;
+    char *bytes = (char *)copy + fixed;
+    memcpy((void *)copy, h, fixed);
+    memcpy(bytes, raw.p, raw.n);
+    struct str *const views[] = {&copy->method_text, &copy->target, &copy->path, &copy->query,
+                                 &copy->host};
+    for (size_t i = 0; i < ARRAY_SIZE(views); i++)
+        move_view(views[i], raw.p, bytes, raw.n);
+    struct http_header *fields = copy->headers;
+    for (size_t i = 0; i < h->header_count; i++) {
+        move_view(&fields[i].name, raw.p, bytes, raw.n);
+        move_view(&fields[i].value, raw.p, bytes, raw.n);
+    }
+    return copy;
+}
+
+static void begin_exchange(struct conn *c, struct str raw)
+{
+    const struct http_head *head = keep_head(c, &c->server->head, raw);
+    conn_consume(c, raw.n);
+    c->served = true;
+    set_phase(c, CONN_EXCHANGE, 0);
+    exchange_begin(c, head);
+    if (head->method == HTTP_OTHER)
+        exchange_fail(&c->x, 501, "the method is not known");
+    else if (str_eq(head->target, STR("*")))
+        exchange_reply(&c->x, 204, NULL, 0, STR_NONE);
+    else
+        c->server->config.on_request(&c->x, c->server->config.ctx);
+}
+
+/* An answer to something that is not a request. */
+static void refuse(struct conn *c, int status, const char *reason)
+{
+    struct http_head *nothing = &c->server->head;
+    memset(nothing, 0, offsetof(struct http_head, headers));
+    nothing->method = HTTP_OTHER;
+    nothing->minor = 1;
+    const struct http_head *head = keep_head(c, nothing, STR(""));
+    set_phase(c, CONN_EXCHANGE, 0);
+    exchange_begin(c, head);
+    exchange_fail(&c->x, status, reason);
+}
+
+static bool step_head(struct conn *c)
+{
+    const struct server_config *config = &c->server->config;
+    struct str in = conn_input(c);
+    struct http_fault fault;
+    size_t used;
+
+    if (in.n == 0)
+        return false;
+    if (c->phase == CONN_IDLE) {
+        int64_t from_accept = c->read_deadline;
+        set_phase(c, CONN_HEAD, config->head_timeout_ms);
+        if (!c->served)
+            c->read_deadline = from_accept;
+    }
+    if (!c->head_lf && in.n <= config->limits.line_bytes)
+        return false;
+    c->head_lf = false;
+    switch (http1_parse_request(in, &config->limits, &c->server->head, &used, &fault)) {
+    case HTTP_PARSE_MORE:
+        return false;
+    case HTTP_PARSE_BAD:
+        refuse(c, fault.status, fault.reason);
+        return true;
+    case HTTP_PARSE_DONE:
+        break;
+    }
+    begin_exchange(c, str_to(in, used));
+    return true;
+}
+
+/* ---- phases ---- */
+
+static void go_idle(struct conn *c)
+{
+    if (c->close_after || c->eof || c->server->draining) {
+        linger(c);
+        return;
+    }
+    /* What was pipelined may hold a whole head. */
+    c->head_lf = true;
+    set_phase(c, CONN_IDLE, c->server->config.idle_timeout_ms);
+}
+
+static void finish_exchange(struct conn *c)
+{
+    struct exchange *x = &c->x;
+    tell_handler_end(c);
+    /* A client that asked for the close and has sent nothing more waits for nothing. */
+    if (c->close_after && !x->head->keep_alive && exchange_body_done(x) && !x->failed &&
+        conn_input(c).n == 0)
+        c->broken = true;
+    else if (c->close_after || exchange_body_done(x))
+        go_idle(c);
+    else
+        set_phase(c, CONN_DRAIN, c->server->config.body_timeout_ms);
+}
+
+static bool step_exchange(struct conn *c)
+{
+    struct exchange *x = &c->x;
+    size_t pending = conn_pending(c);
+    if (x->answer == ANSWER_ENDED) {
+        if (pending)
+            return false;
+        finish_exchange(c);
+        return true;
+    }
+    if (x->want_drain && pending <= c->server->config.out_low) {
+        x->want_drain = false;
+        if (x->handler && x->handler->on_drain)
+            x->handler->on_drain(x);
+        return true;
+    }
+    return exchange_pump_body(x);
+}
+
+static bool step_drain(struct conn *c)
+{
+    struct exchange *x = &c->x;
+    bool changed = exchange_drop_body(x);
+    if (c->broken)
+        return true;
+    if (exchange_body_done(x) && !x->failed)
+        go_idle(c);
+    else if (x->failed || c->dropped > DRAIN_MAX)
+        linger(c);
+    else
+        return changed;
+    return true;
+}
+
+static bool step_linger(struct conn *c)
+{
+    size_t n = conn_input(c).n;
+    conn_consume(c, n);
+    c->dropped += n;
+    if (c->dropped > LINGER_MAX)
+        c->broken = true;
+    return c->broken;
+}
+
+/* True when something changed and another look is due. */
+static bool step(struct conn *c)
+{
+    if (c->closed)
+        return false;
+    if (c->broken) {
+        conn_end(c);
+        return false;
+    }
+    switch (c->phase) {
+    case CONN_IDLE:
+    case CONN_HEAD:
+        return step_head(c);
+    case CONN_EXCHANGE:
+        return step_exchange(c);
+    case CONN_DRAIN:
+        return step_drain(c);
+    case CONN_LINGER:
+        return step_linger(c);
+    }
+    return false;
+}
+
+void conn_advance(struct conn *c)
+{
+    if (c->busy || c->closed)
+        return;
+    c->busy = true;
+    while (step(c))
+        ;
+    stash(c);
+    c->busy = false;
+    if (c->broken && !c->closed)
+        conn_end(c);
+    conn_update(c);
+}
+
+static void advance_task(struct task *t)
+{
+    conn_advance(CONTAINER_OF(t, struct conn, task));
+}
+
+/* ---- what wakes it ---- */
+
+static void client_left(struct conn *c)
+{
+    c->gone = c->broken = true;
+}
+
+static void half_closed(struct conn *c)
+{
+    const struct exchange *x = &c->x;
+    bool serve = c->phase == CONN_EXCHANGE && exchange_body_done(x) &&
+                 (x->answer == ANSWER_ENDED ||
+                  (x->answer == ANSWER_OPEN && !x->chunked && !x->to_eof));
+    c->eof = true;
+    c->close_after = true;
+    if (!serve)
+        client_left(c);
+}
+
+static void read_some(struct conn *c)
+{
+    struct server *s = c->server;
+    /* Only an incomplete head is added to. */
+    char *to = buf_len(&c->in) ? buf_reserve(&c->in, HEAD_READ) : s->scratch;
+    size_t room = to == s->scratch ? SCRATCH_SIZE : HEAD_READ;
+    if (!to) {
+        c->broken = true;
+        return;
+    }
+    ssize_t n = read(c->io.fd, to, room);
+    if (n < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            client_left(c);
+        return;
+    }
+    if (n == 0) {
+        half_closed(c);
+        return;
+    }
+    if (to == s->scratch)
+        c->scratch = (struct str){to, (size_t)n};
+    else
+        buf_commit(&c->in, (size_t)n);
+    c->head_lf |= memchr(to, '\n', (size_t)n) != NULL;
+}
+
+static void on_event(struct io *io, uint32_t events)
+{
+    struct conn *c = CONTAINER_OF(io, struct conn, io);
+    if (events & (EPOLLERR | EPOLLHUP)) {
+        client_left(c);
+    } else {
+        if (events & EPOLLOUT)
+            conn_flush(c);
+        if ((events & (EPOLLIN | EPOLLRDHUP)) && wants_input(c))
+            read_some(c);
+        else if (events & EPOLLRDHUP)
+            half_closed(c);
+    }
+    conn_advance(c);
+}
+
+static void deadline_passed(struct conn *c, int64_t now)
+{
+    bool slow_reader = now >= c->write_deadline;
+    c->read_deadline = NO_DEADLINE;
+    if (slow_reader) {
+        client_left(c);
+    } else if (c->phase == CONN_HEAD) {
+        refuse(c, 408, "its head took too long");
+    } else if (c->phase == CONN_EXCHANGE) {
+        exchange_fail(&c->x, 408, "its body took too long");
+    } else if (c->phase == CONN_DRAIN) {
+        linger(c);
+    } else {
+        c->broken = true;
+    }
+}
+
+static void on_timer(struct timer *t)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, timer);
+    int64_t now = loop_now_ms(c->server->loop);
+    if (now >= MIN(c->read_deadline, c->write_deadline)) {
+        deadline_passed(c, now);
+        conn_advance(c);
+    } else {
+        conn_update(c);
+    }
+}
+
+void conn_refuse(struct conn *c, int status, const char *reason)
+{
+    refuse(c, status, reason);
+    conn_advance(c);
+}
+
+void conn_drain(struct conn *c, int grace_ms)
+{
+    if (c->phase != CONN_IDLE)
+        return;
+    if (c->served)
+        c->broken = true;
+    else
+        c->read_deadline = loop_now_ms(c->server->loop) + grace_ms;
+    conn_update(c);
+    conn_kick(c);
+}
+
+struct conn *conn_open(struct server *s, int fd)
+{
+    struct conn *c = mem_zalloc(sizeof(*c));
+    c->server = s;
+    c->timer.fn = on_timer;
+    c->task.fn = advance_task;
+    c->io.fn = on_event;
+    buf_init(&c->in, s->config.limits.head_bytes + SCRATCH_SIZE + HEAD_READ);
+    buf_init(&c->out, s->config.out_high + OUT_EXTRA);
+    c->write_deadline = NO_DEADLINE;
+    set_phase(c, CONN_IDLE, s->config.head_timeout_ms);
+    list_push_back(&s->connections, &c->link);
+    loop_io_add(s->loop, &c->io, fd, EPOLLIN | EPOLLRDHUP);
+    s->count++;
+    conn_update(c);
+    return c;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection's way out: cork, socket, waiting bytes; in this order of age from the last
+ * to the first, so bytes only ever go to the newest place when the older ones are empty. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "net/server_impl.h"
+
+enum { MAX_PARTS = 5 };
+
+size_t conn_pending(const struct conn *c)
+{
+    const struct server *s = c->server;
+    return buf_len(&c->out) + (s->corked == c ? s->cork_used : 0);
+}
+
+void cork_forget(struct conn *c)
+{
+    struct server *s = c->server;
+    if (s->corked == c) {
+        s->corked = NULL;
+        s->cork_used = 0;
+    }
+}
+
+static void keep(struct conn *c, struct iovec *parts, int count)
+{
+    bool ok = true;
+    if (buf_len(&c->out) == 0)
+        c->write_deadline = loop_now_ms(c->server->loop) + c->server->config.write_timeout_ms;
+    for (int i = 0; i < count; i++)
+        ok = ok && buf_add(&c->out, (struct str){parts[i].iov_base, parts[i].iov_len});
+    if (!ok) {
+        c->broken = true;
+        conn_kick(c);
+        return;
+    }
+    conn_update(c);
+}
+
+/* Drops the first n bytes of the parts; returns how many parts are left, from *first on. */
+static int parts_skip(struct iovec *parts, int count, size_t n, int *first)
+{
+    int i = 0;
+    while (i < count && n >= parts[i].iov_len)
+        n -= parts[i++].iov_len;
+    if (i < count) {
+        parts[i].iov_base = (char *)parts[i].iov_base + n;
+        parts[i].iov_len -= n;
+    }
+    *first = i;
+    return count - i;
+}
+
+/* Bytes the socket took; 0 also when it is full or broken. */
+static size_t socket_write(struct conn *c, struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+    ssize_t n = sendmsg(c->io.fd, &message, MSG_NOSIGNAL);
+    if (n >= 0)
+        return (size_t)n;
+    if (errno != EAGAIN && errno != EINTR) {
+        c->broken = c->gone = true;
+        conn_kick(c);
+    }
+    return 0;
+}
+
+static void write_or_keep(struct conn *c, struct iovec *parts, int count)
+{
+    int first;
+    size_t written = socket_write(c, parts, count);
+    int left = parts_skip(parts, count, written, &first);
+    if (left && !c->broken)
+        keep(c, parts + first, left);
+}
+
+void cork_flush(struct server *s)
+{
+    struct conn *c = s->corked;
+    struct iovec part = {s->cork, s->cork_used};
+    if (!c)
+        return;
+    cork_forget(c);
+    if (!c->broken)
+        write_or_keep(c, &part, 1);
+}
+
+static void cork_add(struct conn *c, const struct iovec *parts, int count)
+{
+    struct server *s = c->server;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_len)
+            memcpy(s->cork + s->cork_used, parts[i].iov_base, parts[i].iov_len);
+        s->cork_used += parts[i].iov_len;
+    }
+    s->corked = c;
+    loop_defer(s->loop, &s->flush_task);
+}
+
+void conn_send(struct conn *c, const struct iovec *parts, int count, bool push)
+{
+    struct server *s = c->server;
+    struct iovec all[MAX_PARTS + 1];
+    size_t total = 0;
+    int n = 0;
+
+    if (c->broken || c->closed)
+        return;
+    if (s->corked && s->corked != c)
+        cork_flush(s);
+    for (int i = 0; i < count; i++)
+        total += parts[i].iov_len;
+    if (!push && buf_len(&c->out) == 0 && total <= CORK_SIZE - s->cork_used) {
+        cork_add(c, parts, count);
+        return;
+    }
+    if (s->corked == c && s->cork_used)
+        all[n++] = (struct iovec){s->cork, s->cork_used};
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_len)
+            all[n++] = parts[i];
+    }
+    cork_forget(c);
+    if (buf_len(&c->out))
+        keep(c, all, n);
+    else if (n)
+        write_or_keep(c, all, n);
+}
+
+void conn_flush(struct conn *c)
+{
+    struct iovec part = {c->out.p + c->out.start, buf_len(&c->out)};
+    if (c->broken || part.iov_len == 0)
+        return;
+    size_t written = socket_write(c, &part, 1);
+    if (!written)
+        return;
+    buf_take(&c->out, written);
+    if (buf_len(&c->out) == 0) {
+        buf_release(&c->out);
+        c->write_deadline = NO_DEADLINE;
+    } else {
+        c->write_deadline = loop_now_ms(c->server->loop) + c->server->config.write_timeout_ms;
+    }
+}
