@@ -11,6 +11,7 @@
 #include "net/guard.h"
 #include "platform/json_in.h"
 #include "service/app.h"
+#include "service/audit.h"
 
 enum language { LANG_ZH, LANG_EN };
 
@@ -53,8 +54,9 @@ static inline void settings_dropp(const struct settings **s)
 /* All settings as one JSON object; secrets as `<key>_set`. */
 void settings_write(struct app *app, struct json_out *j);
 /* Applies the members of an object, all or none; null restores the first value.
- * E_INVALID names the field; unknown keys are refused. */
-enum status settings_change(struct app *app, struct db_conn *db, struct json body,
-                            struct err *err);
-/* Another node, or the command line, has changed them. */
+ * E_INVALID names the field; unknown keys are refused.  In force here when it returns,
+ * told to the others on the channel "settings" and as an event of the site. */
+enum status settings_change(struct app *app, struct db_conn *db, const struct actor *actor,
+                            struct json body, struct err *err);
+/* Another node, or the command line, has changed them.  Outside of a transaction. */
 enum status settings_reload(struct app *app, struct db_conn *db, struct err *err);

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/messages.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* By subject; within one, from the request's side to the server's. */
+static const struct message table[] = {
+    /* The request itself. */
+    {"bad_request", 400, "请求格式不正确", "The request cannot be read."},
+    {"invalid_json", 400, "请求体不是有效的 JSON", "The body is not valid JSON."},
+    {"missing_field", 400, "缺少必填字段", "A required field is missing"},
+    {"invalid_field", 400, "字段的值无效", "A field has a value that is not allowed"},
+    {"not_found", 404, "没有找到所请求的内容", "There is nothing at this address."},
+    {"method_not_allowed", 405, "该地址不支持此方法", "This address does not take this method."},
+    {"too_large", 413, "内容超过大小上限", "The content is over the size limit."},
+    {"unsupported_media_type", 415, "不支持的内容类型", "This content type is not supported."},
+    {"idempotency_mismatch", 422, "该 Idempotency-Key 已用于另一个请求",
+     "This Idempotency-Key was used for another request."},
+
+    /* Who asks. */
+    {"unauthenticated", 401, "请先登录", "Sign in first."},
+    {"invalid_credentials", 401, "邮箱或密码不正确", "E-mail or password is wrong."},
+    {"wrong_password", 403, "当前密码不正确", "The current password is wrong."},
+    {"user_disabled", 403, "账户已停用，请联系管理员",
+     "This user is disabled. Ask your administrator."},
+    {"admin_only", 403, "需要管理员权限", "Only administrators may do this."},
+    {"csrf", 403, "请求来源无法确认，请刷新页面后重试",
+     "The request's origin could not be confirmed. Reload the page and try again."},
+    {"too_many_attempts", 429, "尝试次数过多，请稍后再试", "Too many attempts. Try again later."},
+    {"registration_closed", 403, "本站未开放注册", "Registration is closed."},
+    {"invalid_setup_token", 403, "设置链接无效，请使用最近一次启动时显示的链接",
+     "The set-up link is not valid. Use the one shown at the latest start."},
+    {"setup_done", 409, "管理员已存在，设置链接已失效",
+     "There is an administrator already; the set-up link is spent."},
+    {"invalid_api_key", 401, "API 密钥无效、已停用或已过期",
+     "The API key is wrong, disabled or expired."},
+
+    /* People, groups, keys. */
+    {"invalid_email", 400, "邮箱地址格式不正确", "The e-mail address is not valid"},
+    {"invalid_password", 400, "密码长度须为 8 到 256 个字节", "A password has 8 to 256 bytes"},
+    {"email_taken", 409, "该邮箱已被使用", "This e-mail address is in use."},
+    {"user_not_found", 404, "用户不存在", "There is no such user."},
+    {"last_admin", 409, "至少要保留一位启用的管理员",
+     "At least one active administrator must remain."},
+    {"group_not_found", 404, "分组不存在", "There is no such group."},
+    {"group_name_taken", 409, "分组名称已被使用", "This group name is in use."},
+    {"group_in_use", 409, "分组正在使用，无法删除", "The group is in use and cannot be deleted."},
+    {"group_not_allowed", 403, "只能使用自己所在的分组", "Only your own group may be used."},
+    {"key_not_found", 404, "API 密钥不存在", "There is no such API key."},
+    {"too_many_keys", 409, "API 密钥数量已达上限，请先删除不用的密钥",
+     "There are too many API keys. Delete those you do not use."},
+    {"unknown_setting", 400, "没有这项设置", "There is no such setting"},
+
+    /* Upstream accounts. */
+    {"account_not_found", 404, "账号不存在", "There is no such account."},
+    {"account_in_use", 409, "账号有进行中的任务，无法删除",
+     "The account has live jobs and cannot be deleted."},
+    {"url_invalid", 400, "地址格式不正确", "The address is not valid"},
+    {"url_scheme", 400, "地址必须以 http:// 或 https:// 开头",
+     "The address must begin with http:// or https://"},
+    {"address_forbidden", 403, "不允许访问该网络地址",
+     "This network address may not be connected to."},
+    {"name_not_found", 502, "找不到该域名", "The host name was not found."},
+    {"connection_refused", 502, "连接被拒绝", "The connection was refused."},
+    {"connection_broken", 502, "连接中断", "The connection broke."},
+    {"connect_timeout", 504, "连接超时", "Connecting timed out."},
+    {"timeout", 504, "对方响应超时", "The other side took too long to answer."},
+    {"tls_failed", 502, "TLS 连接失败，请检查证书",
+     "The TLS connection failed. Check the certificate."},
+    {"auth_failed", 502, "认证失败", "Authentication failed."},
+    {"account_auth_failed", 502, "上游账号认证失败",
+     "The upstream account's authentication failed."},
+    {"account_sign_in_again", 502, "账号需要重新登录", "The account has to be signed in again."},
+    {"not_this_api", 502, "该地址不是所选的接口", "This address does not speak the chosen API."},
+    {"bad_answer", 502, "上游的回答无法识别", "The upstream's answer could not be understood."},
+    {"upstream_error", 502, "上游返回错误", "The upstream answered with an error."},
+    {"oauth_state_invalid", 400, "授权已过期，请重新打开授权链接",
+     "The authorization has expired. Open the link again."},
+    {"oauth_exchange_failed", 502, "授权码兑换失败，请重新授权",
+     "The code could not be exchanged. Authorize again."},
+
+    /* Gateway. */
+    {"platform_not_supported", 400, "当前分组的平台不支持此接口",
+     "The platform of this group is not supported here."},
+    {"model_not_found", 404, "模型不存在", "There is no such model."},
+    {"no_account", 503, "暂无可用账号，请稍后再试", "No account is available. Try again later."},
+    {"rate_limited", 429, "请求过于频繁，请稍后再试", "Too many requests. Try again later."},
+    {"queue_full", 429, "排队人数已满，请稍后再试", "The line is full. Try again later."},
+    {"stream_required", 400, "该账号只支持 stream=true",
+     "This account only answers with stream=true."},
+    {"loop_detected", 508, "检测到循环转发", "The request goes round in a loop."},
+    {"link_invalid", 403, "链接无效或已过期", "The link is not valid or has expired."},
+
+    /* Studio jobs. */
+    {"too_many_jobs", 429, "请等待当前任务完成后再发起新任务",
+     "Wait for a running job to finish before starting another."},
+    {"quota_exceeded", 429, "存储配额已满，请删除不需要的作品释放空间",
+     "Storage is full. Delete works you do not need to make room."},
+    {"generation_not_found", 404, "作品不存在", "There is no such work."},
+    {"job_not_found", 404, "任务不存在", "There is no such job."},
+    {"already_finished", 409, "任务已结束，无法取消", "The job has ended and cannot be cancelled."},
+    {"not_saveable", 409, "只有上游链接的作品可以保存",
+     "Only works with an upstream link can be saved."},
+    {"link_expired", 410, "媒体链接已过期，无法保存",
+     "The media link has expired; it cannot be saved."},
+    {"storage_not_configured", 503, "云存储未配置，请联系管理员",
+     "Cloud storage is not configured. Ask your administrator."},
+    {"submission_unknown", 502, "提交结果未知，上游可能已经计费",
+     "Whether the upstream took the job is unknown; it may have charged for it."},
+    {"content_policy", 400, "上游拒绝了这条提示词", "The upstream declined this prompt."},
+
+    /* Media and storage. */
+    {"media_unreadable", 422, "无法识别的媒体文件", "The media file could not be read."},
+    {"media_unavailable", 502, "媒体暂时无法获取", "The media cannot be fetched now."},
+    {"bucket_not_found", 502, "存储桶不存在", "There is no such bucket."},
+    {"storage_off", 503, "存储未启用", "Storage is switched off."},
+    {"storage_unavailable", 503, "存储暂时不可用，请稍后再试",
+     "Storage is unavailable for now. Try again later."},
+    {"object_not_found", 404, "文件不存在", "There is no such file."},
+    {"file_not_found", 404, "文件不存在", "There is no such file."},
+    {"file_too_large", 413, "文件超过大小上限", "The file is over the size limit."},
+    {"unsupported_type", 415, "不支持的文件类型", "This file type is not supported."},
+    {"disk_full", 507, "磁盘空间不足", "The disk is full."},
+    {"upload_quota_exceeded", 413, "上传配额已满", "Upload quota exceeded"},
+    {"upload_not_found", 404, "上传的文件不存在", "There is no such upload."},
+
+    /* The server. */
+    {"overloaded", 503, "服务器繁忙，请稍后再试", "The server is busy. Try again later."},
+    {"no_memory", 503, "请求所需内存超过上限", "The request needs more memory than it may have."},
+    {"database_busy", 503, "数据库繁忙，请稍后再试", "The database is busy. Try again later."},
+    {"database_unreachable", 503, "数据库暂时无法连接，请稍后再试",
+     "The database cannot be reached. Try again later."},
+    {"cancelled", 503, "操作已中断", "The operation was cut short."},
+    {"secret_unreadable", 500, "已保存的密钥无法解密，请重新填写",
+     "A stored secret cannot be decrypted. Enter it again."},
+    {"io_error", 500, "服务器读写出错", "The server could not read or write."},
+    {"internal_error", 500, "服务器内部错误", "Something went wrong on the server."},
+};
+
+const struct message *message_table(size_t *ret_count)
+{
+    *ret_count = ARRAY_SIZE(table);
+    return table;
+}
+
+const char *message_of(const char *code, enum language language)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        if (strcmp(table[i].code, code) == 0)
+            return language == LANG_ZH ? table[i].zh : table[i].en;
+    }
+    return NULL;
+}
+
+/* "0.8" as 800; a range without a weight has 1 (RFC 9110 12.4.2). */
+static int weight_of(struct str params)
+{
+    while (params.n > 0) {
+        struct str param = str_trim(str_cut(&params, ';'));
+        if (param.n < 3 || (param.p[0] | 0x20) != 'q' || param.p[1] != '=')
+            continue;
+        int weight = param.p[2] == '1' ? 1000 : 0;
+        for (size_t i = 4, unit = 100; i < param.n && i < 7 && weight < 1000; i++, unit /= 10) {
+            if (param.p[i] >= '0' && param.p[i] <= '9')
+                weight += (param.p[i] - '0') * (int)unit;
+        }
+        return weight;
+    }
+    return 1000;
+}
+
+static bool language_parse(struct str range, enum language fallback, enum language *ret)
+{
+    struct str primary = str_cut(&range, '-');
+    if (str_eq(primary, STR("*")))
+        *ret = fallback;
+    else if (str_eq_ci(primary, STR("zh")))
+        *ret = LANG_ZH;
+    else if (str_eq_ci(primary, STR("en")))
+        *ret = LANG_EN;
+    else
+        return false;
+    return true;
+}
+
+enum language language_of(struct str accept_language, enum language fallback)
+{
+    enum language best = fallback, language;
+    int best_weight = 0;
+    while (accept_language.n > 0) {
+        struct str params = str_cut(&accept_language, ',');
+        struct str range = str_trim(str_cut(&params, ';'));
+        if (!language_parse(range, fallback, &language))
+            continue;
+        int weight = weight_of(params);
+        if (weight > best_weight) {
+            best_weight = weight;
+            best = language;
+        }
+    }
+    return best;
+}
