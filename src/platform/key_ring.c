@@ -92,11 +92,12 @@ static enum status add_lines(struct key_ring *ring, struct str text, char separa
 static enum status make_file(const char *path, struct err *err)
 {
     unsigned char key[KEY_SIZE];
-    char text[128], encoded[64], temporary[PATH_MAX];
+    char text[128], encoded[64], temporary[PATH_MAX], uuid[UUID_SIZE];
     crypto_random(key, sizeof(key));
+    crypto_uuid(uuid);
     sodium_bin2base64(encoded, sizeof(encoded), key, sizeof(key), BASE64);
     int n = snprintf(text, sizeof(text), "1:%s\n", encoded);
-    snprintf(temporary, sizeof(temporary), "%s.%d.new", path, (int)getpid());
+    snprintf(temporary, sizeof(temporary), "%s.%s.new", path, uuid);
     enum status status = file_write_atomic(temporary, (struct str){text, (size_t)n}, 0600, err);
     if (status == OK && link(temporary, path) < 0 && errno != EEXIST)
         status = err_errno(err, "key file");
