@@ -3,8 +3,10 @@
 /* router — one table of routes, matched by method and path.
  *
  * Patterns are literal segments and `{name}` segments; `{name...}` as the last takes
- * the rest.  Literal segments win.  A parameter is percent-decoded; a path with a bad
- * escape, an encoded slash or a dot segment matches nothing. */
+ * the rest (maybe empty), and only of paths that lead to no other route whatever its
+ * method.  Literal segments win, but where they do not know the method a parameter that
+ * does is taken.  A parameter is never empty and is percent-decoded; a path with a bad
+ * escape, an encoded slash, a dot segment or broken UTF-8 matches nothing. */
 #include "base/arena.h"
 #include "net/http1.h"
 
@@ -23,7 +25,8 @@ struct route_match {
 };
 
 struct router;
-/* The table must outlive the router.  Two equal patterns of one method: abort(). */
+/* The table must outlive the router.  Two equal patterns of one method, or a pattern that
+ * is none: abort(). */
 struct router *router_new(const struct route *routes, size_t n);
 void router_free(struct router *r);
 
