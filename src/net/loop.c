@@ -329,8 +329,12 @@ void loop_free(struct loop *l)
 {
     if (!l)
         return;
-    while (l->deferred.first != &task_end)
+    /* A worker may have handed something back after the last turn. */
+    while (__atomic_load_n(&l->posted, __ATOMIC_ACQUIRE) != &task_end ||
+           l->deferred.first != &task_end) {
+        run_posted(l);
         run_deferred(l);
+    }
     close(l->wake_fd);
     close(l->epoll_fd);
     free(l->heap);

@@ -14,7 +14,7 @@
 struct loop;
 
 struct loop *loop_new(void);
-/* Nothing may be registered any more; tasks still deferred are run first. */
+/* Nothing may be registered any more; tasks still posted or deferred are run first. */
 void loop_free(struct loop *l);
 /* Runs until loop_stop(), also one called before; may be run again. */
 void loop_run(struct loop *l);
