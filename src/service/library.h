@@ -8,6 +8,8 @@
  * library_settle() turns the rows to `stored`, inside the transaction that also completes
  * whatever they belong to.  A death between the two leaves rows whose lease ends, and the
  * janitor gives their room back. */
+#include <stdatomic.h>
+
 #include "media/local.h"
 #include "model/generation.h"
 #include "model/object.h"
