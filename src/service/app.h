@@ -13,6 +13,7 @@
 
 struct fetcher;
 struct settings_store;
+struct throttle;
 struct pool;
 struct events;
 struct jobs;
@@ -27,6 +28,7 @@ struct app {
     struct db *db;
     struct key_ring *keys;
     struct settings_store *settings;
+    struct throttle *throttle;  /* of sign-ins; service/identity */
     struct pool *pool;
     struct events *events;
     struct local_store *local;  /* NULL: local storage off */

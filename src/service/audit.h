@@ -6,11 +6,12 @@
 
 /* Who acts.  Views live as long as the call. */
 struct actor {
-    int64_t user_id; /* 0: the command line */
+    int64_t user_id;    /* 0: the command line */
+    int64_t session_id; /* 0: none */
     struct str email;
     struct str address; /* of the client; empty: none */
 };
-#define ACTOR_COMMAND_LINE ((struct actor){0, STR("command line"), STR("")})
+#define ACTOR_COMMAND_LINE ((struct actor){.email = STR("command line"), .address = STR("")})
 
 enum { AUDIT_MAX_FIELDS = 48 };
 

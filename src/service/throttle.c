@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/throttle.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "platform/crypto.h"
+
+enum { WAYS = 8, BUCKETS = THROTTLE_SLOTS / WAYS };
+
+#define LONGEST_MS (15 * CLOCK_MINUTE_MS)
+#define FORGET_MS  CLOCK_HOUR_MS
+
+struct slot {
+    uint64_t name; /* keyed hash; 0: free */
+    int attempts;
+    int64_t last, blocked_until; /* monotonic ms */
+};
+
+struct throttle {
+    pthread_mutex_t lock;
+    unsigned char key[32];
+    struct slot slots[BUCKETS][WAYS];
+};
+
+struct throttle *throttle_new(void)
+{
+    struct throttle *t = mem_zalloc(sizeof(*t));
+    pthread_mutex_init(&t->lock, NULL);
+    crypto_random(t->key, sizeof(t->key));
+    return t;
+}
+
+void throttle_free(struct throttle *t)
+{
+    if (!t)
+        return;
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+static uint64_t hash_of(const struct throttle *t, enum throttle_kind kind, struct str name)
+{
+    unsigned char inner[SHA256_SIZE], key[sizeof(t->key)];
+    uint64_t hash;
+    memcpy(key, t->key, sizeof(key));
+    key[0] ^= (unsigned char)(kind + 1);
+    crypto_hmac_sha256((struct str){(const char *)key, sizeof(key)}, name, inner);
+    memcpy(&hash, inner, sizeof(hash));
+    return hash ? hash : 1;
+}
+
+static struct slot *find(struct throttle *t, uint64_t name)
+{
+    struct slot *bucket = t->slots[name % BUCKETS];
+    for (int i = 0; i < WAYS; i++) {
+        if (bucket[i].name == name)
+            return &bucket[i];
+    }
+    return NULL;
+}
+
+static struct slot *take(struct throttle *t, uint64_t name, int64_t now)
+{
+    struct slot *slot = find(t, name);
+    if (slot && now - slot->last <= FORGET_MS)
+        return slot;
+    if (!slot) {
+        struct slot *bucket = t->slots[name % BUCKETS];
+        slot = &bucket[0];
+        for (int i = 1; i < WAYS && slot->name; i++) {
+            if (!bucket[i].name || bucket[i].last < slot->last)
+                slot = &bucket[i];
+        }
+    }
+    *slot = (struct slot){.name = name};
+    return slot;
+}
+
+static int free_attempts(enum throttle_kind kind)
+{
+    return kind == THROTTLE_EMAIL ? 5 : 20;
+}
+
+/* Before the attempt after this one. */
+static int64_t wait_after(enum throttle_kind kind, int attempts)
+{
+    int over = attempts - free_attempts(kind);
+    if (over < 0)
+        return 0;
+    return over >= 9 ? LONGEST_MS : MIN((CLOCK_SECOND_MS * 2) << over, LONGEST_MS);
+}
+
+enum status throttle_enter(struct throttle *t, enum throttle_kind kind, struct str name,
+                           int64_t now_mono_ms, struct err *err)
+{
+    uint64_t hash = hash_of(t, kind, name);
+    pthread_mutex_lock(&t->lock);
+    struct slot *slot = take(t, hash, now_mono_ms);
+    int64_t left = slot->blocked_until - now_mono_ms;
+    if (left <= 0) {
+        slot->attempts++;
+        slot->last = now_mono_ms;
+        slot->blocked_until = now_mono_ms + wait_after(kind, slot->attempts);
+    }
+    pthread_mutex_unlock(&t->lock);
+    if (left <= 0)
+        return OK;
+    err_set(err, E_LIMIT, "too_many_attempts");
+    if (err)
+        err->retry_after_ms = left;
+    return E_LIMIT;
+}
+
+void throttle_forgive(struct throttle *t, enum throttle_kind kind, struct str name, bool all)
+{
+    uint64_t hash = hash_of(t, kind, name);
+    pthread_mutex_lock(&t->lock);
+    struct slot *slot = find(t, hash);
+    if (slot && all)
+        *slot = (struct slot){0};
+    else if (slot && slot->attempts > 0 && --slot->attempts < free_attempts(kind))
+        slot->blocked_until = 0;
+    pthread_mutex_unlock(&t->lock);
+}
