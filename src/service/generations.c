@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/generations.h"
+
+#include "base/clock.h"
+#include "service/events.h"
+#include "service/jobs.h"
+#include "service/library.h"
+#include "service/quota.h"
+#include "store/generations.h"
+#include "store/groups.h"
+#include "store/jobs.h"
+#include "store/objects.h"
+#include "store/users.h"
+
+#define PENDING_MAX_MS (30 * CLOCK_MINUTE_MS)
+#define TOTAL_MAX_MS   (60 * CLOCK_MINUTE_MS)
+
+/* ---- creating */
+
+static enum status check_quota(struct worker *w, int64_t user_id, struct err *err)
+{
+    struct quota q;
+    TRY(quota_read(w->app, w->db, user_id, &q, err));
+    return q.limit && q.available <= 0 ? quota_refuse(&q, err) : OK;
+}
+
+static enum status check_live(struct worker *w, int64_t user_id, struct err *err)
+{
+    int64_t live;
+    TRY(generation_count_live(w->db, user_id, &live, err));
+    return live < GENERATIONS_LIVE_MAX ? OK : err_set(err, E_LIMIT, "too_many_jobs");
+}
+
+static enum status check_limits(struct worker *w, int64_t user_id, struct err *err)
+{
+    TRY(check_quota(w, user_id, err));
+    return check_live(w, user_id, err);
+}
+
+/* GW-1: under a group of another platform the studio uses accounts without a group. */
+static enum status choose_group(struct worker *w, int64_t user_id, struct arena *a,
+                                struct job_spec *spec, struct err *err)
+{
+    struct user user;
+    struct group group;
+    TRY(users_find(w->db, user_id, a, &user, err));
+    TRY(groups_find(w->db, user.group_id, a, &group, err));
+    spec->group_id = user.group_id;
+    spec->ungrouped = !str_eq(group.platform, STR("sora"));
+    return OK;
+}
+
+static enum status insert_rows(struct worker *w, const struct generation_order *o,
+                               const struct object *input, struct arena *a, int64_t *ret_id,
+                               struct err *err)
+{
+    struct generation g = {.user_id = o->user_id,
+                           .model = o->model,
+                           .prompt = o->prompt,
+                           .media_type = o->media_type,
+                           .params = o->params,
+                           .created_at = clock_wall_ms()};
+    struct job_spec spec = {.kind = JOB_STUDIO,
+                            .user_id = o->user_id,
+                            .media_type = o->media_type,
+                            .model = o->model,
+                            .prompt = o->prompt,
+                            .orientation = o->orientation,
+                            .count = o->count,
+                            .seconds = o->seconds,
+                            .image_url = o->image_url,
+                            .input_object_id = input->id,
+                            .pending_ms = PENDING_MAX_MS,
+                            .total_ms = TOTAL_MAX_MS};
+    struct job job;
+    TRY(choose_group(w, o->user_id, a, &spec, err));
+    TRY(generation_insert(w->db, &g, err));
+    spec.generation_id = g.id;
+    TRY(jobs_add(w->db, &spec, a, &job, err));
+    *ret_id = g.id;
+    return events_note(w->db, TOPIC_USER, EVENT_GENERATION, o->user_id, g.id, err);
+}
+
+static enum status create_locked(struct worker *w, const struct generation_order *o,
+                                 const struct object *input, struct arena *a, int64_t *ret_id,
+                                 struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    TRY(db_begin(tx, err));
+    TRY(quota_lock_user(tx, o->user_id, err));
+    TRY(check_limits(w, o->user_id, err));
+    if (input->id)
+        TRY(quota_settle(tx, input, err));
+    TRY(insert_rows(w, o, input, a, ret_id, err));
+    return db_commit(tx, err);
+}
+
+enum status generation_create(struct worker *w, const struct generation_order *order,
+                              struct arena *a, int64_t *ret_id, struct err *err)
+{
+    struct object input = {0};
+    /* Once without the lock, so that a refusal costs no file and no turn at the writer. */
+    TRY(check_limits(w, order->user_id, err));
+    if (order->image_bytes.n)
+        TRY(library_put_input(w, order->user_id, order->image_bytes, order->image_type, a, &input,
+                              err));
+    enum status status = create_locked(w, order, &input, a, ret_id, err);
+    if (status != OK && input.id)
+        library_discard(w, &(struct library_take){.files = {input}, .count = 1});
+    if (status == OK)
+        jobs_wake(w->app->jobs);
+    return status;
+}
+
+/* ---- ending */
+
+/* In the transaction: the job ends, and with it the record. */
+static enum status cancel_locked(struct db_conn *tx, const struct generation *g, struct err *err)
+{
+    int64_t job_id;
+    TRY(job_of_generation(tx, g->id, &job_id, err));
+    if (job_id)
+        TRY(jobs_cancel(tx, job_id, err));
+    TRY(generation_move(tx, g->id, GENERATION_CANCELLED, clock_wall_ms(), err));
+    return events_note(tx, TOPIC_USER, EVENT_GENERATION, g->user_id, g->id, err);
+}
+
+enum status generation_cancel(struct worker *w, int64_t user_id, int64_t id, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(1 << 20);
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    struct generation g;
+    TRY(generation_load_owned(w->db, user_id, id, a, &g, err));
+    TRY(db_begin(tx, err));
+    TRY(quota_lock_user(tx, user_id, err));
+    TRY(cancel_locked(tx, &g, err));
+    return db_commit(tx, err);
+}
+
+static enum status release_objects(struct db_conn *tx, const struct generation *g, struct arena *a,
+                                   struct err *err)
+{
+    struct object objects[LIBRARY_MAX_FILES + 1];
+    size_t n;
+    TRY(object_list_of_generation(tx, g->id, a, objects, ARRAY_SIZE(objects), &n, err));
+    for (size_t i = 0; i < n; i++) {
+        /* One that is being written has a writer, or a lease that ends. */
+        if (objects[i].state == OBJECT_STORED)
+            TRY(quota_release(tx, &objects[i], clock_wall_ms(), err));
+    }
+    return OK;
+}
+
+enum status generation_remove(struct worker *w, int64_t user_id, int64_t id, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(1 << 20);
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    struct generation g;
+    TRY(db_begin(tx, err));
+    TRY(quota_lock_user(tx, user_id, err));
+    TRY(generation_load_owned(tx, user_id, id, a, &g, err));
+    if (!generation_is_final(g.status))
+        TRY(cancel_locked(tx, &g, err));
+    TRY(release_objects(tx, &g, a, err));
+    TRY(generation_delete(tx, id, err));
+    TRY(events_note(tx, TOPIC_USER, EVENT_GENERATION_GONE, user_id, id, err));
+    TRY(events_note(tx, TOPIC_USER, EVENT_QUOTA, user_id, 0, err));
+    return db_commit(tx, err);
+}
+
+enum status generations_forget_user(struct db_conn *tx, int64_t user_id, struct err *err)
+{
+    int64_t jobs[256];
+    size_t n;
+    do {
+        TRY(job_live_of_user(tx, user_id, jobs, ARRAY_SIZE(jobs), &n, err));
+        for (size_t i = 0; i < n; i++)
+            TRY(jobs_cancel(tx, jobs[i], err));
+    } while (n == ARRAY_SIZE(jobs));
+    return object_discard_all_of_user(tx, user_id, clock_wall_ms(), err);
+}
+
+/* ---- what to expect */
+
+enum status generation_estimate(struct worker *w, struct generation *g, struct err *err)
+{
+    int64_t typical;
+    if (generation_is_final(g->status))
+        return OK;
+    if (g->status == GENERATION_PENDING)
+        TRY(job_place_in_line(w->db, g->id, &g->queue_position, err));
+    TRY(generation_typical_ms(w->db, g->model, &typical, err));
+    if (typical > 0) {
+        int64_t since = g->started_at ? clock_wall_ms() - g->started_at : 0;
+        int64_t left = typical - since;
+        g->eta_seconds = left > 0 ? (left + 999) / 1000 : 0;
+    }
+    return OK;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* janitor — all periodic work in one place, on one thread.
+ *
+ *   every second    marks, counts and use times of the pool; the deletion queue
+ *   every 10 s      objects whose writer died
+ *   every minute    job rows that are over, ended sessions, old idempotency keys */
+#include "service/app.h"
+
+struct janitor;
+struct janitor *janitor_start(struct app *app);
+/* One last round of what must not be lost, then the thread ends. */
+void janitor_stop(struct janitor *j);
+/* The pool must read accounts, groups and keys anew; any thread. */
+void janitor_reload_pool(struct janitor *j);
+void janitor_reload_settings(struct janitor *j);

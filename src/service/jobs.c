@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/jobs.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json_out.h"
+#include "base/log.h"
+#include "service/events.h"
+#include "service/jobs_impl.h"
+
+/* ---- rows */
+
+static struct str write_request(const struct job_spec *spec, struct arena *a)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(1 << 20);
+    struct json_out j;
+    json_out_init(&j, &out);
+    json_object(&j);
+    json_kv_z(&j, "media_type", media_type_name(spec->media_type));
+    json_kv_str(&j, "prompt", spec->prompt);
+    json_kv_int(&j, "count", spec->count);
+    json_kv_str_or_null(&j, "orientation", spec->orientation);
+    json_kv_int(&j, "seconds", spec->seconds);
+    json_kv_str_or_null(&j, "size", spec->size);
+    json_kv_str_or_null(&j, "image_url", spec->image_url);
+    json_kv_str_or_null(&j, "remix_of", spec->remix_of);
+    json_kv_bool(&j, "ungrouped", spec->ungrouped);
+    json_object_end(&j);
+    return buf_failed(&out) ? STR_NONE : arena_str(a, buf_str(&out));
+}
+
+enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct arena *a,
+                     struct job *ret, struct err *err)
+{
+    char id[40], uuid[UUID_SIZE];
+    int64_t now = clock_wall_ms();
+    crypto_random_text(18, id);
+    crypto_uuid(uuid);
+    *ret = (struct job){
+        .public_id = arena_printf(a, "%s_%s", job_kind_name(spec->kind), id),
+        .kind = spec->kind,
+        .generation_id = spec->generation_id,
+        .user_id = spec->user_id,
+        .api_key_id = spec->api_key_id,
+        .group_id = spec->group_id,
+        .model = spec->model,
+        .request = write_request(spec, a),
+        .input_object_id = spec->input_object_id,
+        .idempotency_key = arena_printf(a, "kinora-%s", uuid),
+        .state = JOB_QUEUED,
+        .next_at = now,
+        .pending_until = now + spec->pending_ms,
+        .deadline_at = now + spec->total_ms,
+        .created_at = now,
+    };
+    if (!ret->request.p)
+        return err_set(err, E_TOO_LARGE, "too_large");
+    return job_insert(tx, ret, err);
+}
+
+enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err)
+{
+    TRY(job_end_by_owner(tx, job_id, clock_wall_ms(), err));
+    return events_note(tx, TOPIC_JOB, EVENT_JOB, job_id, 1, err);
+}
+
+/* ---- holds */
+
+static struct hold *find_hold(struct jobs *j, int64_t job_id)
+{
+    LIST_EACH(node, &j->holds) {
+        struct hold *h = CONTAINER_OF(node, struct hold, link);
+        if (h->job_id == job_id)
+            return h;
+    }
+    return NULL;
+}
+
+struct hold *hold_take(struct jobs *j, int64_t job_id)
+{
+    pthread_mutex_lock(&j->lock);
+    struct hold *h = find_hold(j, job_id);
+    if (!h) {
+        h = mem_zalloc(sizeof(*h));
+        h->job_id = job_id;
+        list_push_back(&j->holds, &h->link);
+    } else if (h->busy) {
+        h = NULL;
+    }
+    if (h)
+        h->busy = true;
+    pthread_mutex_unlock(&j->lock);
+    return h;
+}
+
+void hold_put(struct jobs *j, struct hold *h)
+{
+    pthread_mutex_lock(&j->lock);
+    h->busy = false;
+    bool empty = !h->slot.account;
+    if (empty)
+        list_remove(&h->link);
+    pthread_mutex_unlock(&j->lock);
+    if (empty)
+        free(h);
+}
+
+void hold_release_slot(struct jobs *j, struct hold *h, enum pool_outcome outcome,
+                       int64_t retry_after_ms)
+{
+    if (!h->slot.account)
+        return;
+    pool_release(j->app->pool, &h->slot, outcome, retry_after_ms);
+    memset(&h->slot, 0, sizeof(h->slot));
+}
+
+/* ---- scheduler */
+
+static void wait_for_work(struct jobs *j)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += JOBS_TICK_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    pthread_mutex_lock(&j->lock);
+    if (!j->woken && !j->stopping)
+        pthread_cond_timedwait(&j->wake, &j->lock, &until);
+    j->woken = false;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static bool is_stopping(struct jobs *j)
+{
+    pthread_mutex_lock(&j->lock);
+    bool stopping = j->stopping;
+    pthread_mutex_unlock(&j->lock);
+    return stopping;
+}
+
+static void hand_out(struct jobs *j, struct db_conn *db, const struct job_claim *claims, size_t n)
+{
+    struct err err;
+    for (size_t i = 0; i < n; i++) {
+        if (jobs_submit_step(j, &claims[i]))
+            continue;
+        if (job_release(db, claims[i].id, claims[i].fence, clock_wall_ms() + 1000, &err) != OK)
+            log_warn("claim left to its lease", LOG_I("job", claims[i].id),
+                     LOG_Z("why", err.detail));
+    }
+}
+
+static void *scheduler_main(void *arg)
+{
+    struct jobs *j = arg;
+    struct db_conn *db = db_conn_new(j->app->db);
+    struct job_claim claims[JOBS_BATCH];
+    while (!is_stopping(j)) {
+        struct err err;
+        size_t n = 0;
+        int64_t now = clock_wall_ms();
+        if (job_claim_due(db, str_of(j->app->node_id), now, now + JOBS_LEASE_MS, claims,
+                          JOBS_BATCH, &n, &err) != OK)
+            log_warn("jobs could not be claimed", LOG_Z("code", err.code),
+                     LOG_Z("why", err.detail));
+        hand_out(j, db, claims, n);
+        if (n < JOBS_BATCH)
+            wait_for_work(j);
+    }
+    db_conn_free(db);
+    return NULL;
+}
+
+/* A step or stream that takes longer than a lease keeps it by this. */
+static void *keeper_main(void *arg)
+{
+    struct jobs *j = arg;
+    struct db_conn *db = db_conn_new(j->app->db);
+    int64_t next = clock_mono_ms() + JOBS_KEEP_MS;
+    while (!is_stopping(j)) {
+        struct timespec pause = {.tv_nsec = 100000000L};
+        struct err err;
+        nanosleep(&pause, NULL);
+        if (clock_mono_ms() < next)
+            continue;
+        next = clock_mono_ms() + JOBS_KEEP_MS;
+        pthread_mutex_lock(&j->lock);
+        bool idle = list_empty(&j->holds);
+        pthread_mutex_unlock(&j->lock);
+        if (!idle && job_keep_leases(db, str_of(j->app->node_id),
+                                     clock_wall_ms() + JOBS_LEASE_MS, &err) != OK)
+            log_warn("leases could not be kept", LOG_Z("code", err.code),
+                     LOG_Z("why", err.detail));
+    }
+    db_conn_free(db);
+    return NULL;
+}
+
+static void *stream_main(void *arg)
+{
+    struct jobs *j = arg;
+    loop_run(j->loop);
+    return NULL;
+}
+
+void jobs_wake(struct jobs *j)
+{
+    pthread_mutex_lock(&j->lock);
+    j->woken = true;
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* The database's notice thread: must not block. */
+static void on_event(void *ctx, const struct event *e)
+{
+    if (e->topic == TOPIC_JOB && e->kind == EVENT_JOB && e->subject == 1)
+        jobs_after_cancel(ctx, e->id);
+}
+
+static enum status take_up_old(struct app *app, struct err *err)
+{
+    if (db_engine_of(app->db) != DB_SQLITE)
+        return OK;
+    struct db_conn *db = db_conn_new(app->db);
+    enum status status = job_void_leases(db, err);
+    db_conn_free(db);
+    return status;
+}
+
+enum status jobs_start(struct app *app, struct err *err)
+{
+    TRY(take_up_old(app, err));
+    struct jobs *j = mem_zalloc(sizeof(*j));
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&j->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&j->lock, NULL);
+    list_init(&j->holds);
+    list_init(&j->stream_list);
+    j->app = app;
+    j->loop = loop_new();
+    struct upstream_config config = {.loop = j->loop,
+                                     .resolver = str_of(app->resolver),
+                                     .idle_per_origin = 16,
+                                     .idle_total = 256,
+                                     .in_high = 256 << 10};
+    enum status status = upstream_client_new(&config, &j->upstream, err);
+    if (status != OK) {
+        loop_free(j->loop);
+        free(j);
+        return status;
+    }
+    app->jobs = j;
+    events_tap(app->events, on_event, j);
+    pthread_create(&j->stream_thread, NULL, stream_main, j);
+    pthread_create(&j->scheduler, NULL, scheduler_main, j);
+    pthread_create(&j->keeper, NULL, keeper_main, j);
+    return OK;
+}
+
+void jobs_drain(struct app *app)
+{
+    struct jobs *j = app->jobs;
+    pthread_mutex_lock(&j->lock);
+    j->stopping = true;
+    pthread_cond_signal(&j->wake);
+    pthread_mutex_unlock(&j->lock);
+    pthread_join(j->scheduler, NULL);
+    pthread_join(j->keeper, NULL);
+}
+
+int jobs_stream_count(struct app *app)
+{
+    return atomic_load(&app->jobs->streams);
+}
+
+void jobs_cut(struct app *app)
+{
+    struct jobs *j = app->jobs;
+    streams_cut(j);
+    loop_stop(j->loop);
+    pthread_join(j->stream_thread, NULL);
+}
+
+void jobs_free(struct app *app)
+{
+    struct jobs *j = app->jobs;
+    if (!j)
+        return;
+    LIST_EACH(node, &j->holds) {
+        struct hold *h = CONTAINER_OF(node, struct hold, link);
+        list_remove(&h->link);
+        hold_release_slot(j, h, POOL_NEUTRAL, 0);
+        free(h);
+    }
+    upstream_client_free(j->upstream);
+    loop_free(j->loop);
+    pthread_cond_destroy(&j->wake);
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+    app->jobs = NULL;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What follows when its owner ends a job: the slot comes back, and the upstream is told
+ * where it can be.  Late results find a raised fence and change nothing. */
+#include "base/log.h"
+#include "net/fetch.h"
+#include "service/jobs_impl.h"
+
+enum { CANCEL_MS = 10000 };
+
+void upstream_forget(struct step *s)
+{
+    const struct pool_account *account = s->hold->slot.account;
+    struct dialect_http http;
+    struct fetch_request request;
+    struct fetch_answer answer;
+    struct err err;
+
+    if (!account || !account->dialect->build_cancel || s->job.upstream_id.n == 0)
+        return;
+    if (account->dialect->build_cancel(&account->target, s->job.upstream_id, s->arena, &http,
+                                       &err) != OK)
+        return;
+    step_fetch_request(s, &http, &request);
+    request.total_timeout_ms = CANCEL_MS;
+    request.cancelled = NULL;
+    if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &err) != OK)
+        log_info("the upstream could not be told of a cancellation", LOG_I("job", s->job.id),
+                 LOG_Z("code", err.code));
+}
+
+/* In a worker: the hold was idle when the job was ended. */
+static void cancel_run(struct work *work, void *thread_state)
+{
+    struct step *s = CONTAINER_OF(work, struct step, work);
+    s->w = thread_state;
+    s->app = s->w->app;
+    s->hold = hold_take(s->jobs, s->claim.id);
+    if (s->hold) {
+        /* The row may be gone already; the slot comes back all the same. */
+        if (job_load(s->w->db, s->claim.id, s->arena, &s->job, &s->err) == OK)
+            upstream_forget(s);
+        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+        hold_put(s->jobs, s->hold);
+    }
+    step_free(s);
+}
+
+void jobs_after_cancel(struct jobs *j, int64_t job_id)
+{
+    pthread_mutex_lock(&j->lock);
+    bool idle = false;
+    LIST_EACH(node, &j->holds) {
+        struct hold *h = CONTAINER_OF(node, struct hold, link);
+        if (h->job_id != job_id)
+            continue;
+        atomic_store(&h->cancelled, true);
+        idle = !h->busy;
+        if (h->stream)
+            stream_wake(h->stream);
+    }
+    pthread_mutex_unlock(&j->lock);
+    if (!idle)
+        return;
+    struct step *s = mem_zalloc(sizeof(*s));
+    s->work.run = cancel_run;
+    s->jobs = j;
+    s->claim.id = job_id;
+    s->arena = arena_new(JOBS_STEP_ARENA);
+    if (!workers_submit(j->app->step_workers, &s->work)) {
+        log_warn("a cancelled job's slot waits for a free worker", LOG_I("job", job_id));
+        step_free(s);
+    }
+}

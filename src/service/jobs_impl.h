@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* jobs_impl — inside the engine: holds, steps and streams.
+ *
+ * A *hold* is the one thing about a job that lives in memory: the slot it takes in the
+ * pool, and its stream if it has one.  A *step* is one claim in one worker.  Files:
+ *   jobs.c         start, scheduler, lease keeper, holds
+ *   jobs_step.c    one step: load, check, dispatch by state, save the outcome
+ *   jobs_submit.c  choosing an account and sending the submission
+ *   jobs_poll.c    asking for the state
+ *   jobs_stream.c  submissions whose answer is the job, on the engine's own loop
+ *   jobs_store.c   moving the media and completing
+ *   jobs_cancel.c  what follows a cancellation */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "net/upstream.h"
+#include "net/workers.h"
+#include "pool/pool.h"
+#include "service/generations.h"
+#include "service/jobs.h"
+#include "store/jobs.h"
+
+enum {
+    JOBS_LEASE_MS = 30000,
+    JOBS_KEEP_MS = 8000,  /* leases are prolonged this often */
+    JOBS_TICK_MS = 250,   /* the scheduler looks at least this often */
+    JOBS_BATCH = 32,
+    JOBS_MAX_SWITCHES = 3,
+    JOBS_STORE_TRIES = 5,
+    JOBS_STEP_ARENA = 96 << 20, /* an input image of 20 MiB, thrice over in JSON */
+};
+
+struct job_stream;
+
+struct hold {
+    struct list link;
+    int64_t job_id;
+    struct pool_slot slot; /* account NULL: none held */
+    bool busy;             /* a step or a stream is using it */
+    atomic_bool cancelled; /* its owner has ended the job */
+    struct job_stream *stream;
+};
+
+struct jobs {
+    struct app *app;
+    pthread_t scheduler, keeper, stream_thread;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t wake;
+    bool woken, stopping;
+    struct list holds;
+    /* Streams live on a loop of the engine's own. */
+    struct loop *loop;
+    struct upstream_client *upstream;
+    struct list stream_list; /* the loop's */
+    atomic_int streams;      /* not freed yet */
+};
+
+/* What a failure is, before it is decided what follows. */
+struct job_failure {
+    enum failure_class class;
+    struct str message;
+};
+
+struct step {
+    struct work work;
+    struct jobs *jobs;
+    struct worker *w;
+    struct app *app;
+    struct job_claim claim;
+    struct arena *arena;
+    struct job job;
+    struct hold *hold;
+    struct job_stream *stream; /* of a stream's own step */
+    struct err err;
+};
+
+/* holds (jobs.c). */
+/* The job's hold, made if there is none; marked busy.  NULL: somebody is busy with it. */
+struct hold *hold_take(struct jobs *j, int64_t job_id);
+/* Not busy any more; freed when nothing is held. */
+void hold_put(struct jobs *j, struct hold *h);
+/* Gives the slot back with its outcome; does nothing without one. */
+void hold_release_slot(struct jobs *j, struct hold *h, enum pool_outcome outcome,
+                       int64_t retry_after_ms);
+/* A step for later, or for a stream's end; false when the queue is full. */
+bool jobs_submit_step(struct jobs *j, const struct job_claim *claim);
+
+/* Outcomes (jobs_step.c).  Each writes one transaction under the fence and notes the
+ * change; E_CONFLICT lease_lost means that the job is no longer this step's. */
+/* Moves to j->job.state as it stands in s->job, from `from`. */
+enum status step_save(struct step *s, enum job_state from, bool keep_lease);
+enum status step_again_in(struct step *s, int64_t delay_ms);
+enum status step_fail(struct step *s, enum failure_class class, struct str message);
+enum status step_fail_z(struct step *s, enum failure_class class, const char *message);
+enum status step_note(struct step *s, struct db_conn *tx);
+/* Moves to storing (or ends, for kinds that keep nothing) with what the upstream has. */
+enum status step_delivered(struct step *s, enum job_state from,
+                           const struct dialect_outcome *outcome);
+/* A received refusal, or a failure before any byte left: another account, or the end. */
+struct refusal {
+    int status; /* 0: nothing was received */
+    bool model_missing;
+    struct str message, code;
+    int64_t retry_after_ms;
+};
+enum status step_refused(struct step *s, enum job_state from, const struct refusal *r);
+/* Sent, and nobody knows what became of it; outcome: what that means for the account. */
+enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome);
+/* Logs what a step could not do; its claim ends with its lease. */
+void step_report(struct step *s, enum status status);
+/* Gives back what the job does not need any more, and the hold. */
+void step_done(struct step *s);
+void step_free(struct step *s);
+
+/* The account's guard and limits on a fetch (jobs_submit.c). */
+struct fetch_request;
+void step_fetch_request(struct step *s, const struct dialect_http *http,
+                        struct fetch_request *ret);
+/* What is wanted, out of the row (jobs_submit.c); image bytes are read when asked for. */
+enum status step_read_request(struct step *s, struct dialect_request *ret, bool *ret_ungrouped);
+
+enum status step_queued(struct step *s);
+/* The same words to the same account, which honours the Idempotency-Key. */
+enum status step_resubmit(struct step *s);
+enum status step_polling(struct step *s);
+enum status step_storing(struct step *s);
+/* Starts the stream; the hold is the stream's from here on (jobs_stream.c). */
+enum status stream_start(struct step *s, const struct dialect_http *http);
+/* Under the engine's lock: the stream looks at hold->cancelled. */
+void stream_wake(struct job_stream *st);
+void streams_cut(struct jobs *j);
+/* Whoever cancelled, and whoever else hears of it: gives back what is held (jobs_cancel.c). */
+void jobs_after_cancel(struct jobs *j, int64_t job_id);
+/* Tells the upstream, best effort, from a worker. */
+void upstream_forget(struct step *s);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One claim in one worker: load the row, check that it is still ours and still in time,
+ * do what its state asks for, and write the outcome under the fence. */
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/json_out.h"
+#include "base/log.h"
+#include "service/events.h"
+#include "service/jobs_impl.h"
+#include "store/generations.h"
+
+enum { SAVE_TRIES = 10, SAVE_PAUSE_S = 1 };
+
+/* ---- outcomes */
+
+enum status step_note(struct step *s, struct db_conn *tx)
+{
+    const struct job *j = &s->job;
+    TRY(events_note(tx, TOPIC_JOB, EVENT_JOB, j->id, 0, &s->err));
+    if (!j->generation_id)
+        return OK;
+    return events_note(tx, TOPIC_USER, EVENT_GENERATION, j->user_id, j->generation_id, &s->err);
+}
+
+/* The record follows the job: it starts when the job leaves the line, and fails with it. */
+static enum status move_generation(struct step *s, struct db_conn *tx, enum job_state from)
+{
+    const struct job *j = &s->job;
+    int64_t now = clock_wall_ms();
+    bool changed;
+    if (!j->generation_id)
+        return OK;
+    if (from == JOB_QUEUED && (j->state == JOB_SUBMITTING || j->state == JOB_STREAMING)) {
+        enum status status =
+            generation_move(tx, j->generation_id, GENERATION_GENERATING, now, &s->err);
+        /* A job that changes accounts has started before. */
+        if (status != OK && status != E_CONFLICT)
+            return status;
+    }
+    if (j->state == JOB_ENDED && j->error_class != FAILURE_NONE) {
+        TRY(generation_move(tx, j->generation_id, GENERATION_FAILED, now, &s->err));
+        return generation_set_failure(tx, j->generation_id, j->error_class, j->error_message,
+                                      &s->err);
+    }
+    return generation_set_progress(tx, j->generation_id, j->progress, &changed, &s->err);
+}
+
+static enum status save_once(struct step *s, enum job_state from, bool keep_lease)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = s->w->db;
+    TRY(db_begin(tx, &s->err));
+    TRY(job_save(tx, &s->job, from, keep_lease, &s->err));
+    TRY(move_generation(s, tx, from));
+    TRY(step_note(s, tx));
+    return db_commit(tx, &s->err);
+}
+
+enum status step_save(struct step *s, enum job_state from, bool keep_lease)
+{
+    enum status status = save_once(s, from, keep_lease);
+    /* An id that the upstream has given must not be lost to a passing fault of ours; the
+     * fence keeps a late try harmless. */
+    for (int i = 0; i < SAVE_TRIES && (status == E_UNAVAILABLE || status == E_IO); i++) {
+        struct timespec pause = {.tv_sec = SAVE_PAUSE_S};
+        nanosleep(&pause, NULL);
+        status = save_once(s, from, keep_lease);
+    }
+    return status;
+}
+
+enum status step_again_in(struct step *s, int64_t delay_ms)
+{
+    return job_release(s->w->db, s->job.id, s->job.fence, clock_wall_ms() + delay_ms, &s->err);
+}
+
+enum status step_fail(struct step *s, enum failure_class class, struct str message)
+{
+    enum job_state from = s->job.state;
+    s->job.state = JOB_ENDED;
+    s->job.error_class = class;
+    s->job.error_message = message;
+    s->job.ended_at = clock_wall_ms();
+    enum status status = step_save(s, from, false);
+    if (status != OK)
+        s->job.state = from;
+    return status;
+}
+
+enum status step_fail_z(struct step *s, enum failure_class class, const char *message)
+{
+    return step_fail(s, class, str_of(message));
+}
+
+static struct str write_result(struct step *s, const struct dialect_outcome *outcome)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(1 << 20);
+    struct json_out j;
+    json_out_init(&j, &out);
+    json_object(&j);
+    json_key(&j, "media");
+    json_array(&j);
+    for (size_t i = 0; i < outcome->media_count; i++) {
+        json_object(&j);
+        json_kv_str(&j, "url", outcome->media[i].url);
+        json_kv_bool(&j, "needs_credential", outcome->media[i].needs_credential);
+        json_kv_z(&j, "type", media_type_name(outcome->media[i].type));
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    return buf_failed(&out) ? STR_NONE : arena_str(s->arena, buf_str(&out));
+}
+
+enum status step_delivered(struct step *s, enum job_state from,
+                           const struct dialect_outcome *outcome)
+{
+    if (outcome->media_count == 0)
+        return step_fail_z(s, FAILURE_UPSTREAM, "The upstream finished without a result.");
+    s->job.result = write_result(s, outcome);
+    if (!s->job.result.p)
+        return step_fail_z(s, FAILURE_INTERNAL, "The upstream's answer was too large.");
+    s->job.state = s->job.kind == JOB_STUDIO ? JOB_STORING : JOB_ENDED;
+    s->job.progress = s->job.kind == JOB_STUDIO ? MAX(s->job.progress, 99) : 100;
+    s->job.attempts = 0;
+    s->job.next_at = clock_wall_ms();
+    if (s->job.state == JOB_ENDED)
+        s->job.ended_at = s->job.next_at;
+    TRY(step_save(s, from, false));
+    jobs_wake(s->jobs);
+    return OK;
+}
+
+/* ---- what a refusal leads to */
+
+static size_t count_tried(struct str tried)
+{
+    size_t n = tried.n > 0;
+    for (size_t i = 0; i < tried.n; i++)
+        n += tried.p[i] == ',';
+    return n;
+}
+
+static void add_tried(struct step *s)
+{
+    struct job *j = &s->job;
+    j->tried_accounts = arena_printf(s->arena, "%.*s%s%lld", STR_ARG(j->tried_accounts),
+                                     j->tried_accounts.n ? "," : "", (long long)j->account_id);
+}
+
+static enum failure_class refusal_class(const struct refusal *r)
+{
+    if (r->status == 401 || r->status == 402 || r->status == 403)
+        return FAILURE_ACCOUNT;
+    if (r->status == 0 || r->status == 408 || r->status == 429 || r->status >= 500)
+        return FAILURE_UPSTREAM;
+    return dialect_failure_class(r->code, r->message);
+}
+
+static struct str refusal_sentence(struct step *s, const struct refusal *r)
+{
+    if (r->message.n)
+        return r->message;
+    if (r->status == 0)
+        return STR("The upstream could not be reached.");
+    return arena_printf(s->arena, "The upstream refused the request (status %d).", r->status);
+}
+
+/* Back into the line: a cool-down keeps it from the same account after a 429, `tried`
+ * after anything else. */
+static enum status requeue(struct step *s, enum job_state from, const struct refusal *r)
+{
+    if (r->status != 429)
+        add_tried(s);
+    s->job.state = JOB_QUEUED;
+    s->job.error_class = refusal_class(r);
+    s->job.error_message = refusal_sentence(s, r);
+    s->job.account_id = 0;
+    s->job.submitted_at = 0;
+    s->job.next_at = clock_wall_ms();
+    TRY(step_save(s, from, false));
+    jobs_wake(s->jobs);
+    return OK;
+}
+
+enum status step_refused(struct step *s, enum job_state from, const struct refusal *r)
+{
+    enum pool_outcome outcome =
+        r->status ? pool_outcome_of_status(r->status) : POOL_UNAVAILABLE;
+    bool may_switch = r->status == 0 || pool_may_switch(r->status, r->model_missing);
+    if (r->model_missing)
+        outcome = POOL_NEUTRAL;
+    hold_release_slot(s->jobs, s->hold, outcome, r->retry_after_ms);
+    if (may_switch && count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
+        return requeue(s, from, r);
+    return step_fail(s, refusal_class(r), refusal_sentence(s, r));
+}
+
+enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome)
+{
+    hold_release_slot(s->jobs, s->hold, outcome, 0);
+    s->job.state = from;
+    return step_fail_z(s, FAILURE_SUBMISSION_UNKNOWN,
+                       "The connection was lost after the request had been sent. The upstream "
+                       "may have accepted and charged it, so it was not sent again.");
+}
+
+/* ---- running */
+
+/* Found in submitting or streaming: whoever sent it is dead, and so is its connection. */
+static enum status step_orphan(struct step *s)
+{
+    if (s->job.state == JOB_SUBMITTING && s->job.upstream_id.n == 0) {
+        /* An account that honours the key may be asked again, by the same words. */
+        struct pool_want want = {.platform = STR("sora"), .model = s->job.model,
+                                 .only_account = s->job.account_id};
+        int64_t retry;
+        if (!s->hold->slot.account &&
+            pool_take(s->app->pool, &want, &s->hold->slot, &retry) == POOL_GOT &&
+            s->hold->slot.account->honours_idempotency)
+            return step_resubmit(s);
+    }
+    return step_unknown(s, s->job.state, POOL_NEUTRAL);
+}
+
+static enum status step_late(struct step *s)
+{
+    bool pending = s->job.state == JOB_QUEUED && s->job.submitted_at == 0;
+    upstream_forget(s);
+    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    return step_fail_z(s, FAILURE_TIMEOUT,
+                       pending ? "No upstream account was free within 30 minutes."
+                               : "The upstream did not finish within an hour.");
+}
+
+static bool is_late(const struct job *j)
+{
+    int64_t now = clock_wall_ms();
+    if (j->state == JOB_QUEUED)
+        return now >= j->pending_until;
+    /* What has been made is not thrown away for being slow to fetch. */
+    return j->state != JOB_STORING && now >= j->deadline_at;
+}
+
+static enum status dispatch(struct step *s)
+{
+    if (is_late(&s->job))
+        return step_late(s);
+    switch (s->job.state) {
+    case JOB_QUEUED:
+        return step_queued(s);
+    case JOB_SUBMITTING:
+    case JOB_STREAMING:
+        return step_orphan(s);
+    case JOB_POLLING:
+        return step_polling(s);
+    case JOB_STORING:
+        return step_storing(s);
+    case JOB_ENDED:
+        break;
+    }
+    return OK;
+}
+
+void step_report(struct step *s, enum status status)
+{
+    if (status == OK || (status == E_CONFLICT && str_eq(str_of(s->err.code), STR("lease_lost"))))
+        return;
+    log_warn("a job's step failed and will be taken up again", LOG_I("job", s->claim.id),
+             LOG_Z("state", job_state_name(s->job.state)), LOG_Z("code", s->err.code),
+             LOG_Z("why", s->err.detail));
+}
+
+static void run(struct step *s)
+{
+    enum status status = job_load(s->w->db, s->claim.id, s->arena, &s->job, &s->err);
+    if (status == OK && s->job.fence == s->claim.fence)
+        status = dispatch(s);
+    db_rollback(s->w->db);
+    step_report(s, status);
+}
+
+void step_free(struct step *s)
+{
+    arena_free(s->arena);
+    free(s);
+}
+
+static void step_run(struct work *work, void *thread_state)
+{
+    struct step *s = CONTAINER_OF(work, struct step, work);
+    s->w = thread_state;
+    s->app = s->w->app;
+    s->hold = hold_take(s->jobs, s->claim.id);
+    /* Busy: a stale step of our own still runs; its lease has been lost and it will see. */
+    if (s->hold) {
+        run(s);
+        if (s->hold)
+            step_done(s);
+    }
+    step_free(s);
+}
+
+/* An ended job holds nothing; a cancelled one tells the upstream. */
+void step_done(struct step *s)
+{
+    if (atomic_load(&s->hold->cancelled)) {
+        upstream_forget(s);
+        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    } else if (s->job.state == JOB_ENDED || s->job.state == JOB_STORING) {
+        hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
+    }
+    hold_put(s->jobs, s->hold);
+    s->hold = NULL;
+}
+
+bool jobs_submit_step(struct jobs *j, const struct job_claim *claim)
+{
+    struct workers *workers =
+        claim->state == JOB_STORING ? j->app->transfer_workers : j->app->step_workers;
+    struct step *s = mem_zalloc(sizeof(*s));
+    s->work.run = step_run;
+    s->jobs = j;
+    s->claim = *claim;
+    s->arena = arena_new(JOBS_STEP_ARENA);
+    if (workers_submit(workers, &s->work))
+        return true;
+    step_free(s);
+    return false;
+}

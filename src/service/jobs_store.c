@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Moving what an upstream delivered into the store, and completing the record.
+ *
+ * The files are on disk before the transaction that turns their rows to stored, charges
+ * them, completes the record and ends the job: all of it or nothing.  What cannot be kept
+ * here is kept as the upstream's own link, with the reason (SG-5, SG-9). */
+#include "base/clock.h"
+#include "base/json_out.h"
+#include "base/log.h"
+#include "platform/json_in.h"
+#include "service/events.h"
+#include "service/jobs_impl.h"
+#include "service/library.h"
+#include "service/quota.h"
+#include "store/generations.h"
+
+/* UI-4: how long an upstream's own link is promised to live. */
+#define UPSTREAM_LINK_MS (15 * CLOCK_MINUTE_MS)
+
+static enum status read_media(struct step *s, struct job_media *ret, size_t max, size_t *ret_count)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    TRY(json_parse(s->job.result, &doc, &s->err));
+    struct json list = json_get(json_root(doc), "media");
+    size_t n = MIN(json_size(list), max);
+    for (size_t i = 0; i < n; i++) {
+        struct json item = json_at(list, i);
+        ret[i].url = arena_str(s->arena, json_str_or(json_get(item, "url"), STR("")));
+        ret[i].needs_credential = json_bool_or(json_get(item, "needs_credential"), false);
+        media_type_parse(json_str_or(json_get(item, "type"), STR("video")), &ret[i].type);
+    }
+    *ret_count = n;
+    return OK;
+}
+
+static struct str write_strings(struct step *s, const struct str *items, size_t n)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(1 << 20);
+    struct json_out j;
+    json_out_init(&j, &out);
+    json_array(&j);
+    for (size_t i = 0; i < n; i++)
+        json_str(&j, items[i]);
+    json_array_end(&j);
+    return arena_str(s->arena, buf_str(&out));
+}
+
+static void fill_links(struct step *s, struct generation *g, const struct job_media *media,
+                       size_t n)
+{
+    struct str urls[LIBRARY_MAX_FILES];
+    for (size_t i = 0; i < n; i++)
+        urls[i] = media[i].url;
+    g->media_url = n ? media[0].url : STR_NONE;
+    g->media_urls = write_strings(s, urls, n);
+    g->object_keys = STR("[]");
+}
+
+static void fill_stored(struct step *s, struct generation *g, const struct library_take *take)
+{
+    struct str keys[LIBRARY_MAX_FILES];
+    for (size_t i = 0; i < take->count; i++)
+        keys[i] = take->files[i].key;
+    g->object_keys = write_strings(s, keys, take->count);
+    g->storage_type = STORAGE_LOCAL;
+    g->file_size_bytes = take->bytes;
+    g->width = take->facts.width;
+    g->height = take->facts.height;
+    g->duration_ms = take->facts.duration_ms;
+}
+
+/* One transaction; take is NULL when only the link is kept. */
+static enum status complete(struct step *s, const struct generation *g,
+                            const struct library_take *take)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = s->w->db;
+    TRY(db_begin(tx, &s->err));
+    TRY(quota_lock_user(tx, g->user_id, &s->err));
+    s->job.state = JOB_ENDED;
+    s->job.progress = 100;
+    s->job.ended_at = clock_wall_ms();
+    TRY(job_save(tx, &s->job, JOB_STORING, false, &s->err));
+    if (take)
+        TRY(library_settle(tx, take, &s->err));
+    TRY(generation_set_result(tx, g, &s->err));
+    TRY(generation_move(tx, g->id, GENERATION_COMPLETED, s->job.ended_at, &s->err));
+    TRY(step_note(s, tx));
+    TRY(events_note(tx, TOPIC_USER, EVENT_QUOTA, g->user_id, 0, &s->err));
+    return db_commit(tx, &s->err);
+}
+
+static enum status finish(struct step *s, const struct generation *g,
+                          const struct library_take *take)
+{
+    enum status status = complete(s, g, take);
+    if (status == OK)
+        return OK;
+    db_rollback(s->w->db);
+    s->job.state = JOB_STORING;
+    if (take)
+        library_discard(s->w, take);
+    return status;
+}
+
+static enum status keep_link(struct step *s, struct generation *g, const char *reason)
+{
+    g->storage_type = STORAGE_UPSTREAM;
+    g->storage_reason = str_of(reason);
+    g->expires_at = clock_wall_ms() + UPSTREAM_LINK_MS;
+    return finish(s, g, NULL);
+}
+
+/* What cannot be kept now: is it worth another try, is the link enough, or is it gone? */
+static enum status not_stored(struct step *s, struct generation *g, enum status why)
+{
+    if (why == E_LIMIT || why == E_NO_SPACE ||
+        (why == E_UNAVAILABLE && str_eq(str_of(s->err.code), STR("storage_off"))))
+        return keep_link(s, g, s->err.code);
+    if (why == E_GONE)
+        return step_fail_z(s, FAILURE_UPSTREAM,
+                           "The upstream's link had expired before the file could be fetched.");
+    if (++s->job.attempts < JOBS_STORE_TRIES) {
+        log_info("media will be fetched again", LOG_I("job", s->job.id),
+                 LOG_Z("code", s->err.code), LOG_I("attempt", s->job.attempts));
+        s->job.next_at = clock_wall_ms() + (1000LL << s->job.attempts);
+        return step_save(s, JOB_STORING, false);
+    }
+    return keep_link(s, g, s->err.code);
+}
+
+enum status step_storing(struct step *s)
+{
+    struct job_media media[LIBRARY_MAX_FILES];
+    struct pool_ref account = {0};
+    struct library_take take;
+    struct generation g;
+    size_t n;
+
+    TRY(read_media(s, media, ARRAY_SIZE(media), &n));
+    TRY(generation_load(s->w->db, s->job.generation_id, s->arena, &g, &s->err));
+    fill_links(s, &g, media, n);
+    pool_hold(s->app->pool, s->job.account_id, &account);
+    struct library_source source = {.media = media,
+                                    .count = n,
+                                    .account = account.account,
+                                    .cancelled = &s->hold->cancelled};
+    enum status status = library_fetch(s->w, &g, &source, s->arena, &take, &s->err);
+    pool_drop(&account);
+    if (status != OK)
+        return not_stored(s, &g, status);
+    fill_stored(s, &g, &take);
+    return finish(s, &g, &take);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choosing an account for a queued job and sending its submission.
+ *
+ * The account and the state are committed before the first byte can leave, so that a death
+ * at any moment is found in the row; and whatever answer comes is committed before the next
+ * thing begins. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "net/fetch.h"
+#include "platform/json_in.h"
+#include "service/jobs_impl.h"
+#include "service/library.h"
+#include "service/settings.h"
+
+enum {
+    CONNECT_MS = 10000,
+    SUBMIT_MS = 300000,
+    ANSWER_BYTES = 32 << 20,
+    INPUT_BYTES = 21 << 20,
+};
+
+/* ---- the request, out of the row */
+
+static enum status read_image(struct step *s, struct dialect_request *ret)
+{
+    struct object object;
+    if (!s->job.input_object_id)
+        return OK;
+    TRY(library_read_object(s->w, s->job.input_object_id, INPUT_BYTES, s->arena, &object,
+                            &ret->image_bytes, &s->err));
+    ret->image_type = object.type;
+    struct buf url = BUF_INIT(INPUT_BYTES * 2);
+    buf_addf(&url, "data:%.*s;base64,", STR_ARG(object.type));
+    base64_encode(&url, ret->image_bytes, false);
+    ret->image_url = arena_str(s->arena, buf_str(&url));
+    buf_release(&url);
+    return ret->image_url.p ? OK : err_set(&s->err, E_NO_MEMORY, "overloaded");
+}
+
+enum status step_read_request(struct step *s, struct dialect_request *ret, bool *ret_ungrouped)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    TRY(json_parse(s->job.request, &doc, &s->err));
+    struct json j = json_root(doc);
+    memset(ret, 0, sizeof(*ret));
+    media_type_parse(json_str_or(json_get(j, "media_type"), STR("video")), &ret->media_type);
+    ret->count = json_int_or(json_get(j, "count"), 1);
+    ret->seconds = json_int_or(json_get(j, "seconds"), 0);
+    *ret_ungrouped = json_bool_or(json_get(j, "ungrouped"), false);
+    struct {
+        const char *key;
+        struct str *to;
+    } texts[] = {{"prompt", &ret->prompt},
+                 {"orientation", &ret->orientation},
+                 {"size", &ret->size},
+                 {"image_url", &ret->image_url},
+                 {"remix_of", &ret->remix_of}};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct str value = json_str_or(json_get(j, texts[i].key), STR_NONE);
+        if (value.p)
+            *texts[i].to = arena_str(s->arena, value);
+    }
+    return OK;
+}
+
+static void want_of(struct step *s, bool ungrouped, struct pool_want *want)
+{
+    struct str tried = s->job.tried_accounts;
+    *want = (struct pool_want){.platform = STR("sora"),
+                               .group_id = s->job.group_id,
+                               .ungrouped = ungrouped,
+                               .model = s->job.model};
+    while (tried.n && want->tried_count < POOL_MAX_TRIED) {
+        int64_t id;
+        if (str_to_i64(str_cut(&tried, ','), &id))
+            want->tried[want->tried_count++] = id;
+    }
+}
+
+/* ---- sending */
+
+void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret)
+{
+    const struct pool_account *account = s->hold->slot.account;
+    struct http_header *headers =
+        arena_alloc(s->arena, (http->header_count + 1) * sizeof(struct http_header));
+    for (size_t i = 0; i < http->header_count; i++)
+        headers[i] = (struct http_header){http->headers[i].name, http->headers[i].value};
+    *ret = (struct fetch_request){
+        .url = url_text(&http->url, s->arena),
+        .method = http->method,
+        .headers = headers,
+        .header_count = http->header_count,
+        .body = http->body,
+        .body_length = (int64_t)http->body.n,
+        .guard = {.level = GUARD_ADMIN},
+        .ca_pem = account->ca_pem,
+        .proxy_url = account->proxy_url,
+        .connect_timeout_ms = CONNECT_MS,
+        .total_timeout_ms = SUBMIT_MS,
+        .max_body = ANSWER_BYTES,
+        .cancelled = &s->hold->cancelled,
+    };
+}
+
+static struct refusal read_refusal(struct step *s, const struct fetch_answer *answer)
+{
+    struct dialect_answer in = {answer->status, answer->type, answer->body};
+    struct refusal r = {.status = answer->status, .retry_after_ms = answer->retry_after_ms};
+    r.message = dialect_error_message(&in, s->arena, &r.code);
+    r.model_missing = answer->status == 404 && (str_find(r.code, STR("model")) >= 0 ||
+                                                str_find(r.message, STR("model")) >= 0);
+    return r;
+}
+
+static enum status accepted(struct step *s, const struct dialect_outcome *outcome)
+{
+    s->job.upstream_id = outcome->task_id;
+    s->job.upstream_ref = outcome->ref;
+    s->job.progress = MAX(s->job.progress, outcome->progress);
+    switch (outcome->state) {
+    case DIALECT_DONE:
+        hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
+        return step_delivered(s, JOB_SUBMITTING, outcome);
+    case DIALECT_FAILED:
+    case DIALECT_CANCELLED:
+        hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
+        return step_fail(s, outcome->failure, outcome->message);
+    case DIALECT_PENDING:
+    case DIALECT_RUNNING:
+        break;
+    }
+    s->job.state = JOB_POLLING;
+    s->job.attempts = 0;
+    s->job.next_at = clock_wall_ms() + 1000;
+    return step_save(s, JOB_SUBMITTING, false);
+}
+
+static enum status submit(struct step *s, const struct dialect_http *http)
+{
+    const struct pool_account *account = s->hold->slot.account;
+    struct fetch_request request;
+    struct fetch_answer answer;
+    struct dialect_outcome outcome = {.progress = -1};
+
+    step_fetch_request(s, http, &request);
+    struct http_header *headers = (struct http_header *)request.headers;
+    headers[request.header_count++] =
+        (struct http_header){STR("Idempotency-Key"), s->job.idempotency_key};
+    if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err) != OK) {
+        if (answer.request_sent)
+            return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);
+        return step_refused(s, JOB_SUBMITTING, &(struct refusal){.message = str_of(s->err.text)});
+    }
+    if (answer.status / 100 != 2) {
+        struct refusal r = read_refusal(s, &answer);
+        return step_refused(s, JOB_SUBMITTING, &r);
+    }
+    struct dialect_answer in = {answer.status, answer.type, answer.body};
+    if (account->dialect->read_submit(&account->target, &in, s->arena, &outcome, &s->err) != OK)
+        return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);
+    return accepted(s, &outcome);
+}
+
+/* Puts it into the account's words; what cannot be said there ends the job. */
+static enum status build(struct step *s, struct dialect_http *ret)
+{
+    const struct pool_account *account = s->hold->slot.account;
+    struct dialect_request request;
+    bool ungrouped;
+    TRY(step_read_request(s, &request, &ungrouped));
+    TRY(read_image(s, &request));
+    request.model = s->hold->slot.model;
+    return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
+}
+
+static enum status start(struct step *s, enum job_state from)
+{
+    struct dialect_http http;
+    enum status status = build(s, &http);
+    if (status == E_INVALID || status == E_NOT_FOUND) {
+        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+        return step_fail(s, FAILURE_UPSTREAM, arena_str(s->arena, str_of(s->err.text)));
+    }
+    TRY(status);
+    bool streams = s->hold->slot.account->dialect->streams;
+    s->job.state = streams ? JOB_STREAMING : JOB_SUBMITTING;
+    s->job.account_id = s->hold->slot.account->id;
+    s->job.submitted_at = clock_wall_ms();
+    s->job.attempts++;
+    s->job.error_class = FAILURE_NONE;
+    s->job.error_message = STR_NONE;
+    TRY(step_save(s, from, true));
+    return streams ? stream_start(s, &http) : submit(s, &http);
+}
+
+enum status step_resubmit(struct step *s)
+{
+    return start(s, JOB_SUBMITTING);
+}
+
+static enum status no_account(struct step *s)
+{
+    if (s->job.error_class != FAILURE_NONE)
+        return step_fail(s, s->job.error_class, s->job.error_message);
+    return step_fail_z(s, FAILURE_ACCOUNT, "No upstream account serves this model.");
+}
+
+enum status step_queued(struct step *s)
+{
+    struct dialect_request request;
+    struct pool_want want;
+    int64_t retry_ms = 0;
+    bool ungrouped;
+
+    TRY(step_read_request(s, &request, &ungrouped));
+    want_of(s, ungrouped, &want);
+    switch (pool_take(s->app->pool, &want, &s->hold->slot, &retry_ms)) {
+    case POOL_GOT:
+        break;
+    case POOL_NONE:
+        return no_account(s);
+    case POOL_FULL:
+        return step_again_in(s, 500);
+    case POOL_LIMITED:
+    case POOL_COOLING:
+        return step_again_in(s, MIN(MAX(retry_ms, 250), 5000));
+    }
+    enum status status = start(s, JOB_QUEUED);
+    /* Nothing left: the slot goes back, and the claim ends with its lease. */
+    if (status != OK && s->hold && s->hold->slot.account && s->job.state == JOB_QUEUED)
+        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    return status;
+}

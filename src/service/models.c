@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/models.h"
+
+#include <string.h>
+
+#include "platform/json_in.h"
+#include "pool/pool.h"
+
+/* A family is spelled out into one model per orientation and length. */
+struct family {
+    const char *id, *name, *description, *landscape, *portrait;
+    int lengths[4];
+    bool hidden;
+};
+
+static const struct family families[] = {
+    {"sora2", "Sora 2", "Video with sound", "1280x720", "720x1280", {10, 15, 25}, false},
+    {"sora2pro", "Sora 2 Pro", "Finer video with sound", "1280x720", "720x1280", {10, 15, 25},
+     false},
+    {"sora2pro-hd", "Sora 2 Pro HD", "Finer video in high definition", "1792x1024", "1024x1792",
+     {10, 15}, false},
+};
+
+struct image_model {
+    const char *id, *name, *orientation, *size;
+};
+
+static const struct image_model images[] = {
+    {"gpt-image", "GPT Image", NULL, "1024x1024"},
+    {"gpt-image-landscape", "GPT Image, landscape", "landscape", "1536x1024"},
+    {"gpt-image-portrait", "GPT Image, portrait", "portrait", "1024x1536"},
+};
+
+static const char *const enhance_lengths[] = {"short", "medium", "long"};
+static const int enhance_seconds[] = {10, 15, 20};
+
+struct list {
+    struct arena *arena;
+    struct model *models;
+    size_t count;
+};
+
+static struct model *list_add(struct list *l, struct str id)
+{
+    if (l->count == MODELS_MAX || models_find(l->models, l->count, id))
+        return NULL;
+    struct model *m = &l->models[l->count++];
+    memset(m, 0, sizeof(*m));
+    m->id = id;
+    m->name = id;
+    return m;
+}
+
+static void add_video(struct list *l, const struct family *f, const char *orientation, int seconds)
+{
+    bool landscape = orientation[0] == 'l';
+    struct model *m =
+        list_add(l, arena_printf(l->arena, "%s-%s-%ds", f->id, orientation, seconds));
+    if (!m)
+        return;
+    m->name = arena_printf(l->arena, "%s, %s, %d s", f->name, orientation, seconds);
+    m->description = str_of(f->description);
+    m->media_type = MEDIA_VIDEO;
+    m->orientation = str_of(orientation);
+    m->seconds[0] = seconds;
+    m->seconds_count = 1;
+    m->size = str_of(landscape ? f->landscape : f->portrait);
+    m->image_input = true;
+}
+
+static void add_families(struct list *l)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+        for (size_t k = 0; k < ARRAY_SIZE(families[i].lengths) && families[i].lengths[k]; k++) {
+            add_video(l, &families[i], "landscape", families[i].lengths[k]);
+            add_video(l, &families[i], "portrait", families[i].lengths[k]);
+        }
+    }
+}
+
+static void add_images(struct list *l)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
+        struct model *m = list_add(l, str_of(images[i].id));
+        if (!m)
+            continue;
+        m->name = str_of(images[i].name);
+        m->description = STR("Still image");
+        m->media_type = MEDIA_IMAGE;
+        m->orientation = str_of(images[i].orientation);
+        m->size = str_of(images[i].size);
+        m->image_input = true;
+    }
+}
+
+static void add_enhancers(struct list *l)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(enhance_lengths); i++) {
+        for (size_t k = 0; k < ARRAY_SIZE(enhance_seconds); k++) {
+            struct model *m = list_add(l, arena_printf(l->arena, "prompt-enhance-%s-%ds",
+                                                       enhance_lengths[i], enhance_seconds[k]));
+            if (m)
+                m->description = STR("Writes a fuller prompt");
+        }
+    }
+}
+
+/* ---- the list in settings: [{"id","name","media_type","description","orientation",
+ * "seconds":[…],"size","image_input"}] */
+
+static void read_model(struct list *l, struct json j)
+{
+    struct str id = json_str_or(json_get(j, "id"), STR_NONE);
+    struct model *m = id.n ? list_add(l, arena_str(l->arena, id)) : NULL;
+    if (!m)
+        return;
+    m->name = arena_str(l->arena, json_str_or(json_get(j, "name"), id));
+    m->description =
+        arena_str(l->arena, json_str_or(json_get(j, "description"), STR("")));
+    media_type_parse(json_str_or(json_get(j, "media_type"), STR("video")), &m->media_type);
+    struct str orientation = json_str_or(json_get(j, "orientation"), STR_NONE);
+    if (orientation.n)
+        m->orientation = arena_str(l->arena, orientation);
+    struct str size = json_str_or(json_get(j, "size"), STR_NONE);
+    if (size.n)
+        m->size = arena_str(l->arena, size);
+    m->image_input = json_bool_or(json_get(j, "image_input"), true);
+    struct json seconds = json_get(j, "seconds");
+    for (size_t i = 0; i < json_size(seconds) && i < MODEL_MAX_SECONDS; i++)
+        m->seconds[m->seconds_count++] = json_int_or(json_at(seconds, i), 0);
+}
+
+static enum status read_settings(struct list *l, struct str text, struct err *err)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    TRY(json_parse(text, &doc, err));
+    struct json root = json_root(doc);
+    for (size_t i = 0; i < json_size(root); i++)
+        read_model(l, json_at(root, i));
+    return OK;
+}
+
+/* ---- what accounts list themselves */
+
+static void add_listed(struct str id, void *ctx)
+{
+    struct list *l = ctx;
+    struct str own = arena_str(l->arena, id);
+    struct model *m = own.p ? list_add(l, own) : NULL;
+    if (m && str_find(own, STR("image")) >= 0)
+        m->media_type = MEDIA_IMAGE;
+    if (m)
+        m->image_input = true;
+}
+
+enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool with_hidden,
+                        struct arena *a, struct model **ret, size_t *ret_count, struct err *err)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
+    struct pool_want want = {.platform = STR("sora"), .group_id = group_id,
+                             .ungrouped = ungrouped};
+    struct list l = {.arena = a, .models = arena_alloc(a, MODELS_MAX * sizeof(struct model))};
+    if (!l.models)
+        return err_set(err, E_NO_MEMORY, "overloaded");
+    if (settings->models.n) {
+        TRY(read_settings(&l, settings->models, err));
+    } else {
+        add_families(&l);
+        add_images(&l);
+        if (with_hidden || !settings->hide_prompt_enhance)
+            add_enhancers(&l);
+    }
+    pool_each_model(app->pool, &want, add_listed, &l);
+    *ret = l.models;
+    *ret_count = l.count;
+    return OK;
+}
+
+const struct model *models_find(const struct model *models, size_t n, struct str id)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(models[i].id, id))
+            return &models[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* models — what can be asked for (SPEC ST-11): the built-in list, or the one in settings,
+ * and what active accounts list themselves. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "model/job.h"
+#include "service/settings.h"
+
+enum { MODEL_MAX_SECONDS = 8 };
+
+struct model {
+    struct str id, name, description;
+    enum media_type media_type;
+    struct str orientation; /* fixed by the model; STR_NONE: free */
+    int64_t seconds[MODEL_MAX_SECONDS];
+    size_t seconds_count;   /* one: fixed; 0: none, or unknown */
+    struct str size;        /* "1280x720" of the result; STR_NONE: unknown */
+    bool image_input;
+};
+
+enum { MODELS_MAX = 256 };
+/* Into the arena; hidden ones left out unless asked for.  group_id as in pool_want. */
+enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool with_hidden,
+                        struct arena *a, struct model **ret, size_t *ret_count, struct err *err);
+/* NULL when it is not in a list. */
+const struct model *models_find(const struct model *models, size_t n, struct str id);
