@@ -135,3 +135,12 @@ struct pool_status {
 void pool_status_of(struct pool *p, int64_t account_id, struct pool_status *ret);
 /* One click: clears cool-downs and an error. */
 void pool_clear(struct pool *p, int64_t account_id);
+
+/* An account without a slot, by its id, whatever its marks: for fetching what it made.
+ * Any thread; account is NULL when there is none of that id.  pool_drop() exactly once. */
+struct pool_ref {
+    const struct pool_account *account;
+    void *held;
+};
+void pool_hold(struct pool *p, int64_t account_id, struct pool_ref *ret);
+void pool_drop(struct pool_ref *ref);

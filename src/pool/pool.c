@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pool/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pool/pool_impl.h"
+
+enum status pool_new(const struct key_ring *keys, struct pool **ret, struct err *err)
+{
+    struct pool *p = mem_zalloc(sizeof(*p));
+    p->keys = keys;
+    if (pthread_mutex_init(&p->lock, NULL) != 0 || pthread_mutex_init(&p->keys_lock, NULL) != 0 ||
+        pthread_mutex_init(&p->work_lock, NULL) != 0) {
+        free(p);
+        return err_set(err, E_INTERNAL, "internal_error");
+    }
+    list_init(&p->dirty);
+    list_init(&p->waited);
+    list_init(&p->waiting);
+    list_init(&p->granted);
+    crypto_random(&p->random, sizeof(p->random));
+    p->random |= 1;
+    *ret = p;
+    return OK;
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    line_free(p);
+    lanes_free(p);
+    keys_free(p->key_table);
+    free(p->key_uses);
+    pthread_mutex_destroy(&p->work_lock);
+    pthread_mutex_destroy(&p->keys_lock);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+int64_t pool_tick(struct pool *p, int64_t now_ms)
+{
+    int64_t tick = now_ms * 1000;
+    p->tick = tick > p->tick ? tick : p->tick + 1;
+    return p->tick;
+}
+
+/* xorshift64*: spreads back-offs, guards nothing. */
+static uint32_t next_random(struct pool *p)
+{
+    p->random ^= p->random >> 12;
+    p->random ^= p->random << 25;
+    p->random ^= p->random >> 27;
+    return (uint32_t)((p->random * 0x2545f4914f6cdd1dULL) >> 32);
+}
+
+/* ---- choosing ---- */
+
+int64_t want_bucket(const struct pool_want *want)
+{
+    if (want->ungrouped)
+        return 0;
+    return want->group_id > 0 ? want->group_id : -1;
+}
+
+/* What the lanes of a want have to offer. */
+struct offer {
+    const struct heap_item *best;
+    int64_t full, cooling, limited, nearest;
+};
+
+static void offer_lane(struct offer *o, const struct lane *lane, const struct pool_want *want)
+{
+    const struct heap_item *item = heap_best(&lane->ready, want);
+    if (item && (!o->best || item->major < o->best->major ||
+                 (item->major == o->best->major && item->minor < o->best->minor)))
+        o->best = item;
+    o->full += lane->full;
+    o->limited += lane->limited;
+    o->cooling += (int64_t)lane->cooling.count;
+    if (lane->cooling.count > 0 && (!o->nearest || lane->cooling.items[0].major < o->nearest))
+        o->nearest = lane->cooling.items[0].major;
+}
+
+static bool entry_in(const struct entry *e, const struct bucket *b, const struct model_name *model)
+{
+    for (size_t i = 0; i < e->member_count; i++) {
+        if (e->members[i].lane->bucket == b)
+            return model_class_serves(e->version->models, model);
+    }
+    return false;
+}
+
+/* Tried accounts that are full are none to wait for. */
+static int64_t tried_and_full(struct pool *p, const struct pool_want *want, const struct bucket *b,
+                              const struct model_name *model)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < want->tried_count; i++) {
+        const struct entry *e = entry_find(p, want->tried[i]);
+        n += e && e->place == PLACE_FULL && entry_in(e, b, model);
+    }
+    return n;
+}
+
+static enum pool_result choose_pinned(struct pool *p, int64_t account_id, struct entry **ret)
+{
+    struct entry *e = entry_find(p, account_id);
+    if (!e || e->version->fault)
+        return POOL_NONE;
+    if (!entry_has_slot(e))
+        return POOL_FULL;
+    *ret = e;
+    return POOL_GOT;
+}
+
+enum pool_result pool_choose(struct pool *p, const struct pool_want *want,
+                             const struct model_name *model, int64_t now, struct entry **ret,
+                             int64_t *ret_retry_ms)
+{
+    if (want->only_account)
+        return choose_pinned(p, want->only_account, ret);
+    struct bucket *b = bucket_find(p, want->platform, want_bucket(want));
+    if (!b)
+        return POOL_NONE;
+
+    struct offer offer = {0};
+    LIST_EACH(node, &b->lanes)
+    {
+        struct lane *lane = CONTAINER_OF(node, struct lane, in_bucket);
+        if (!model_class_serves(lane->models, model))
+            continue;
+        lane_expire(p, lane, now); /* never touches another lane of this bucket */
+        offer_lane(&offer, lane, want);
+    }
+    if (offer.best) {
+        *ret = offer.best->member->entry;
+        return POOL_GOT;
+    }
+    if (offer.full > tried_and_full(p, want, b, model))
+        return POOL_FULL;
+    if (offer.cooling == 0)
+        return POOL_NONE;
+    *ret_retry_ms = offer.nearest - now;
+    return offer.limited == offer.cooling ? POOL_LIMITED : POOL_COOLING;
+}
+
+enum pool_result pool_take(struct pool *p, const struct pool_want *want, struct pool_slot *ret,
+                           int64_t *ret_retry_ms)
+{
+    if (want->model.n > POOL_MODEL_MAX)
+        return POOL_NONE;
+    struct model_name model = model_name_of(want->model);
+    struct hold *hold = mem_zalloc(sizeof(*hold));
+    struct entry *e = NULL;
+    int64_t now = clock_wall_ms(), retry_ms = 0;
+
+    pthread_mutex_lock(&p->lock);
+    enum pool_result result = pool_choose(p, want, &model, now, &e, &retry_ms);
+    if (result == POOL_GOT)
+        entry_take(p, e, hold, want->model, now, ret);
+    pthread_mutex_unlock(&p->lock);
+
+    if (result != POOL_GOT) {
+        free(hold);
+        *ret = (struct pool_slot){0};
+    }
+    if (ret_retry_ms)
+        *ret_retry_ms = retry_ms;
+    return result;
+}
+
+/* ---- outcomes ---- */
+
+static void count_outcome(struct entry *e, enum pool_outcome outcome, int64_t now)
+{
+    if (outcome == POOL_NEUTRAL)
+        return;
+    int64_t hour = now - now % CLOCK_HOUR_MS;
+    struct hour_count *h = &e->hours[(hour / CLOCK_HOUR_MS) % POOL_HOURS];
+    if (h->hour != hour)
+        *h = (struct hour_count){.hour = hour};
+    if (outcome == POOL_SUCCESS) {
+        h->successes++;
+        h->new_successes++;
+    } else {
+        h->failures++;
+        h->new_failures++;
+    }
+}
+
+static void mark(struct pool *p, struct entry *e, enum pool_outcome outcome, int64_t retry_after_ms,
+                 int64_t began_tick, int64_t now)
+{
+    int64_t at = pool_tick(p, now);
+    enum account_status before = e->marks.status;
+    bool changed = marks_apply(&e->marks, &(struct mark_event){.outcome = outcome,
+                                                               .retry_after_ms = retry_after_ms,
+                                                               .now_ms = now,
+                                                               .began_at = began_tick,
+                                                               .at = at,
+                                                               .random = next_random(p)});
+    if (changed) {
+        e->marks_tick = at;
+        e->marks_dirty = true;
+    }
+    e->status_dirty |= e->marks.status != before;
+    count_outcome(e, outcome, now);
+    entry_dirty(p, e);
+}
+
+void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outcome,
+                  int64_t retry_after_ms)
+{
+    struct hold *hold = slot->held;
+    if (!hold)
+        return;
+    struct entry *e = hold->entry;
+    int64_t now = clock_wall_ms();
+
+    pthread_mutex_lock(&p->lock);
+    e->in_flight--;
+    e->used_tick = pool_tick(p, now);
+    e->last_used_at = e->used_tick / 1000;
+    mark(p, e, outcome, retry_after_ms, hold->began_tick, now);
+    bool gone = e->removed && e->in_flight == 0;
+    if (!gone)
+        entry_settle(p, e, now);
+    pthread_mutex_unlock(&p->lock);
+
+    version_unref(hold->version);
+    if (gone)
+        entry_free(e);
+    free(hold);
+    *slot = (struct pool_slot){0};
+}
+
+void pool_slot_end(struct pool_slot *slot)
+{
+    if (slot->held)
+        pool_release(((struct hold *)slot->held)->pool, slot, POOL_NEUTRAL, 0);
+}
+
+void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
+               int64_t retry_after_ms)
+{
+    int64_t now = clock_wall_ms();
+    pthread_mutex_lock(&p->lock);
+    struct entry *e = entry_find(p, account_id);
+    if (e) {
+        mark(p, e, outcome, retry_after_ms, pool_tick(p, now), now);
+        entry_settle(p, e, now);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+void pool_clear(struct pool *p, int64_t account_id)
+{
+    int64_t now = clock_wall_ms();
+    pthread_mutex_lock(&p->lock);
+    struct entry *e = entry_find(p, account_id);
+    if (e) {
+        e->status_dirty |= e->marks.status == ACCOUNT_ERROR;
+        marks_clear(&e->marks);
+        e->marks_tick = pool_tick(p, now);
+        e->marks_dirty = true;
+        entry_dirty(p, e);
+        entry_settle(p, e, now);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- looking ---- */
+
+static void fill_status(const struct entry *e, int64_t now, struct pool_status *ret)
+{
+    const struct version *v = e->version;
+    const char *reason = v->fault ? v->fault : e->marks.reason;
+    ret->known = true;
+    ret->status = v->fault ? ACCOUNT_ERROR : e->marks.status;
+    if (v->disabled)
+        ret->status = ACCOUNT_DISABLED;
+    snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
+    ret->in_flight = e->in_flight;
+    ret->last_used_at = e->last_used_at;
+    ret->rate_limited_until = e->marks.rate_limited_until > now ? e->marks.rate_limited_until : 0;
+    ret->overloaded_until = e->marks.overloaded_until > now ? e->marks.overloaded_until : 0;
+    for (size_t i = 0; i < POOL_HOURS; i++) {
+        if (e->hours[i].hour <= now - CLOCK_DAY_MS)
+            continue;
+        ret->successes_24h += e->hours[i].successes;
+        ret->failures_24h += e->hours[i].failures;
+    }
+}
+
+void pool_status_of(struct pool *p, int64_t account_id, struct pool_status *ret)
+{
+    int64_t now = clock_wall_ms();
+    *ret = (struct pool_status){0};
+    pthread_mutex_lock(&p->lock);
+    const struct entry *e = entry_find(p, account_id);
+    if (e)
+        fill_status(e, now, ret);
+    pthread_mutex_unlock(&p->lock);
+}
+
+bool pool_has_active(struct pool *p, struct str platform)
+{
+    bool active = false;
+    pthread_mutex_lock(&p->lock);
+    for (const struct platform *at = p->platforms; at; at = at->next)
+        active |= at->active > 0 && str_eq(at->name, platform);
+    pthread_mutex_unlock(&p->lock);
+    return active;
+}
+
+enum { MAX_LISTED_CLASSES = 256 };
+
+static size_t hold_classes(struct pool *p, const struct pool_want *want,
+                           struct model_class **classes)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&p->lock);
+    struct bucket *b = bucket_find(p, want->platform, want_bucket(want));
+    if (b) {
+        LIST_EACH(node, &b->lanes)
+        {
+            struct lane *lane = CONTAINER_OF(node, struct lane, in_bucket);
+            if (lane->active == 0 || count == MAX_LISTED_CLASSES)
+                continue;
+            atomic_fetch_add(&lane->models->refs, 1);
+            classes[count++] = lane->models;
+        }
+    }
+    pthread_mutex_unlock(&p->lock);
+    return count;
+}
+
+static bool listed_before(struct model_class *const *classes, size_t n,
+                          const struct model_name *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (model_class_lists(classes[i], name))
+            return true;
+    }
+    return false;
+}
+
+void pool_each_model(struct pool *p, const struct pool_want *want,
+                     void (*fn)(struct str model, void *ctx), void *ctx)
+{
+    struct model_class *classes[MAX_LISTED_CLASSES];
+    size_t count = hold_classes(p, want, classes);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < classes[i]->count; k++) {
+            if (!listed_before(classes, i, &classes[i]->names[k]))
+                fn(classes[i]->names[k].name, ctx);
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        model_class_unref(classes[i]);
+}

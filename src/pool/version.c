@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a row to what can be used: the secret opened, addresses joined, names sorted. */
+#include <string.h>
+
+#include "base/arena.h"
+#include "platform/json_in.h"
+#include "pool/pool_impl.h"
+
+/* Of one account's strings; a row is bounded to less by service/accounts. */
+enum { VERSION_BYTES = 2 << 20 };
+
+static const struct str chat_endpoint = {"/sora/v1/chat/completions", 25};
+
+struct platform *platform_intern(struct pool *p, struct str name)
+{
+    for (struct platform *at = p->platforms; at; at = at->next) {
+        if (str_eq(at->name, name))
+            return at;
+    }
+    struct platform *platform = mem_zalloc(sizeof(*platform) + name.n);
+    char *text = (char *)(platform + 1);
+    memcpy(text, name.p, name.n);
+    platform->name = (struct str){text, name.n};
+    pthread_mutex_lock(&p->lock);
+    platform->next = p->platforms;
+    p->platforms = platform;
+    pthread_mutex_unlock(&p->lock);
+    return platform;
+}
+
+/* ---- fingerprint ---- */
+
+static void add_str(struct sha256 *h, struct str s)
+{
+    uint64_t n = s.p ? s.n : UINT64_MAX;
+    sha256_update(h, (struct str){(const char *)&n, sizeof(n)});
+    if (s.n > 0)
+        sha256_update(h, s);
+}
+
+static void add_int(struct sha256 *h, int64_t v)
+{
+    sha256_update(h, (struct str){(const char *)&v, sizeof(v)});
+}
+
+void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZE])
+{
+    _cleanup_(sha256_freep) struct sha256 *h = sha256_new();
+    const struct str texts[] = {row->name,     row->platform,    row->dialect,
+                                row->base_url, row->credentials, row->proxy_url,
+                                row->ca_pem,   row->models,      row->model_mapping};
+    const int64_t numbers[] = {row->type, row->priority, row->concurrency, row->honours_idempotency,
+                               row->status == ACCOUNT_DISABLED};
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        add_str(h, texts[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        add_int(h, numbers[i]);
+    for (size_t i = 0; i < row->group_count; i++)
+        add_int(h, row->group_ids[i]);
+    sha256_final(h, out);
+}
+
+/* ---- building ---- */
+
+static enum status open_secret(const struct pool *p, const struct account *row, struct version *v,
+                               struct err *err)
+{
+    static const char *const members[] = {
+        [ACCOUNT_OAUTH] = "access_token", [ACCOUNT_APIKEY] = "api_key"};
+    _cleanup_(arena_freep) struct arena *a = arena_new(VERSION_BYTES);
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    struct str context = arena_printf(a, "account:%lld", (long long)row->id), opened;
+    TRY(key_ring_open(p->keys, a, context, row->credentials, &opened, err));
+    enum status status = json_parse(opened, &doc, err);
+    mem_wipe((char *)opened.p, opened.n);
+    TRY(status);
+    struct str secret = json_str_or(json_get(json_root(doc), members[row->type]), STR_NONE);
+    v->view.target.credential = arena_str(v->arena, secret);
+    return secret.n > 0 ? OK : err_set(err, E_INVALID, "missing_field");
+}
+
+static enum status join_addresses(const struct account *row, struct version *v, struct err *err)
+{
+    struct url chat;
+    TRY(url_parse(row->base_url, v->arena, &v->view.target.base, err));
+    TRY(url_join_endpoint(&v->view.target.base, chat_endpoint, v->arena, &chat, err));
+    v->view.chat_url = url_text(&chat, v->arena);
+    return v->view.chat_url.p ? OK : err_set(err, E_NO_MEMORY, "no_memory");
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct mapped_name *x = a, *y = b;
+    if (x->ours.hash != y->ours.hash)
+        return x->ours.hash < y->ours.hash ? -1 : 1;
+    return str_cmp(x->ours.name, y->ours.name);
+}
+
+static void read_mapping(struct json mapping, struct version *v)
+{
+    size_t n = json_size(mapping);
+    v->mapping = mem_calloc(n + 1, sizeof(*v->mapping));
+    for (size_t i = 0; i < n; i++) {
+        struct str ours, theirs = json_str_or(json_member(mapping, i, &ours), STR_NONE);
+        if (theirs.n == 0)
+            continue;
+        v->mapping[v->mapping_count++] = (struct mapped_name){
+            model_name_of(arena_str(v->arena, ours)), arena_str(v->arena, theirs)};
+    }
+    qsort(v->mapping, v->mapping_count, sizeof(*v->mapping), by_name);
+}
+
+/* The names it serves: its list and what is mapped; without a list, all. */
+static enum status read_models(struct pool *p, const struct account *row, struct version *v,
+                               struct err *err)
+{
+    _cleanup_(json_doc_freep) struct json_doc *models = NULL, *mapping = NULL;
+    TRY(json_parse(row->models, &models, err));
+    TRY(json_parse(row->model_mapping, &mapping, err));
+    read_mapping(json_root(mapping), v);
+
+    size_t listed = json_size(json_root(models)), count = 0;
+    _cleanup_free_ struct str *names = mem_calloc(listed + v->mapping_count + 1, sizeof(*names));
+    for (size_t i = 0; i < listed; i++) {
+        struct str name = json_str_or(json_at(json_root(models), i), STR_NONE);
+        if (name.n > 0)
+            names[count++] = name;
+    }
+    for (size_t i = 0; i < v->mapping_count; i++)
+        names[count++] = v->mapping[i].ours.name;
+    v->models = model_class_intern(p, names, count, listed == 0);
+    return OK;
+}
+
+static const char *fill(struct pool *p, const struct account *row, struct version *v)
+{
+    struct err err;
+    v->view.dialect = dialect_find(row->dialect);
+    if (read_models(p, row, v, &err) != OK || !v->view.dialect ||
+        join_addresses(row, v, &err) != OK)
+        return "account_unusable";
+    if (open_secret(p, row, v, &err) != OK)
+        return "account_secret_unreadable";
+    return NULL;
+}
+
+struct version *version_new(struct pool *p, const struct account *row)
+{
+    struct version *v = mem_zalloc(sizeof(*v));
+    struct arena *a = v->arena = arena_new(VERSION_BYTES);
+    v->refs = 1;
+    version_fingerprint(row, v->fingerprint);
+    v->platform = platform_intern(p, row->platform);
+    v->view.id = row->id;
+    v->view.name = arena_str(a, row->name);
+    v->view.type = row->type;
+    v->view.proxy_url = row->proxy_url.p ? arena_str(a, row->proxy_url) : STR_NONE;
+    v->view.ca_pem = row->ca_pem.p ? arena_str(a, row->ca_pem) : STR_NONE;
+    v->view.honours_idempotency = row->honours_idempotency;
+    v->priority = row->priority;
+    v->concurrency = row->concurrency;
+    v->disabled = row->status == ACCOUNT_DISABLED;
+    v->group_count = row->group_count;
+    memcpy(v->group_ids, row->group_ids, sizeof(v->group_ids));
+    v->fault = fill(p, row, v);
+    return v;
+}
+
+void version_unref(struct version *v)
+{
+    if (!v || atomic_fetch_sub(&v->refs, 1) > 1)
+        return;
+    struct str secret = v->view.target.credential;
+    if (secret.p)
+        mem_wipe((char *)secret.p, secret.n);
+    if (v->models)
+        model_class_unref(v->models);
+    free(v->mapping);
+    arena_free(v->arena);
+    free(v);
+}
+
+struct str version_map(const struct version *v, struct str model)
+{
+    struct mapped_name key = {.ours = model_name_of(model)};
+    if (v->mapping_count == 0)
+        return STR_NONE;
+    const struct mapped_name *found = bsearch(&key, v->mapping, v->mapping_count,
+                                              sizeof(*v->mapping), by_name);
+    return found ? found->theirs : STR_NONE;
+}
