@@ -1,0 +1,150 @@
+import type { Account, AccountType } from '@/api/types'
+
+/** What the account dialogs hold while someone types. */
+export interface AccountForm {
+  type: AccountType
+  name: string
+  platform: string
+  baseUrl: string
+  apiKey: string
+  accessToken: string
+  refreshToken: string
+  dialect: string
+  priority: string
+  concurrency: string
+  groupIds: number[]
+  proxyUrl: string
+  caPem: string
+  models: string
+  mapping: string
+}
+
+/** Why a field cannot be sent: the end of a message key, and figures for it. */
+export interface Problem {
+  key: string
+  values?: Record<string, number>
+}
+
+export type Problems = Partial<Record<keyof AccountForm, Problem>>
+
+export const dialectOf: Record<AccountType, string> = { apikey: 'chat', oauth: 'videos' }
+
+/** The address requests begin with, without the parts that the routes bring themselves: `/`, `/v1`, `/sora`, `/sora/v1`. */
+export function upstreamRoot(baseUrl: string): string {
+  return baseUrl
+    .trim()
+    .replace(/\/+$/, '')
+    .replace(/\/v1$/, '')
+    .replace(/\/+$/, '')
+    .replace(/\/sora$/, '')
+    .replace(/\/+$/, '')
+}
+
+/** Where the first request will go: nothing doubled, missing or repeated, whatever was typed. */
+export function endpointOf(baseUrl: string, dialect: string): string {
+  const root = upstreamRoot(baseUrl)
+  return dialect === 'chat' ? `${root}/sora/v1/chat/completions` : `${root}/v1/videos`
+}
+
+export function checkBaseUrl(text: string): Problem | null {
+  const value = text.trim()
+  if (!value) return { key: 'required' }
+  if (!/^https?:\/\//i.test(value)) return { key: 'scheme' }
+  let url: URL
+  try {
+    url = new URL(value)
+  } catch {
+    return { key: 'url' }
+  }
+  if (!url.hostname || /\s/.test(value)) return { key: 'url' }
+  return url.username || url.password || value.includes('?') || value.includes('#') ? { key: 'urlParts' } : null
+}
+
+function checkNumber(text: string, min: number, max: number): Problem | null {
+  const value = Number(text.trim())
+  const whole = text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max
+  return whole ? null : { key: 'number', values: { min, max } }
+}
+
+/** "ours = theirs", one a line; null where a line is neither that nor empty. */
+export function parseMapping(text: string): Record<string, string> | null {
+  const mapping: Record<string, string> = {}
+  for (const line of text.split('\n')) {
+    if (!line.trim()) continue
+    const match = /^\s*([^=\s][^=]*?)\s*=\s*(\S.*?)\s*$/.exec(line)
+    if (!match) return null
+    mapping[match[1]!] = match[2]!
+  }
+  return mapping
+}
+
+export function parseLines(text: string): string[] {
+  return [...new Set(text.split(/[\n,]/).map((line) => line.trim()).filter(Boolean))]
+}
+
+/** `editing`: secrets may stay empty, which keeps them. */
+export function checkAccount(form: AccountForm, editing: boolean): Problems {
+  const problems: Problems = {}
+  const put = (field: keyof AccountForm, problem: Problem | null) => problem && (problems[field] = problem)
+  put('name', form.name.trim() ? null : { key: 'required' })
+  put('baseUrl', checkBaseUrl(form.baseUrl))
+  if (form.type === 'apikey') put('apiKey', editing || form.apiKey.trim() ? null : { key: 'required' })
+  else put('accessToken', editing || form.accessToken.trim() || form.refreshToken.trim() ? null : { key: 'required' })
+  put('priority', checkNumber(form.priority, 0, 1_000_000))
+  put('concurrency', checkNumber(form.concurrency, 1, 10_000))
+  put('mapping', parseMapping(form.mapping) ? null : { key: 'mapping' })
+  return problems
+}
+
+/** The credentials of either kind; secrets that were not typed are left out. */
+export function buildCredentials(form: AccountForm): Record<string, string> {
+  const credentials: Record<string, string> = { base_url: form.baseUrl.trim() }
+  const secrets =
+    form.type === 'apikey' ? { api_key: form.apiKey } : { access_token: form.accessToken, refresh_token: form.refreshToken }
+  for (const [name, value] of Object.entries(secrets)) {
+    if (value.trim()) credentials[name] = value.trim()
+  }
+  return credentials
+}
+
+export function buildAccount(form: AccountForm): Record<string, unknown> {
+  return {
+    name: form.name.trim(),
+    platform: form.platform,
+    type: form.type,
+    dialect: form.dialect,
+    credentials: buildCredentials(form),
+    priority: Number(form.priority),
+    concurrency: Number(form.concurrency),
+    group_ids: form.groupIds,
+    proxy_url: form.proxyUrl.trim() || null,
+    ca_pem: form.caPem.trim() || null,
+    models: parseLines(form.models),
+    model_mapping: parseMapping(form.mapping) ?? {},
+  }
+}
+
+export function emptyForm(): AccountForm {
+  return {
+    type: 'apikey', name: '', platform: 'sora', baseUrl: '', apiKey: '', accessToken: '', refreshToken: '', dialect: 'chat',
+    priority: '10', concurrency: '3', groupIds: [], proxyUrl: '', caPem: '', models: '', mapping: '',
+  }
+}
+
+export function formOf(account: Account): AccountForm {
+  return {
+    ...emptyForm(),
+    type: account.type,
+    name: account.name,
+    platform: account.platform,
+    baseUrl: String(account.credentials?.base_url ?? ''),
+    dialect: account.dialect,
+    priority: String(account.priority),
+    concurrency: String(account.concurrency),
+    groupIds: [...(account.group_ids ?? [])],
+    proxyUrl: account.proxy_url ?? '',
+    caPem: account.ca_pem ?? '',
+    models: (account.models ?? []).join('\n'),
+    mapping: Object.entries(account.model_mapping ?? {}).map(([ours, theirs]) => `${ours} = ${theirs}`).join('\n'),
+  }
+}

@@ -1,0 +1,85 @@
+import { computed, reactive, ref } from 'vue'
+import { useI18n } from 'vue-i18n'
+import { ApiError, useApi } from '@/api'
+import type { AdminSettings, TestResult } from '@/api/types'
+import { fromField, knownGroups, toField, type Draft, type Setting } from '@/components/admin/settingsTable'
+import { useErrorText } from './useErrorText'
+import { useSubmit } from './useSubmit'
+
+/** The settings of this server: only what was changed is sent. */
+export function useSettingsForm() {
+  const api = useApi().admin.settings
+  const errorText = useErrorText()
+  const { t } = useI18n()
+  const stored = ref<AdminSettings>({})
+  const draft = reactive<Draft>({})
+  const loaded = ref(false)
+  const loadError = ref<unknown>(null)
+  const test = ref<TestResult | null>(null)
+  const testing = ref(false)
+
+  const groups = computed(() => knownGroups(stored.value))
+  const all = computed(() => groups.value.flatMap((group) => group.settings))
+
+  function take(values: AdminSettings) {
+    stored.value = values
+    for (const { key, kind } of all.value) draft[key] = toField(kind, values[key])
+    loaded.value = true
+  }
+
+  async function load() {
+    loadError.value = null
+    try {
+      take(await api.get())
+    } catch (caught) {
+      loadError.value = caught
+    }
+  }
+
+  function changed({ key, kind }: Setting): boolean {
+    return draft[key] !== toField(kind, stored.value[key])
+  }
+
+  const changes = computed<AdminSettings>(() =>
+    Object.fromEntries(all.value.filter(changed).map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])),
+  )
+  const dirty = computed(() => Object.keys(changes.value).length > 0)
+  const unreadable = computed(() => all.value.filter(({ key, kind }) => kind === 'bytes' && fromField(kind, draft[key] ?? '') === null))
+
+  const { busy, error, submit } = useSubmit(async () => {
+    if (unreadable.value.length) return
+    await api.update(changes.value)
+    take(await api.get())
+  })
+
+  function problem(key: string): string | null {
+    if (unreadable.value.some((setting) => setting.key === key)) return t('admin.quotaBad')
+    const caught = error.value
+    return caught instanceof ApiError && caught.details.field === key ? errorText(caught) : null
+  }
+
+  const generalError = computed(() => {
+    const caught = error.value
+    if (!caught) return null
+    const named = caught instanceof ApiError && all.value.some((setting) => setting.key === caught.details.field)
+    return named ? null : errorText(caught)
+  })
+
+  /** Tries the S3 fields as they stand on the page, saved or not. */
+  async function testS3() {
+    testing.value = true
+    test.value = null
+    const s3 = all.value.filter(({ key, kind }) => key.startsWith('sora_s3_') && (kind !== 'secret' || draft[key] !== ''))
+    try {
+      test.value = await api.testS3(Object.fromEntries(s3.map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])))
+    } catch (caught) {
+      test.value = { ok: false, latency_ms: 0, message: errorText(caught) }
+    } finally {
+      testing.value = false
+    }
+  }
+
+  const isSet = (key: string) => stored.value[`${key}_set`] === true
+
+  return { groups, draft, loaded, loadError, load, dirty, busy, error, submit, problem, generalError, test, testing, testS3, isSet }
+}
