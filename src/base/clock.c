@@ -60,9 +60,10 @@ static bool digits(struct str *s, size_t n, int *ret)
     return true;
 }
 
+/* Letters in either case (RFC 3339 5.6). */
 static bool literal(struct str *s, char c)
 {
-    if (!s->n || (s->p[0] | 0x20) != (c | 0x20))
+    if (!str_eq_ci(str_to(*s, 1), (struct str){&c, 1}))
         return false;
     *s = str_from(*s, 1);
     return true;
@@ -84,18 +85,30 @@ static bool parse_time(struct str *s, struct tm *tm)
     return ok && tm->tm_hour < 24 && tm->tm_min < 60 && tm->tm_sec < 61;
 }
 
-static int parse_fraction_ms(struct str *s)
+static bool parse_fraction(struct str *s, int *ret_ms)
 {
-    int ms = 0, scale = 100;
-    if (!s->n || s->p[0] != '.')
-        return 0;
-    *s = str_from(*s, 1);
-    while (s->n && s->p[0] >= '0' && s->p[0] <= '9') {
-        ms += (s->p[0] - '0') * scale;
+    int scale = 100;
+    struct str rest = *s;
+    *ret_ms = 0;
+    if (!literal(&rest, '.'))
+        return true;
+    *s = rest;
+    while (rest.n && rest.p[0] >= '0' && rest.p[0] <= '9') {
+        *ret_ms += (rest.p[0] - '0') * scale;
         scale /= 10;
-        *s = str_from(*s, 1);
+        rest = str_from(rest, 1);
     }
-    return ms;
+    bool some = rest.n < s->n;
+    *s = rest;
+    return some;
+}
+
+/* False for a day that its month does not have, which timegm() would carry over. */
+static bool seconds_of(const struct tm *tm, int64_t *ret)
+{
+    struct tm carried = *tm;
+    *ret = timegm(&carried);
+    return tm->tm_sec == 60 || carried.tm_mday == tm->tm_mday;
 }
 
 static bool parse_offset(struct str *s, int *ret_minutes)
@@ -108,7 +121,8 @@ static bool parse_offset(struct str *s, int *ret_minutes)
         return false;
     int sign = s->p[0] == '-' ? -1 : 1;
     *s = str_from(*s, 1);
-    if (!digits(s, 2, &hours) || !literal(s, ':') || !digits(s, 2, &minutes))
+    if (!digits(s, 2, &hours) || !literal(s, ':') || !digits(s, 2, &minutes) || hours > 23 ||
+        minutes > 59)
         return false;
     *ret_minutes = sign * (hours * 60 + minutes);
     return true;
@@ -117,13 +131,14 @@ static bool parse_offset(struct str *s, int *ret_minutes)
 bool clock_parse_rfc3339(struct str s, int64_t *ret_wall_ms)
 {
     struct tm tm = {0};
-    int offset;
-    if (!parse_date(&s, &tm) || !literal(&s, 'T') || !parse_time(&s, &tm))
+    int offset, ms;
+    int64_t seconds;
+    if (!parse_date(&s, &tm) || !literal(&s, 'T') || !parse_time(&s, &tm) ||
+        !parse_fraction(&s, &ms) || !parse_offset(&s, &offset) || s.n)
         return false;
-    int ms = parse_fraction_ms(&s);
-    if (!parse_offset(&s, &offset) || s.n)
+    if (!seconds_of(&tm, &seconds))
         return false;
-    *ret_wall_ms = ((int64_t)timegm(&tm) - (int64_t)offset * 60) * 1000 + ms;
+    *ret_wall_ms = (seconds - (int64_t)offset * 60) * 1000 + ms;
     return true;
 }
 
@@ -164,9 +179,10 @@ bool clock_parse_http_date(struct str s, int64_t *ret_wall_ms)
     bool ok = digits(&s, 2, &tm.tm_mday) && literal(&s, ' ') && parse_month(&s, &tm.tm_mon) &&
               literal(&s, ' ') && digits(&s, 4, &tm.tm_year) && literal(&s, ' ') &&
               parse_time(&s, &tm) && str_eq(s, STR(" GMT"));
-    if (!ok)
-        return false;
+    int64_t seconds;
     tm.tm_year -= 1900;
-    *ret_wall_ms = (int64_t)timegm(&tm) * 1000;
+    if (!ok || !seconds_of(&tm, &seconds))
+        return false;
+    *ret_wall_ms = seconds * 1000;
     return true;
 }
