@@ -124,9 +124,10 @@ bool str_to_i64(struct str s, int64_t *ret)
     uint64_t magnitude;
     if (!str_to_u64(negative ? str_from(s, 1) : s, &magnitude))
         return false;
-    if (magnitude > (uint64_t)INT64_MAX)
+    if (magnitude > (uint64_t)INT64_MAX + negative)
         return false;
-    *ret = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    /* Negated as unsigned: the least value has no positive counterpart. */
+    *ret = (int64_t)(negative ? 0 - magnitude : magnitude);
     return true;
 }
 
