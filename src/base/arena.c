@@ -86,7 +86,7 @@ static struct block *block_new(size_t need)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    if (size > a->cap || a->used > a->cap - size)
+    if (size > a->cap || a->used > a->cap - size || a->used == a->cap)
         return NULL;
     size_t need = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (need == 0)
@@ -101,7 +101,7 @@ void *arena_alloc(struct arena *a, size_t size)
     }
     char *p = b->bytes + b->used;
     b->used += need;
-    a->used += size;
+    a->used += size ? size : 1; /* even nothing takes room */
     UNPOISON(p, size ? size : 1);
     memset(p, 0, size);
     return p;
