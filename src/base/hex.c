@@ -79,9 +79,10 @@ static int base64_value(char c)
 
 bool base64_decode(struct buf *out, struct str text)
 {
-    for (int padding = 0; padding < 2 && str_ends(text, STR("=")); padding++)
+    size_t whole = text.n;
+    while (whole - text.n < 2 && str_ends(text, STR("=")))
         text.n--;
-    if (text.n % 4 == 1)
+    if (text.n % 4 == 1 || (whole != text.n && whole % 4 != 0))
         return false;
     char *to = buf_reserve(out, text.n / 4 * 3 + 3);
     if (!to)
