@@ -2,8 +2,8 @@
 #include "base/log.h"
 
 #include <stdatomic.h>
-#include <strings.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -40,10 +40,14 @@ static bool names_secret(const char *key)
     return false;
 }
 
+static bool is_letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 static bool is_token_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           strchr("-_.~+/=", c);
+    return is_letter_or_digit(c) || strchr("-_.~+/=", c);
 }
 
 /* Length of a secret that begins at s (its marker included), or 0. */
@@ -67,9 +71,10 @@ static size_t secret_at(struct str s, size_t *ret_marker)
 static void add_redacted(struct json_out *j, struct str value)
 {
     struct buf clean = BUF_INIT(VALUE_MAX_BYTES);
+    bool inside_word = false; /* "task-" is no key */
     value = str_to(value, VALUE_MAX_BYTES / 2);
     while (value.n) {
-        size_t marker = 0, n = secret_at(value, &marker);
+        size_t marker = 0, n = inside_word ? 0 : secret_at(value, &marker);
         if (n) {
             buf_add(&clean, str_to(value, marker));
             buf_add(&clean, STR("[redacted]"));
@@ -77,6 +82,7 @@ static void add_redacted(struct json_out *j, struct str value)
             n = 1;
             buf_add_char(&clean, value.p[0]);
         }
+        inside_word = is_letter_or_digit(value.p[n - 1]);
         value = str_from(value, n);
     }
     json_str(j, buf_str(&clean));
@@ -110,8 +116,9 @@ void log_write(enum log_level level, const char *message, const struct log_field
     json_object_end(&j);
     buf_add_char(&line, '\n');
 
-    struct str text = buf_failed(&line) ? STR("{\"level\":\"error\",\"msg\":\"log line too long\"}\n")
-                                        : buf_str(&line);
+    struct str text = buf_failed(&line)
+                          ? STR("{\"level\":\"error\",\"msg\":\"log line too long\"}\n")
+                          : buf_str(&line);
     /* A log that cannot be written has nobody left to tell. */
     if (write(STDERR_FILENO, text.p, text.n) < 0) {
     }
