@@ -25,7 +25,7 @@ struct upstream_call;
 
 struct upstream_config {
     struct loop *loop;
-    struct str resolver; /* "ip:port,…" instead of the system's; for tests and split DNS */
+    struct str resolver;    /* "ip:port,…" instead of the system's; for tests and split DNS */
     size_t idle_per_origin; /* 64 */
     size_t idle_total;      /* 512 */
     size_t in_high;         /* bytes of answer held when the taker pauses: 256 KiB */
@@ -42,14 +42,14 @@ enum upstream_fault {
     UPSTREAM_TLS,          /* handshake or certificate */
     UPSTREAM_BROKEN,       /* connection ended before the answer was complete */
     UPSTREAM_FIRST_BYTE_TIME,
-    UPSTREAM_IDLE_TIME,    /* nothing for idle_timeout_ms inside the answer */
-    UPSTREAM_BAD_ANSWER,   /* not HTTP, or framing that cannot be trusted */
+    UPSTREAM_IDLE_TIME,  /* nothing for idle_timeout_ms inside the answer */
+    UPSTREAM_BAD_ANSWER, /* not HTTP, or framing that cannot be trusted */
 };
 const char *upstream_fault_name(enum upstream_fault f);
 
 struct upstream_failure {
     enum upstream_fault fault;
-    bool unsent;  /* no byte of the request can have been processed */
+    bool unsent;   /* no byte of the request can have been processed */
     bool answered; /* on_head had been called */
     char detail[160];
 };
@@ -73,7 +73,7 @@ struct upstream_request {
     int64_t body_length; /* 0: none; -1: chunked */
     struct str body;     /* if whole already (then body_length == body.n); copied if it must wait */
     struct guard guard;
-    struct str ca_pem;   /* STR_NONE: the system's */
+    struct str ca_pem; /* STR_NONE: the system's */
     int connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
 };
 

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/upstream.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/upstream_impl.h"
+
+enum {
+    SPARE_CALLS = 256,
+    SPARE_OUT = 16 * 1024, /* what a spare call may keep of its buffer */
+    IDLE_PER_ORIGIN = 64,
+    IDLE_MOST = 512,
+};
+
+const char *upstream_fault_name(enum upstream_fault f)
+{
+    static const char *const names[] = {
+        [UPSTREAM_NAME] = "name_not_found",
+        [UPSTREAM_FORBIDDEN] = "address_forbidden",
+        [UPSTREAM_REFUSED] = "connection_refused",
+        [UPSTREAM_CONNECT_TIME] = "connect_timeout",
+        [UPSTREAM_TLS] = "tls_failed",
+        [UPSTREAM_BROKEN] = "connection_broken",
+        [UPSTREAM_FIRST_BYTE_TIME] = "first_byte_timeout",
+        [UPSTREAM_IDLE_TIME] = "idle_timeout",
+        [UPSTREAM_BAD_ANSWER] = "bad_answer",
+    };
+    return names[f];
+}
+
+/* ---- the client ---- */
+
+enum status upstream_client_new(const struct upstream_config *config, struct upstream_client **ret,
+                                struct err *err)
+{
+    struct upstream_client *client = mem_zalloc(sizeof(*client));
+    enum status status = resolver_new(config->loop, config->resolver, &client->resolver, err);
+
+    if (status != OK) {
+        free(client);
+        return status;
+    }
+    client->loop = config->loop;
+    client->idle_per_origin = config->idle_per_origin ? config->idle_per_origin : IDLE_PER_ORIGIN;
+    client->idle_most = config->idle_total ? config->idle_total : IDLE_MOST;
+    client->read_size = UPSTREAM_READ_SIZE;
+    if (config->in_high && config->in_high < client->read_size)
+        client->read_size = config->in_high;
+    client->scratch = mem_zalloc(client->read_size);
+    client->tls = tls_contexts_new();
+    list_init(&client->origin_ages);
+    list_init(&client->idle);
+    list_init(&client->calls);
+    list_init(&client->conns);
+    list_init(&client->spare_calls);
+    list_init(&client->spare_conns);
+    *ret = client;
+    return OK;
+}
+
+static void call_free(struct upstream_call *call)
+{
+    buf_release(&call->out);
+    free(call->allowed);
+    free(call);
+}
+
+static void client_free(struct upstream_client *client)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&client->spare_calls)))
+        call_free(CONTAINER_OF(node, struct upstream_call, link));
+    while ((node = list_pop_front(&client->spare_conns)))
+        free(CONTAINER_OF(node, struct conn, all));
+    origins_release(client);
+    tls_contexts_free(client->tls);
+    resolver_free(client->resolver);
+    free(client->scratch);
+    free(client);
+}
+
+void upstream_client_free(struct upstream_client *client)
+{
+    if (!client)
+        return;
+    while (!list_empty(&client->calls))
+        upstream_cancel(CONTAINER_OF(client->calls.next, struct upstream_call, link));
+    while (!list_empty(&client->conns))
+        conn_close(CONTAINER_OF(client->conns.next, struct conn, all));
+    client->released = true;
+    if (!client->deferred)
+        client_free(client);
+}
+
+void client_deferred_done(struct upstream_client *client)
+{
+    client->deferred--;
+    if (client->released && !client->deferred)
+        client_free(client);
+}
+
+/* ---- a call's end ---- */
+
+static void call_give_back(struct upstream_call *call)
+{
+    struct upstream_client *client = call->client;
+
+    if (client->spare_call_count < SPARE_CALLS && !client->released) {
+        if (call->out.size > SPARE_OUT)
+            buf_release(&call->out);
+        client->spare_call_count++;
+        list_push_front(&client->spare_calls, &call->link);
+    } else {
+        call_free(call);
+    }
+    client_deferred_done(client);
+}
+
+static void call_over(struct upstream_call *call)
+{
+    call->phase = CALL_OVER;
+    list_remove(&call->link);
+    origin_unref(call->origin);
+}
+
+/* At the end of the turn in which the call failed, or was over. */
+static void on_call_task(struct task *t)
+{
+    struct upstream_call *call = CONTAINER_OF(t, struct upstream_call, task);
+
+    if (call->phase == CALL_FAILED) {
+        call_over(call);
+        call->handler.on_fail(call, &call->failure, call->ctx);
+    }
+    call_give_back(call);
+}
+
+static void defer_task(struct upstream_call *call)
+{
+    if (call->task.next)
+        return;
+    call->client->deferred++;
+    loop_defer(call->client->loop, &call->task);
+}
+
+void call_fail(struct upstream_call *call, enum upstream_fault fault, const char *format, ...)
+{
+    struct upstream_failure *f = &call->failure;
+    struct conn *c = call->conn;
+    va_list args;
+
+    f->fault = fault;
+    f->unsent = !call->may_have_left;
+    f->answered = c && c->head_done;
+    va_start(args, format);
+    vsnprintf(f->detail, sizeof(f->detail), format, args);
+    va_end(args);
+    call->phase = CALL_FAILED;
+    if (c)
+        conn_close(c);
+    defer_task(call);
+}
+
+void call_end(struct upstream_call *call)
+{
+    call_over(call);
+    defer_task(call);
+    call->handler.on_end(call, call->ctx);
+}
+
+void upstream_cancel(struct upstream_call *call)
+{
+    struct conn *c = call->conn;
+
+    if (call->phase == CALL_OVER)
+        return;
+    if (c && c->body_done && !c->reading && answer_reusable(c)) {
+        conn_detach(c);
+        pool_put(c);
+    } else if (c) {
+        conn_close(c);
+    }
+    call_over(call);
+    defer_task(call);
+}
+
+/* ---- a call's beginning ---- */
+
+static struct upstream_call *call_new(struct upstream_client *client)
+{
+    struct list *node = list_pop_front(&client->spare_calls);
+    struct upstream_call *call;
+    struct buf out = {0};
+    struct cidr *allowed = NULL;
+    size_t allowed_size = 0;
+
+    if (node) {
+        client->spare_call_count--;
+        call = CONTAINER_OF(node, struct upstream_call, link);
+        buf_reset(&call->out);
+        out = call->out;
+        allowed = call->allowed;
+        allowed_size = call->allowed_size;
+        memset(call, 0, sizeof(*call));
+    } else {
+        call = mem_zalloc(sizeof(*call));
+    }
+    call->client = client;
+    call->out = out;
+    call->allowed = allowed;
+    call->allowed_size = allowed_size;
+    call->task.fn = on_call_task;
+    list_push_back(&client->calls, &call->link);
+    return call;
+}
+
+static void copy_guard(struct upstream_call *call, const struct guard *guard)
+{
+    size_t n = guard->allowed_count;
+
+    if (n > call->allowed_size) {
+        call->allowed = mem_realloc(call->allowed, n * sizeof(*call->allowed));
+        call->allowed_size = n;
+    }
+    if (n)
+        memcpy(call->allowed, guard->allowed, n * sizeof(*call->allowed));
+    call->guard = (struct guard){guard->level, call->allowed, n};
+}
+
+static enum http_method method_of(struct str text)
+{
+    for (enum http_method m = HTTP_GET; m < HTTP_OTHER; m++) {
+        if (str_eq(text, str_of(http_method_name(m))))
+            return m;
+    }
+    return HTTP_OTHER;
+}
+
+static void send_on_idle(struct upstream_call *call, struct conn *c, struct str body)
+{
+    bool whole_later = call->keep_sent || call->chunked;
+
+    if (whole_later)
+        request_add_body(call, body);
+    else
+        call->body_left -= (int64_t)body.n;
+    conn_attach(c, call);
+    conn_flush(c, whole_later ? STR_NONE : body);
+}
+
+static struct upstream_call *refuse(struct upstream_call *call, struct err *err)
+{
+    err_say(err, E_INVALID, "bad_request", "The request has a field that cannot be sent.");
+    call_over(call);
+    defer_task(call);
+    return NULL;
+}
+
+struct upstream_call *upstream_start(struct upstream_client *client,
+                                     const struct upstream_request *r,
+                                     const struct upstream_handler *h, void *ctx, struct err *err)
+{
+    struct origin *origin;
+
+    if (origin_get(client, r->url, r->ca_pem, &origin, err) != OK)
+        return NULL;
+    struct upstream_call *call = call_new(client);
+    call->origin = origin;
+    call->handler = *h;
+    call->ctx = ctx;
+    call->method = method_of(r->method);
+    call->idempotent = call->method == HTTP_GET || call->method == HTTP_HEAD;
+    call->connect_ms = r->connect_timeout_ms;
+    call->first_byte_ms = r->first_byte_timeout_ms;
+    call->idle_ms = r->idle_timeout_ms;
+    copy_guard(call, &r->guard);
+    bool whole = r->body_length == 0 || r->body.n;
+    call->keep_sent = call->idempotent && whole;
+    if (!request_write_head(call, r) || (r->body.n && r->body_length != (int64_t)r->body.n))
+        return refuse(call, err);
+    if (whole)
+        call->all_given = true;
+    struct conn *c = pool_take(origin, &call->guard, !call->keep_sent);
+    if (c) {
+        send_on_idle(call, c, r->body);
+    } else {
+        request_add_body(call, r->body);
+        dial_start(call);
+    }
+    return call;
+}
+
+/* ---- in between ---- */
+
+bool upstream_write(struct upstream_call *call, struct str bytes)
+{
+    if (!call_live(call) || call->all_given)
+        return true;
+    if (!request_add_body(call, bytes)) {
+        call_fail(call, UPSTREAM_BROKEN, "more request body than was announced or can be held");
+        return true;
+    }
+    if (call->conn && call->conn->state == CONN_ACTIVE)
+        conn_flush(call->conn, STR_NONE);
+    call->drain_wanted = request_unsent(call).n > UPSTREAM_OUT_HIGH;
+    return !call->drain_wanted;
+}
+
+void upstream_write_end(struct upstream_call *call)
+{
+    if (!call_live(call) || call->all_given)
+        return;
+    if (!request_end_body(call)) {
+        call_fail(call, UPSTREAM_BROKEN, "less request body than was announced");
+        return;
+    }
+    if (call->conn && call->conn->state == CONN_ACTIVE)
+        conn_flush(call->conn, STR_NONE);
+}
+
+void upstream_resume(struct upstream_call *call)
+{
+    struct conn *c = call->conn;
+
+    if (!call_live(call) || !c)
+        return;
+    if (!c->paused) {
+        c->resume_asked = true; /* from inside on_body, before it said that it pauses */
+        return;
+    }
+    c->paused = false;
+    conn_go_on_later(c);
+}

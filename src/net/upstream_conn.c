@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/upstream_impl.h"
+
+enum {
+    SPARE_CONNS = 256,
+    HELD_MOST = 1024 * 1024, /* never reached: reading stops while bytes are held */
+    TLS_READS = 4,           /* a turn, so that a fast sender starves nobody */
+};
+
+static void on_timer(struct timer *t);
+static void on_event(struct io *io, uint32_t events);
+static void on_task(struct task *t);
+
+/* ---- life ---- */
+
+struct conn *conn_new(struct upstream_client *client, struct origin *origin)
+{
+    struct list *node = list_pop_front(&client->spare_conns);
+    struct conn *c = node ? CONTAINER_OF(node, struct conn, all) : mem_zalloc(sizeof(*c));
+
+    if (node) {
+        client->spare_conn_count--;
+        memset(c, 0, sizeof(*c));
+    }
+    c->client = client;
+    c->origin = origin;
+    origin->users++;
+    c->in = BUF_INIT(HELD_MOST);
+    c->io.fd = -1;
+    c->io.fn = on_event;
+    c->timer.fn = on_timer;
+    c->task.fn = on_task;
+    c->deadline_ms = INT64_MAX;
+    list_init(&c->link);
+    list_init(&c->lru);
+    list_push_back(&client->conns, &c->all);
+    return c;
+}
+
+static void conn_give_back(struct conn *c)
+{
+    struct upstream_client *client = c->client;
+
+    buf_release(&c->in);
+    if (client->spare_conn_count < SPARE_CONNS && !client->released) {
+        client->spare_conn_count++;
+        list_push_front(&client->spare_conns, &c->all);
+    } else {
+        free(c);
+    }
+    client_deferred_done(client);
+}
+
+void conn_close_socket(struct conn *c)
+{
+    tls_free(c->tls);
+    c->tls = NULL;
+    if (c->watched)
+        loop_io_remove(c->client->loop, &c->io);
+    c->watched = false;
+    if (c->io.fd >= 0)
+        close(c->io.fd);
+    c->io.fd = -1;
+}
+
+void conn_close(struct conn *c)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    if (c->state == CONN_IDLE)
+        pool_remove(c);
+    if (c->call)
+        conn_detach(c);
+    dial_release(c);
+    conn_close_socket(c);
+    timer_unset(c->client->loop, &c->timer);
+    list_remove(&c->all);
+    origin_unref(c->origin);
+    c->state = CONN_CLOSED;
+    conn_go_on_later(c);
+}
+
+void conn_attach(struct conn *c, struct upstream_call *call)
+{
+    c->call = call;
+    call->conn = c;
+    if (c->state == CONN_IDLE)
+        c->state = CONN_ACTIVE;
+    answer_reset(c);
+}
+
+void conn_detach(struct conn *c)
+{
+    c->call->conn = NULL;
+    c->call = NULL;
+}
+
+/* ---- where no event will come ---- */
+
+void conn_go_on_later(struct conn *c)
+{
+    if (c->task.next)
+        return;
+    c->client->deferred++;
+    loop_defer(c->client->loop, &c->task);
+}
+
+static void readable(struct conn *c);
+
+static void tell_drained(struct conn *c)
+{
+    struct upstream_call *call = c->call;
+
+    if (!call->drain_wanted || request_unsent(call).n >= UPSTREAM_OUT_LOW)
+        return;
+    call->drain_wanted = false;
+    call->handler.on_drain(call, call->ctx);
+}
+
+static void on_task(struct task *t)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, task);
+    struct upstream_client *client = c->client;
+
+    if (c->state == CONN_CLOSED) {
+        conn_give_back(c);
+        return;
+    }
+    if (c->state == CONN_IDLE)
+        buf_release(&c->in);
+    if (c->state == CONN_ACTIVE)
+        tell_drained(c);
+    if (c->state == CONN_ACTIVE && !c->paused)
+        answer_go_on(c);
+    if ((c->state == CONN_ACTIVE && !c->paused) || c->state == CONN_IDLE)
+        readable(c);
+    client_deferred_done(client);
+}
+
+/* ---- time: one timer that is moved only when it would ring too late ---- */
+
+void conn_set_deadline(struct conn *c, int64_t at_ms)
+{
+    c->deadline_ms = at_ms ? at_ms : INT64_MAX;
+    if (!at_ms || (timer_is_set(&c->timer) && c->timer.at_ms <= at_ms))
+        return;
+    timer_set_at(c->client->loop, &c->timer, at_ms);
+}
+
+static int64_t in_ms(const struct conn *c, int ms)
+{
+    return ms ? loop_now_ms(c->client->loop) + ms : 0;
+}
+
+/* What an active connection waits for now, and until when. */
+void conn_arm(struct conn *c)
+{
+    const struct upstream_call *call = c->call;
+
+    if (c->paused)
+        conn_set_deadline(c, 0);
+    else if (c->head_done || request_unsent(call).n)
+        conn_set_deadline(c, in_ms(c, call->idle_ms));
+    else
+        conn_set_deadline(c, call->all_given ? in_ms(c, call->first_byte_ms) : 0);
+}
+
+static void expired(struct conn *c)
+{
+    switch (c->state) {
+    case CONN_DIALING:
+    case CONN_HANDSHAKE:
+        dial_expired(c);
+        break;
+    case CONN_IDLE:
+        conn_close(c);
+        break;
+    case CONN_ACTIVE:
+        if (c->head_done)
+            call_fail(c->call, UPSTREAM_IDLE_TIME, "nothing for %d ms", c->call->idle_ms);
+        else if (request_unsent(c->call).n)
+            call_fail(c->call, UPSTREAM_IDLE_TIME, "the request was not taken");
+        else
+            call_fail(c->call, UPSTREAM_FIRST_BYTE_TIME, "no answer within %d ms",
+                      c->call->first_byte_ms);
+        break;
+    case CONN_CLOSED:
+        break;
+    }
+}
+
+static void on_timer(struct timer *t)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, timer);
+
+    if (c->deadline_ms <= loop_now_ms(c->client->loop))
+        expired(c);
+    else if (c->deadline_ms != INT64_MAX)
+        timer_set_at(c->client->loop, t, c->deadline_ms);
+}
+
+/* ---- events ---- */
+
+void conn_watch(struct conn *c, int fd, uint32_t events)
+{
+    c->watched = true;
+    loop_io_add(c->client->loop, &c->io, fd, events);
+}
+
+/* Registered for what an active connection can use now. */
+void conn_want(struct conn *c)
+{
+    bool writes = (request_unsent(c->call).n && !c->write_broken) || c->tls_wants_write;
+    uint32_t events = (c->paused ? 0 : EPOLLIN) | (writes ? EPOLLOUT : 0u);
+
+    if (!c->watched)
+        conn_watch(c, c->io.fd, events);
+    else
+        loop_io_set(c->client->loop, &c->io, events);
+}
+
+static void active_event(struct conn *c, uint32_t events)
+{
+    struct upstream_call *call = c->call;
+
+    if (c->paused && (events & (EPOLLHUP | EPOLLERR))) {
+        /* It would ring for ever; what it has to say is read after the pause. */
+        loop_io_remove(c->client->loop, &c->io);
+        c->watched = false;
+        return;
+    }
+    if (events & EPOLLOUT) {
+        conn_flush(c, STR_NONE);
+        tell_drained(c);
+    }
+    bool reads = c->tls || (events & ~(uint32_t)EPOLLOUT);
+    if (reads && c->call == call && !c->paused)
+        readable(c);
+}
+
+static void on_event(struct io *io, uint32_t events)
+{
+    struct conn *c = CONTAINER_OF(io, struct conn, io);
+
+    switch (c->state) {
+    case CONN_DIALING:
+    case CONN_HANDSHAKE:
+        dial_event(c, events);
+        break;
+    case CONN_ACTIVE:
+        active_event(c, events);
+        break;
+    case CONN_IDLE:
+        readable(c);
+        break;
+    case CONN_CLOSED:
+        break;
+    }
+}
+
+/* ---- writing ---- */
+
+static ssize_t send_plain(struct conn *c, struct str head, struct str body)
+{
+    struct iovec parts[2] = {{(void *)(uintptr_t)head.p, head.n},
+                             {(void *)(uintptr_t)body.p, body.n}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = body.n ? 2 : 1};
+    ssize_t n;
+
+    do {
+        n = sendmsg(c->io.fd, &message, MSG_NOSIGNAL);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    return n;
+}
+
+static ssize_t send_tls(struct conn *c, struct str bytes)
+{
+    size_t n = 0;
+
+    switch (tls_write(c->tls, bytes, &n)) {
+    case TLS_OK:
+        return (ssize_t)n;
+    case TLS_WANT_WRITE:
+        /* A part of the record may be on its way. */
+        c->call->may_have_left = true;
+        return 0;
+    case TLS_WANT_READ:
+        return 0;
+    default:
+        return -1;
+    }
+}
+
+/* What was sent of head and body together; what was not is kept. */
+static void account(struct upstream_call *call, size_t n, struct str body)
+{
+    size_t of_head = MIN(n, request_unsent(call).n);
+
+    request_sent(call, of_head);
+    if (n > of_head)
+        call->may_have_left = true;
+    /* Beside the head in a buffer that has room for it: its cap says so. */
+    buf_add(&call->out, str_from(body, n - of_head));
+}
+
+void conn_flush(struct conn *c, struct str body)
+{
+    struct upstream_call *call = c->call;
+
+    if (c->tls && body.n) {
+        buf_add(&call->out, body); /* one record for both */
+        body = STR_NONE;
+    }
+    while (!c->write_broken) {
+        struct str bytes = request_unsent(call);
+        if (!bytes.n && !body.n)
+            break;
+        ssize_t n = c->tls ? send_tls(c, bytes) : send_plain(c, bytes, body);
+        account(call, n > 0 ? (size_t)n : 0, body);
+        body = STR_NONE;
+        if (n == 0)
+            break;
+        if (n < 0) {
+            /* An answer may have come before the end: reading will tell. */
+            c->write_broken = true;
+            conn_go_on_later(c);
+        }
+    }
+    conn_want(c);
+    if (c->head_done || !c->got_bytes)
+        conn_arm(c);
+}
+
+/* ---- reading ---- */
+
+/* False: it is over, or there is nothing more now. */
+static bool read_plain(struct conn *c)
+{
+    struct upstream_client *client = c->client;
+    ssize_t n = recv(c->io.fd, client->scratch, client->read_size, 0);
+
+    if (n > 0)
+        answer_bytes(c, (struct str){client->scratch, (size_t)n});
+    else if (n == 0)
+        answer_eof(c, true, "the connection was closed");
+    else if (errno != EAGAIN && errno != EINTR)
+        answer_eof(c, false, strerror(errno));
+    return false; /* the event comes again if there is more */
+}
+
+static bool read_tls(struct conn *c)
+{
+    struct upstream_client *client = c->client;
+    char why[96];
+    size_t n = 0;
+    enum tls_result result = tls_read(c->tls, client->scratch, client->read_size, &n);
+
+    c->tls_wants_write = result == TLS_WANT_WRITE;
+    if (result == TLS_OK) {
+        answer_bytes(c, (struct str){client->scratch, n});
+        return true;
+    }
+    if (result == TLS_END) {
+        answer_eof(c, true, "the connection was closed");
+    } else if (result == TLS_FAILED) {
+        tls_describe(c->tls, why, sizeof(why));
+        answer_eof(c, false, why);
+    } else {
+        conn_want(c);
+    }
+    return false;
+}
+
+/* Bytes nobody asked for, or the end: either way it is of no more use. */
+static void read_idle(struct conn *c)
+{
+    char byte;
+    size_t n;
+
+    if (c->tls && tls_read(c->tls, &byte, 1, &n) == TLS_WANT_READ)
+        return;
+    if (!c->tls && recv(c->io.fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+        return;
+    conn_close(c);
+}
+
+static void readable(struct conn *c)
+{
+    struct upstream_call *call = c->call;
+    int reads = c->tls ? TLS_READS : 1;
+
+    if (c->state == CONN_IDLE) {
+        read_idle(c);
+        return;
+    }
+    if (c->task.next) /* what is held comes first */
+        return;
+    while (reads-- && (c->tls ? read_tls(c) : read_plain(c))) {
+        if (c->call != call || c->state != CONN_ACTIVE || c->paused)
+            return;
+    }
+    if (c->call == call && c->state == CONN_ACTIVE && c->tls && tls_pending(c->tls))
+        conn_go_on_later(c);
+}

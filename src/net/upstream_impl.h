@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the files of the upstream client share and nobody else needs.
+ *
+ *   upstream.c         the client and the calls: their API, their end
+ *   upstream_request.c a call's head and body as bytes to send
+ *   upstream_pool.c    origins and their idle connections
+ *   upstream_dial.c    lookup → connect → handshake
+ *   upstream_conn.c    a connection's descriptor, timer, reading and writing
+ *   upstream_answer.c  answer bytes → on_head, on_body, on_end
+ *
+ * A call owns at most one connection, a connection carries at most one call.  Both are
+ * given back at the end of the loop's turn (loop_defer), so that a stack above a callback
+ * may still look at them: a call that is over, a connection that is closed. */
+#include "net/resolve.h"
+#include "net/tls.h"
+#include "net/upstream.h"
+
+enum {
+    UPSTREAM_OUT_HIGH = 256 * 1024, /* unsent request body at which the writer waits */
+    UPSTREAM_OUT_LOW = 64 * 1024,   /* and at which it is called again */
+    UPSTREAM_IDLE_MS = 60 * 1000,
+    UPSTREAM_READ_SIZE = 64 * 1024,
+};
+
+struct upstream_client {
+    struct loop *loop;
+    size_t idle_per_origin, idle_most;
+    struct resolver *resolver;
+    struct tls_contexts *tls;
+    struct list *origins; /* buckets */
+    struct list origin_ages;
+    size_t origin_count;
+    struct list idle; /* of conn.lru, longest idle first */
+    size_t idle_count;
+    struct list calls, conns;
+    struct list spare_calls, spare_conns;
+    size_t spare_call_count, spare_conn_count;
+    size_t deferred; /* calls and connections that wait for the end of the turn */
+    bool released;   /* goes with the last of these */
+    size_t read_size;
+    char *scratch; /* every read lands here first */
+};
+
+/* Where calls go: scheme, host, port and authority. */
+struct origin {
+    struct list bucket, age;
+    struct upstream_client *client;
+    struct tls_context *tls; /* NULL: plain */
+    struct tls_session session;
+    struct str host;
+    bool host_is_ip;
+    uint16_t port;
+    struct str host_field; /* "Host: …\r\n" */
+    struct list idle;      /* of conn.link, latest first */
+    size_t idle_count;
+    size_t users; /* calls and connections */
+    char text[];
+};
+
+enum conn_state { CONN_DIALING, CONN_HANDSHAKE, CONN_ACTIVE, CONN_IDLE, CONN_CLOSED };
+
+/* Needed until there is a connection. */
+struct dial {
+    struct resolve_query query;
+    struct conn *conn;
+    struct addresses addresses;
+    size_t next;
+    int64_t deadline_ms;
+    int last_errno; /* ETIMEDOUT: no answer */
+};
+
+struct conn {
+    struct upstream_client *client;
+    struct origin *origin;
+    struct upstream_call *call; /* NULL when idle */
+    enum conn_state state;
+    struct list all, link, lru;
+    struct io io; /* fd -1: none */
+    bool watched;
+    struct timer timer;
+    int64_t deadline_ms; /* the timer may ring before it, never after */
+    int64_t idle_since_ms;
+    struct tls *tls;
+    union net_address peer;
+    struct dial *dial;
+    struct task task; /* goes on where no event will come; frees when closed */
+    bool reused;      /* an earlier call has been answered on it */
+    bool write_broken, tls_wants_write;
+    /* The answer. */
+    struct buf in;       /* held bytes: payload_left of payload, then raw ones */
+    size_t payload_left; /* decoded, not taken yet */
+    size_t head_scanned; /* bytes of an unfinished head that were looked at */
+    int interim;         /* 1xx heads so far */
+    struct http_body body;
+    bool got_bytes, head_done, body_done, keep_alive;
+    bool paused, resume_asked;
+    bool reading; /* inside read_answer(): bytes may lie behind the answer's end */
+    int keep_ms;  /* what the peer promised for an idle connection */
+};
+
+enum call_phase { CALL_LIVE, CALL_FAILED, CALL_OVER };
+
+struct upstream_call {
+    struct upstream_client *client;
+    struct origin *origin;
+    struct conn *conn;
+    struct upstream_handler handler;
+    void *ctx;
+    enum call_phase phase;
+    struct list link;
+    struct task task; /* tells of a failure; frees when over */
+    enum http_method method;
+    bool idempotent;
+    struct guard guard; /* allowed is a copy */
+    struct cidr *allowed;
+    size_t allowed_size;
+    int connect_ms, first_byte_ms, idle_ms;
+    /* The request. */
+    struct buf out;     /* head and body; sent ones are dropped when !keep_sent */
+    size_t out_sent;    /* of out */
+    bool keep_sent;     /* may be sent again, from its first byte */
+    bool may_have_left; /* some byte was handed to the kernel */
+    bool chunked, all_given, drain_wanted, replayed;
+    int64_t body_left; /* of the stated length */
+    struct upstream_failure failure;
+};
+
+/* upstream.c */
+void call_fail(struct upstream_call *call, enum upstream_fault fault, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The answer is complete; the connection was given back before. */
+void call_end(struct upstream_call *call);
+static inline bool call_live(const struct upstream_call *call)
+{
+    return call->phase == CALL_LIVE;
+}
+void client_deferred_done(struct upstream_client *client);
+
+/* upstream_request.c */
+bool request_write_head(struct upstream_call *call, const struct upstream_request *r);
+/* False: more than was announced, or a body beyond any bound. */
+bool request_add_body(struct upstream_call *call, struct str bytes);
+bool request_end_body(struct upstream_call *call);
+static inline struct str request_unsent(const struct upstream_call *call)
+{
+    return str_from(buf_str(&call->out), call->out_sent);
+}
+void request_sent(struct upstream_call *call, size_t n);
+
+/* upstream_pool.c */
+enum status origin_get(struct upstream_client *client, const struct url *url, struct str ca_pem,
+                       struct origin **ret, struct err *err);
+void origin_unref(struct origin *origin);
+void origins_release(struct upstream_client *client);
+/* The latest used idle connection that the guard still allows, or NULL. */
+struct conn *pool_take(struct origin *origin, const struct guard *guard, bool must_be_alive);
+void pool_put(struct conn *c);
+void pool_remove(struct conn *c);
+
+/* upstream_dial.c */
+void dial_start(struct upstream_call *call);
+void dial_event(struct conn *c, uint32_t events);
+void dial_expired(struct conn *c);
+void dial_release(struct conn *c);
+
+/* upstream_conn.c */
+struct conn *conn_new(struct upstream_client *client, struct origin *origin);
+/* Puts call and connection together; nothing is sent yet. */
+void conn_attach(struct conn *c, struct upstream_call *call);
+void conn_detach(struct conn *c);
+/* Any state; a call on it is left without one. */
+void conn_close(struct conn *c);
+void conn_watch(struct conn *c, int fd, uint32_t events);
+void conn_close_socket(struct conn *c);
+/* 0: none. */
+void conn_set_deadline(struct conn *c, int64_t at_ms);
+void conn_arm(struct conn *c);
+/* Sends what waits; body, on the first attempt, is sent from where it lies and what of it
+ * remains is copied. */
+void conn_flush(struct conn *c, struct str body);
+void conn_want(struct conn *c);
+void conn_go_on_later(struct conn *c);
+
+/* upstream_answer.c */
+void answer_reset(struct conn *c);
+void answer_bytes(struct conn *c, struct str in);
+void answer_go_on(struct conn *c);
+/* clean: the peer meant it (a plain FIN, a TLS close_notify). */
+void answer_eof(struct conn *c, bool clean, const char *detail);
+/* Could the connection carry another call once its body is at its end? */
+bool answer_reusable(const struct conn *c);
