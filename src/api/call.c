@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "base/utf8.h"
+
 enum { PAGE_SIZE_FIRST = 20, PAGE_SIZE_MAX = 100, PAGE_MAX = 1000000 };
 
 struct json_out *call_json(struct call *c, int status)
@@ -11,6 +13,7 @@ struct json_out *call_json(struct call *c, int status)
     buf_reset(&c->out);
     json_out_init(&c->j, &c->out);
     call_header(c, "content-type", STR("application/json; charset=utf-8"));
+    call_header(c, "cache-control", STR("no-store"));
     return &c->j;
 }
 
@@ -50,7 +53,7 @@ enum status call_id(struct call *c, const char *name, int64_t *ret, struct err *
 struct str call_query(struct call *c, const char *name)
 {
     _cleanup_(buf_cleanup) struct buf value = BUF_INIT(c->head->query.n + 1);
-    if (!http_query_get(c->head->query, str_of(name), &value))
+    if (!http_query_get(c->head->query, str_of(name), &value) || !utf8_valid(buf_str(&value)))
         return STR_NONE;
     return arena_str(c->arena, buf_str(&value));
 }

@@ -46,10 +46,11 @@ struct call {
 
     struct http_head *head;
     struct str body;
-    struct json json;          /* the body, an object; absent without one */
-    struct str request_id, peer, client_address, origin; /* origin: "https://host" as seen outside */
-    bool https;                /* as seen outside (ID-7) */
-    enum language language;    /* ST-10 */
+    struct json json; /* the body, an object; absent without one */
+    struct str request_id, peer, client_address,
+        origin;             /* origin: "https://host" as seen outside */
+    bool https;             /* as seen outside (ID-7) */
+    enum language language; /* ST-10 */
     struct identity who;
 
     /* The answer. */
@@ -76,7 +77,7 @@ void call_header(struct call *c, const char *name, struct str value);
 /* The route's {name} as a positive integer; E_NOT_FOUND otherwise. */
 enum status call_id(struct call *c, const char *name, int64_t *ret, struct err *err);
 struct str call_param(struct call *c, const char *name);
-/* A query parameter, decoded; STR_NONE if absent. */
+/* A query parameter, decoded; STR_NONE if absent or no valid text. */
 struct str call_query(struct call *c, const char *name);
 /* page (from 1) and page_size (1–100, 20 at first); E_INVALID names the bad one. */
 struct page {

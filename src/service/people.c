@@ -194,6 +194,25 @@ enum status people_delete(struct db_conn *db, const struct actor *actor, int64_t
     return db_commit(tx, err);
 }
 
+enum status people_set_pictures(struct db_conn *db, int64_t user_id,
+                                const struct picture_form *form, struct arena *a, struct user *ret,
+                                struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    struct user user;
+    TRY(db_begin(tx, err));
+    TRY(users_lock(tx, user_id, a, &user, err));
+    if (form->set_avatar)
+        user.avatar = form->avatar;
+    if (form->set_background)
+        user.background = form->background;
+    user.updated_at = clock_wall_ms();
+    TRY(users_update(tx, &user, err));
+    TRY(db_commit(tx, err));
+    *ret = user;
+    return OK;
+}
+
 /* --- groups -------------------------------------------------------------- */
 
 static void note_group_fields(struct deed *deed, unsigned set)

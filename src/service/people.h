@@ -42,6 +42,15 @@ enum status people_change(struct db_conn *db, const struct actor *actor, int64_t
 enum status people_delete(struct db_conn *db, const struct actor *actor, int64_t id,
                           struct arena *a, struct err *err);
 
+/* What users change of themselves.  STR_NONE: no picture. */
+struct picture_form {
+    bool set_avatar, set_background;
+    struct str avatar, background;
+};
+enum status people_set_pictures(struct db_conn *db, int64_t user_id,
+                                const struct picture_form *form, struct arena *a, struct user *ret,
+                                struct err *err);
+
 /* The two halves of people_add(), for those who bring a transaction of their own: the
  * first checks the form and hashes the password (slow, no database), the second inserts. */
 enum status people_prepare(const struct person_form *form, struct arena *a, struct user *ret,

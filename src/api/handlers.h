@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* handlers — every call handler there is, by file; api/routes hangs them on addresses. */
+#include "api/call.h"
+
+/* auth.c */
+call_handler auth_login, auth_logout, auth_register, auth_setup;
+call_handler auth_get_me, auth_patch_me, auth_change_password;
+
+/* settings.c */
+call_handler settings_get_public, settings_get, settings_patch;
+
+/* keys.c */
+call_handler keys_list, keys_create, keys_patch, keys_delete;
+
+/* users.c */
+call_handler users_list_all, users_create, users_get, users_patch, users_remove;
+
+/* groups.c */
+call_handler groups_list_all, groups_create, groups_get, groups_patch, groups_remove;
+
+/* audit.c */
+call_handler audit_list_all;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* views — people, groups and keys as JSON objects. */
+#include "base/json_out.h"
+#include "model/user.h"
+
+void view_user(struct json_out *j, const struct user *u);
+void view_group(struct json_out *j, const struct group *g);
+/* secret: the key itself, shown once; NULL: left out. */
+void view_api_key(struct json_out *j, const struct api_key *k, const char *secret);
