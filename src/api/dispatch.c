@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/dispatch.h"
 
+#include <stdio.h>
+
+#include "api/messages.h"
 #include "api/page.h"
 #include "api/respond.h"
 #include "api/routes.h"
+#include "api/session.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "service/identity.h"
 
 struct dispatch {
     struct app *app;

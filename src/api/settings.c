@@ -4,26 +4,32 @@
 #include "service/settings.h"
 
 #include "api/handlers.h"
+#include "api/public.h"
 #include "api/session.h"
 #include "kinora_version.h"
 #include "store/accounts.h"
 
-enum status settings_get_public(struct call *c, struct err *err)
+enum status public_settings_write(struct worker *w, struct json_out *j, struct err *err)
 {
+    _cleanup_(settings_dropp) const struct settings *now = settings_hold(w->app);
     bool sora, setup;
-    TRY(accounts_any_active_sora(c->db, &sora, err));
-    TRY(identity_setup_required(c->db, &setup, err));
-    struct json_out *j = call_json(c, 200);
+    TRY(accounts_any_active_sora(w->db, &sora, err));
+    TRY(identity_setup_required(w->db, &setup, err));
     json_object(j);
-    json_kv_str(j, "site_name", c->settings->site_name);
-    json_kv_z(j, "language", c->settings->language == LANG_ZH ? "zh" : "en");
+    json_kv_str(j, "site_name", now->site_name);
+    json_kv_z(j, "language", now->language == LANG_ZH ? "zh" : "en");
     json_kv_bool(j, "sora_client_enabled", sora);
-    json_kv_bool(j, "simple_mode", c->settings->simple_mode);
-    json_kv_bool(j, "registration_enabled", c->settings->registration_enabled);
+    json_kv_bool(j, "simple_mode", now->simple_mode);
+    json_kv_bool(j, "registration_enabled", now->registration_enabled);
     json_kv_bool(j, "setup_required", setup);
     json_kv_z(j, "version", KINORA_VERSION);
     json_object_end(j);
     return OK;
+}
+
+enum status settings_get_public(struct call *c, struct err *err)
+{
+    return public_settings_write(c->worker, call_json(c, 200), err);
 }
 
 enum status settings_get(struct call *c, struct err *err)

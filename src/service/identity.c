@@ -84,6 +84,12 @@ enum status identity_find(struct db_conn *db, struct str token, struct identity 
     return OK;
 }
 
+enum status identity_is_alive(struct db_conn *db, const struct identity *who, bool *ret,
+                              struct err *err)
+{
+    return sessions_is_live(db, who->session_id, clock_wall_ms(), ret, err);
+}
+
 enum status identity_logout(struct db_conn *db, const struct identity *who, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = db;

@@ -49,6 +49,11 @@ enum status identity_change_password(struct app *app, struct db_conn *db,
 enum status identity_find(struct db_conn *db, struct str token, struct identity *ret,
                           bool *ret_found, bool *ret_renewed, struct err *err);
 
+/* Is the session that somebody was found by still live?  For streams, when an event says
+ * that sessions have ended. */
+enum status identity_is_alive(struct db_conn *db, const struct identity *who, bool *ret,
+                              struct err *err);
+
 /* The first administrator.  Is there none yet? */
 enum status identity_setup_required(struct db_conn *db, bool *ret, struct err *err);
 /* Makes a new one-time token, which replaces an earlier one, when it is required. */

@@ -10,6 +10,8 @@ static const char sql_find_identity[] =
     "SELECT s.id, s.seen_at, u.id, u.role, u.group_id, u.email FROM sessions s "
     "JOIN users u ON u.id = s.user_id "
     "WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.status = 'active'";
+static const char sql_is_live[] = "SELECT 1 FROM sessions s JOIN users u ON u.id = s.user_id "
+                                  "WHERE s.id = $1 AND s.expires_at > $2 AND u.status = 'active'";
 static const char sql_touch[] = "UPDATE sessions SET seen_at = $2, expires_at = $3 WHERE id = $1";
 static const char sql_delete[] = "DELETE FROM sessions WHERE id = $1";
 static const char sql_delete_of_user[] = "DELETE FROM sessions WHERE user_id = $1 AND id <> $2";
@@ -49,6 +51,13 @@ enum status sessions_find_identity(struct db_conn *db, struct str token_hash, in
     *ret_seen_at = db_int(rows, 1);
     *ret = who;
     return OK;
+}
+
+enum status sessions_is_live(struct db_conn *db, int64_t id, int64_t now, bool *ret,
+                             struct err *err)
+{
+    int64_t one;
+    return db_query_int(db, sql_is_live, DB_ARGS(P_INT(id), P_INT(now)), &one, ret, err);
 }
 
 enum status sessions_touch(struct db_conn *tx, int64_t id, int64_t seen_at, int64_t expires_at,

@@ -23,6 +23,9 @@ enum status sessions_insert(struct db_conn *tx, struct session *session, struct 
 enum status sessions_find_identity(struct db_conn *db, struct str token_hash, int64_t now,
                                    struct identity *ret, int64_t *ret_seen_at, bool *ret_found,
                                    struct err *err);
+/* Is this session live, and its user active? */
+enum status sessions_is_live(struct db_conn *db, int64_t id, int64_t now, bool *ret,
+                             struct err *err);
 enum status sessions_touch(struct db_conn *tx, int64_t id, int64_t seen_at, int64_t expires_at,
                            struct err *err);
 
