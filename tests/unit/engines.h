@@ -90,6 +90,33 @@ static inline void engine_close(struct engine *e)
     rmdir(e->folder);
 }
 
+static inline void script(struct db_conn *c, const char *text)
+{
+    ok(db_begin(c, err));
+    ok(db_script(c, text, err));
+    ok(db_commit(c, err));
+}
+
+static inline int64_t count_of(struct db_conn *c, const char *sql)
+{
+    int64_t n = -1;
+    ok(db_query_int(c, sql, DB_NO_ARGS, &n, NULL, err));
+    return n;
+}
+
+/* A table to play with. */
+static const char create_items[] __attribute__((unused)) =
+    "CREATE TABLE items (id BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE, size BIGINT, "
+    "ratio DOUBLE PRECISION)";
+static const char insert_item[]
+    __attribute__((unused)) = "INSERT INTO items (id, name, size, ratio) VALUES ($1, $2, $3, $4)";
+static const char count_items[] __attribute__((unused)) = "SELECT COUNT(*) FROM items";
+
+static inline enum status add_item(struct db_conn *c, int64_t id, const char *name, struct err *err)
+{
+    return db_exec(c, insert_item, DB_ARGS(P_INT(id), P_Z(name), P_NULL, P_REAL(0.5)), NULL, err);
+}
+
 /* Runs the body once for each engine with `e` open. */
 #define ON_EVERY_ENGINE(body)                                                                      \
     static void body(struct engine *e);                                                            \
@@ -107,3 +134,9 @@ static inline void engine_close(struct engine *e)
         }                                                                                          \
     }                                                                                              \
     static void body(struct engine *e)
+
+/* One row of the table of tests. */
+#define TEST(title, body)                                                                          \
+    {                                                                                              \
+        (title), body##_everywhere, NULL, NULL, NULL                                               \
+    }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <sys/stat.h>
 
 #include "engines.h"
@@ -9,32 +7,6 @@
     {                                                                                              \
         (title), body##_everywhere, NULL, NULL, NULL                                               \
     }
-
-static void script(struct db_conn *c, const char *text)
-{
-    ok(db_begin(c, err));
-    ok(db_script(c, text, err));
-    ok(db_commit(c, err));
-}
-
-static int64_t count_of(struct db_conn *c, const char *sql)
-{
-    int64_t n = -1;
-    ok(db_query_int(c, sql, DB_NO_ARGS, &n, NULL, err));
-    return n;
-}
-
-static const char create_items[] = "CREATE TABLE items (id BIGINT PRIMARY KEY, name TEXT NOT NULL "
-                                   "UNIQUE, size BIGINT, ratio DOUBLE PRECISION)";
-static const char insert_item[] =
-    "INSERT INTO items (id, name, size, ratio) VALUES ($1, $2, $3, $4)";
-static const char count_items[] = "SELECT COUNT(*) FROM items";
-
-static enum status add_item(struct db_conn *c, int64_t id, const char *name, struct err *err)
-{
-    return db_exec(c, insert_item, DB_ARGS(P_INT(id), P_Z(name), P_INT_OR_NULL(0), P_REAL(0.5)),
-                   NULL, err);
-}
 
 /* --- values -------------------------------------------------------------- */
 
@@ -295,171 +267,35 @@ ON_EVERY_ENGINE(lock_tokens_fit_the_engine)
     db_conn_free(c);
 }
 
-/* --- many at once -------------------------------------------------------- */
+/* --- faults -------------------------------------------------------------- */
 
-enum { THREADS = 100 };
-
-struct crowd {
-    struct db *db;
-    void (*body)(struct crowd *crowd, struct db_conn *c, int64_t number);
-    atomic_int let_in, refused;
-    atomic_llong next;
-};
-
-static void *crowd_member(void *ctx)
+static void a_lost_connection_is_made_anew(void **state)
 {
-    struct crowd *crowd = ctx;
-    struct db_conn *c = db_conn_new(crowd->db);
-    crowd->body(crowd, c, atomic_fetch_add(&crowd->next, 1) + 1);
-    db_conn_free(c);
-    return NULL;
-}
-
-static void run_crowd(struct crowd *crowd, int count)
-{
-    pthread_t threads[THREADS];
-    for (int i = 0; i < count; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, crowd_member, crowd), 0);
-    for (int i = 0; i < count; i++)
-        pthread_join(threads[i], NULL);
-}
-
-/* PostgreSQL's default allows a hundred connections; a refused one comes again. */
-static void begin_patiently(struct db_conn *c)
-{
+    static const char pid_of[] = "SELECT pg_backend_pid()";
+    static const char cut[] = "SELECT pg_terminate_backend(CAST($1 AS INTEGER), 2000)";
+    struct engine e;
     struct err why;
-    while (db_begin(c, &why) != OK) {
-        if (why.status != E_UNAVAILABLE)
-            fail_msg("%s %s", why.code, why.detail);
-        usleep(20000);
-    }
-}
-
-static void start_job(struct crowd *crowd, struct db_conn *c, int64_t number)
-{
-    int64_t user = 0, running = 0;
-    begin_patiently(c);
-    ok(db_query_int(c, "SELECT id FROM users WHERE id = 1 {row_lock}", DB_NO_ARGS, &user, NULL,
-                    err));
-    ok(db_query_int(c, "SELECT COUNT(*) FROM jobs WHERE user_id = 1", DB_NO_ARGS, &running, NULL,
-                    err));
-    if (running >= 3) {
-        db_rollback(c);
-        atomic_fetch_add(&crowd->refused, 1);
-        return;
-    }
-    ok(db_exec(c, "INSERT INTO jobs (id, user_id) VALUES ($1, 1)", DB_ARGS(P_INT(number)), NULL,
-               err));
-    ok(db_commit(c, err));
-    atomic_fetch_add(&crowd->let_in, 1);
-}
-
-ON_EVERY_ENGINE(a_limit_is_exact)
-{
-    struct crowd crowd = {.db = e->db, .body = start_job};
-    struct db_conn *c = db_conn_new(e->db);
-    script(c, "CREATE TABLE users (id BIGINT PRIMARY KEY);"
-              "CREATE TABLE jobs (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL);"
-              "INSERT INTO users VALUES (1)");
-    run_crowd(&crowd, THREADS);
-    assert_int_equal(atomic_load(&crowd.let_in), 3);
-    assert_int_equal(atomic_load(&crowd.refused), THREADS - 3);
-    assert_int_equal(count_of(c, "SELECT COUNT(*) FROM jobs"), 3);
-    db_conn_free(c);
-}
-
-/* Every third gives up, every fifth meets a conflict: the others' changes stay. */
-static void write_or_give_up(struct crowd *crowd, struct db_conn *c, int64_t number)
-{
-    for (int64_t i = 0; i < 10; i++) {
-        int64_t id = number * 100 + i;
-        char name[32];
-        struct err why;
-        snprintf(name, sizeof(name), "%d", (int)id);
-        begin_patiently(c);
-        ok(add_item(c, id, name, err));
-        if (id % 3 == 0) {
-            db_rollback(c);
-        } else if (id % 5 == 0) {
-            assert_int_equal(add_item(c, id, name, &why), E_CONFLICT);
-            db_rollback(c);
-        } else {
-            ok(db_commit(c, err));
-            atomic_fetch_add(&crowd->let_in, 1);
-            assert_int_equal(count_of(c, "SELECT COUNT(*) FROM items WHERE id < 0"), 0);
-        }
-    }
-}
-
-ON_EVERY_ENGINE(a_crowd_of_writers_keeps_exactly_what_it_committed)
-{
-    struct crowd crowd = {.db = e->db, .body = write_or_give_up};
-    struct db_conn *c = db_conn_new(e->db);
+    int64_t done;
+    (void)state;
+    if (!getenv("KINORA_TEST_POSTGRES"))
+        skip();
+    engine_open(&e, DB_POSTGRES);
+    struct db_conn *c = db_conn_new(e.db), *other = db_conn_new(e.db);
     script(c, create_items);
-    run_crowd(&crowd, 24);
-    assert_int_equal(count_of(c, count_items), atomic_load(&crowd.let_in));
-    assert_int_equal(count_of(c, "SELECT COUNT(*) FROM items WHERE id % 3 = 0 OR id % 5 = 0"), 0);
-    db_conn_free(c);
-}
-
-/* --- notices ------------------------------------------------------------- */
-
-struct heard {
-    pthread_mutex_t lock;
-    int count;
-    char channel[DB_CHANNEL_MAX], payload[DB_PAYLOAD_MAX + 1];
-};
-
-static void hear(void *ctx, const char *channel, struct str payload)
-{
-    struct heard *h = ctx;
-    pthread_mutex_lock(&h->lock);
-    h->count++;
-    snprintf(h->channel, sizeof(h->channel), "%s", channel ? channel : "");
-    snprintf(h->payload, sizeof(h->payload), "%.*s", STR_ARG(payload));
-    pthread_mutex_unlock(&h->lock);
-}
-
-static int heard_within(struct heard *h, int count, int ms)
-{
-    int now = 0;
-    for (int waited = 0; waited < ms && now < count; waited += 5) {
-        usleep(5000);
-        pthread_mutex_lock(&h->lock);
-        now = h->count;
-        pthread_mutex_unlock(&h->lock);
-    }
-    return now;
-}
-
-ON_EVERY_ENGINE(notices_come_after_the_commit)
-{
-    struct heard one = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    struct heard two = {.lock = PTHREAD_MUTEX_INITIALIZER};
-    struct db_conn *c = db_conn_new(e->db);
-    struct err why;
-    ok(db_listen(e->db, hear, &one, err));
-    ok(db_listen(e->db, hear, &two, err));
-
+    ok(db_query_int(other, cut, DB_ARGS(P_INT(count_of(c, pid_of))), &done, NULL, err));
+    assert_int_equal(count_of(c, count_items), 0);
+    ok(db_query_int(other, cut, DB_ARGS(P_INT(count_of(c, pid_of))), &done, NULL, err));
     ok(db_begin(c, err));
-    ok(db_notify(c, "lost", STR("x"), err));
+    ok(add_item(c, 1, "lost", err));
+    ok(db_query_int(other, cut, DB_ARGS(P_INT(count_of(c, pid_of))), &done, NULL, err));
+    assert_int_equal(add_item(c, 2, "lost too", &why), E_UNAVAILABLE);
     db_rollback(c);
     ok(db_begin(c, err));
-    ok(db_notify(c, "user_changed", STR("42:a"), err));
-    assert_int_equal(heard_within(&one, 1, 50), 0);
+    assert_int_equal(count_of(c, count_items), 0);
     ok(db_commit(c, err));
-    assert_int_equal(heard_within(&one, 1, 2000), 1);
-    assert_int_equal(heard_within(&two, 1, 2000), 1);
-    assert_string_equal(one.channel, "user_changed");
-    assert_string_equal(one.payload, "42:a");
-
-    ok(db_notify(c, "settings", STR(""), err)); /* also without a transaction */
-    assert_int_equal(heard_within(&one, 2, 2000), 2);
-    assert_string_equal(one.payload, "");
-    assert_int_equal(db_notify(c, "Bad-Name", STR(""), &why), E_INTERNAL);
     db_conn_free(c);
-    db_close(e->db); /* ends the listening thread while it listens */
-    ok(db_open(e->where, &e->db, err));
+    db_conn_free(other);
+    engine_close(&e);
 }
 
 /* --- opening ------------------------------------------------------------- */
@@ -542,11 +378,7 @@ int main(void)
         TEST("changes need a transaction", changes_need_a_transaction),
         TEST("rows end with their transaction", rows_end_with_their_transaction),
         TEST("lock tokens fit the engine", lock_tokens_fit_the_engine),
-        TEST("[ST-1] [SG-6] of a hundred at once under a limit of three, three get in",
-             a_limit_is_exact),
-        TEST("a crowd of writers keeps exactly what it committed",
-             a_crowd_of_writers_keeps_exactly_what_it_committed),
-        TEST("notices come after the commit, to every listener", notices_come_after_the_commit),
+        {"a lost connection is made anew", a_lost_connection_is_made_anew, NULL, NULL, NULL},
         {"the database file is readable by its owner alone", the_file_is_ours_alone, NULL, NULL,
          NULL},
         {"an error of opening names the place and never the password",

@@ -21,13 +21,6 @@ static struct embedded_file file_of(const char *path, const char *text)
     return (struct embedded_file){.path = path, .raw = {(const unsigned char *)text, strlen(text)}};
 }
 
-static int64_t number(struct db_conn *c, const char *sql)
-{
-    int64_t n = -1;
-    ok(db_query_int(c, sql, DB_NO_ARGS, &n, NULL, err));
-    return n;
-}
-
 ON_EVERY_ENGINE(they_run_once_in_order)
 {
     const struct embedded_file files[] = {file_of("0001_first.sql", first),
@@ -45,8 +38,8 @@ ON_EVERY_ENGINE(they_run_once_in_order)
     ok(migrate_check_files(c, files, 2, err));
     ok(migrate_run_files(c, files, 2, &applied, err));
     assert_int_equal(applied, 0);
-    assert_int_equal(number(c, "SELECT COUNT(*) FROM a WHERE m = 'x;y' AND id = 1"), 1);
-    assert_int_equal(number(c, "SELECT COUNT(*) FROM schema_migrations"), 2);
+    assert_int_equal(count_of(c, "SELECT COUNT(*) FROM a WHERE m = 'x;y' AND id = 1"), 1);
+    assert_int_equal(count_of(c, "SELECT COUNT(*) FROM schema_migrations"), 2);
     db_conn_free(c);
 }
 
@@ -76,11 +69,9 @@ ON_EVERY_ENGINE(a_broken_one_leaves_nothing_behind)
     struct db_conn *c = db_conn_new(e->db);
     struct err why;
     assert_int_not_equal(migrate_run_files(c, files, 2, NULL, &why), OK);
-    assert_int_equal(number(c, "SELECT COUNT(*) FROM schema_migrations"), 1);
+    assert_int_equal(count_of(c, "SELECT COUNT(*) FROM schema_migrations"), 1);
     ok(migrate_run_files(c, mended, 2, NULL, err));
-    ok(db_begin(c, err));
-    ok(db_script(c, "CREATE TABLE c (id BIGINT)", err)); /* so it was not there */
-    ok(db_commit(c, err));
+    script(c, "CREATE TABLE c (id BIGINT)"); /* so it was not there */
     db_conn_free(c);
 }
 
@@ -115,7 +106,7 @@ ON_EVERY_ENGINE(of_several_at_once_one_works_and_the_others_wait)
         assert_int_equal(pthread_create(&threads[i], NULL, migrate_at_once, e), 0);
     for (size_t i = 0; i < 6; i++)
         pthread_join(threads[i], NULL);
-    assert_int_equal(number(c, "SELECT COUNT(*) FROM a"), 1);
+    assert_int_equal(count_of(c, "SELECT COUNT(*) FROM a"), 1);
     db_conn_free(c);
 }
 
