@@ -64,9 +64,10 @@ export function useAccountForm(known: () => Account | null, done: (account: Acco
     for (const field of Object.keys(problems.value) as (keyof AccountForm)[]) touched.add(field)
   }
 
-  function open() {
+  /** `groupIds`: where a new account begins; without a group, people of the default group could not use it. */
+  function open(groupIds: number[] = []) {
     const account = known()
-    Object.assign(form, account ? formOf(account) : emptyForm())
+    Object.assign(form, account ? formOf(account) : { ...emptyForm(), groupIds })
     touched.clear()
     result.value = null
     error.value = null

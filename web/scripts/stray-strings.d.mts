@@ -1,0 +1,1 @@
+export function findStrayStrings(root: string): string[]

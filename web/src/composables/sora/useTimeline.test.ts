@@ -1,0 +1,144 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { effectScope, ref, type EffectScope } from 'vue'
+import { ApiError, type Api } from '@/api'
+import type { Generation } from '@/api/types'
+import { generation } from '@/test-helpers'
+import type { Clock } from '../useClock'
+import type { LiveEvents } from '../useEvents'
+import { mergeGeneration, nextDeadline, useTimeline } from './useTimeline'
+
+let scope: EffectScope
+let server: Map<number, Generation>
+let heard: ((data: unknown) => void) | undefined
+let reconnected: (() => void) | undefined
+const connected = ref(false)
+
+const clock: Clock = { now: ref(0), read: () => Date.now(), learn: () => undefined }
+const events: LiveEvents = {
+  connected,
+  start: () => undefined,
+  stop: () => undefined,
+  on: (_name, listener) => {
+    heard = listener
+    return () => undefined
+  },
+  onReconnect: (listener) => {
+    reconnected = listener
+    return () => undefined
+  },
+  silentFor: () => (connected.value ? 0 : Infinity),
+}
+
+function api() {
+  return {
+    list: vi.fn(async ({ status }: { status?: string }) => {
+      const data = [...server.values()].filter((item) => !status || status.split(',').includes(item.status))
+      return { data, total: data.length, page: 1, page_size: 20 }
+    }),
+    get: vi.fn(async (id: number) => {
+      const item = server.get(id)
+      if (!item) throw new ApiError(404, 'not_found', '')
+      return item
+    }),
+  } as unknown as Api['sora']
+}
+
+function begin() {
+  const onEnd = vi.fn()
+  const calls = api()
+  const timeline = scope.run(() => useTimeline({ api: calls, events, clock, onEnd }))!
+  return { timeline, onEnd, calls }
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-11-21T14:01:00Z') })
+  scope = effectScope()
+  server = new Map()
+  connected.value = false
+})
+afterEach(() => {
+  scope.stop()
+  vi.useRealTimers()
+})
+
+describe('what is known of a job', () => {
+  const running = generation({ status: 'generating', progress: 40, storage_type: 'none' })
+
+  it('only goes forward: an answer that comes late changes nothing', () => {
+    const done = generation()
+    expect(mergeGeneration(done, running)).toBe(done)
+    expect(mergeGeneration(running, generation({ status: 'pending' }))).toBe(running)
+    expect(mergeGeneration(running, { ...running, progress: 30 }).progress).toBe(40)
+    expect(mergeGeneration(running, { ...running, progress: 55 }).progress).toBe(55)
+    expect(mergeGeneration(running, done)).toBe(done)
+  })
+
+  it('[UI-4] takes a stored copy for a link', () => {
+    const link = generation({ storage_type: 'upstream' })
+    expect(mergeGeneration(link, generation({ storage_type: 's3' })).storage_type).toBe('s3')
+  })
+
+  it('[UI-4] has an expected end that comes closer and never moves away', () => {
+    const first = nextDeadline(undefined, { ...running, eta_seconds: 60 }, 1000)!
+    expect(first).toBe(61_000)
+    expect(nextDeadline(first, { ...running, eta_seconds: 90 }, 5000)).toBe(61_000)
+    expect(nextDeadline(first, { ...running, eta_seconds: 20 }, 5000)).toBe(25_000)
+    expect(nextDeadline(first, { ...running, eta_seconds: null }, 5000)).toBe(61_000)
+    expect(nextDeadline(first, generation(), 5000)).toBeUndefined()
+  })
+
+  it('[UI-4] is reckoned from progress where the server gives no estimate', () => {
+    const started = { ...running, started_at: new Date(0).toISOString(), progress: 25 }
+    expect(nextDeadline(undefined, started, 30_000)).toBe(120_000)
+  })
+})
+
+describe('the timeline', () => {
+  it('[UI-5] [V-12] shows after a reload what runs and what is done, newest first', async () => {
+    server.set(1, generation({ id: 1, created_at: '2026-11-21T13:00:00Z' }))
+    server.set(2, generation({ id: 2, status: 'generating', storage_type: 'none', created_at: '2026-11-21T14:00:30Z' }))
+    const { timeline } = begin()
+    await timeline.refresh()
+    expect(timeline.list.value.map((item) => item.id)).toEqual([2, 1])
+    expect(timeline.running.value.map((item) => item.id)).toEqual([2])
+  })
+
+  it('[ST-9] finds the end of a job by asking, with events blocked, and tells of it once', async () => {
+    server.set(2, generation({ id: 2, status: 'generating', storage_type: 'none' }))
+    const { timeline, onEnd } = begin()
+    await timeline.refresh()
+    server.set(2, generation({ id: 2, completed_at: '2026-11-21T14:01:02Z' }))
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(timeline.items.get(2)?.status).toBe('completed')
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(onEnd).toHaveBeenCalledOnce()
+  })
+
+  it('[ST-9] takes changes from events', async () => {
+    const { timeline, onEnd } = begin()
+    heard?.(generation({ id: 5, status: 'pending', storage_type: 'none' }))
+    heard?.(generation({ id: 5, status: 'generating', progress: 10, storage_type: 'none' }))
+    heard?.(generation({ id: 5 }))
+    expect(timeline.list.value.map((item) => item.status)).toEqual(['completed'])
+    expect(onEnd).toHaveBeenCalledOnce()
+    heard?.({ id: 5, deleted: true })
+    expect(timeline.list.value).toEqual([])
+  })
+
+  it('[ST-9] fetches what it missed when a lost connection is back', async () => {
+    server.set(3, generation({ id: 3 }))
+    const { timeline } = begin()
+    reconnected?.()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(timeline.list.value.map((item) => item.id)).toEqual([3])
+  })
+
+  it('drops a job that was deleted elsewhere', async () => {
+    server.set(4, generation({ id: 4, status: 'generating', storage_type: 'none' }))
+    const { timeline } = begin()
+    await timeline.refresh()
+    server.delete(4)
+    await vi.advanceTimersByTimeAsync(3000)
+    expect(timeline.list.value).toEqual([])
+  })
+})

@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest'
+import { excerpt, formatBytes, formatClock, parseBytes } from './format'
+
+it('[UI-2] writes sizes as people read them', () => {
+  expect([0, 900, 1024, 2.1 * 2 ** 30, 5 * 2 ** 30, 164 * 2 ** 30].map(formatBytes)).toEqual(['0 B', '900 B', '1 KB', '2.1 GB', '5 GB', '164 GB'])
+})
+
+it('[AD-1] reads sizes as people write them', () => {
+  expect(parseBytes('5 GB')).toBe(5 * 2 ** 30)
+  expect(parseBytes('512mb')).toBe(512 * 2 ** 20)
+  expect(parseBytes('1.5 TiB')).toBe(1.5 * 2 ** 40)
+  expect(parseBytes('3')).toBe(3 * 2 ** 30)
+  expect(parseBytes('100 B')).toBe(100)
+  expect(parseBytes(' ')).toBe(0)
+  for (const text of ['-1 GB', 'much', '5 XB', '1e400 GB', '99999999 PB']) expect(parseBytes(text)).toBeNull()
+})
+
+it('[UI-4] writes times that count', () => {
+  expect([0, 12_000, 108_999, 684_000, 3_725_000, -5].map(formatClock)).toEqual(['0:00', '0:12', '1:48', '11:24', '1:02:05', '0:00'])
+})
+
+it('cuts a prompt at letters, whatever their width', () => {
+  expect(excerpt('a  b\nc')).toBe('a b c')
+  expect(excerpt('夜'.repeat(50), 10)).toBe(`${'夜'.repeat(9)}…`)
+  expect([...excerpt('🎞️'.repeat(40), 8)].length).toBeLessThanOrEqual(8)
+})

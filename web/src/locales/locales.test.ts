@@ -1,0 +1,68 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { createI18n } from 'vue-i18n'
+import { findStrayStrings } from '../../scripts/stray-strings.mjs'
+import en from './en.json'
+import zh from './zh.json'
+
+type Tree = { [key: string]: string | Tree }
+
+function flatten(tree: Tree, prefix = ''): Map<string, string> {
+  const flat = new Map<string, string>()
+  for (const [key, value] of Object.entries(tree)) {
+    if (typeof value === 'string') flat.set(prefix + key, value)
+    else for (const [inner, text] of flatten(value, `${prefix}${key}.`)) flat.set(inner, text)
+  }
+  return flat
+}
+
+const src = join(import.meta.dirname, '..')
+const english = flatten(en)
+const chinese = flatten(zh)
+
+function sources(): { file: string; text: string }[] {
+  return readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(ts|vue)$/.test(file) && !file.endsWith('.test.ts'))
+    .map((file) => ({ file, text: readFileSync(join(src, file), 'utf8') }))
+}
+
+describe('the catalogues', () => {
+  it('[UI-9] have the same keys in both languages', () => {
+    expect([...chinese.keys()].sort()).toEqual([...english.keys()].sort())
+  })
+
+  it('[UI-9] have the same figures in both languages, and no empty text', () => {
+    const names = (text: string) => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort().join()
+    for (const [key, text] of english) {
+      expect(names(chinese.get(key)!), key).toBe(names(text))
+      expect(text.trim() && chinese.get(key)!.trim(), key).not.toBe('')
+    }
+  })
+
+  it('[UI-9] can all be read by the page', () => {
+    const i18n = createI18n({ legacy: false, locale: 'en', messages: { en, zh } as never })
+    const translate = i18n.global.t as unknown as (key: string, figures: Record<string, number>, options: { locale: string }) => string
+    for (const locale of ['en', 'zh']) {
+      for (const [key, text] of locale === 'en' ? english : chinese) {
+        const figures = Object.fromEntries([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name!, 2]))
+        expect(translate(key, figures, { locale }), `${locale} ${key}`).not.toMatch(/[{}]/)
+      }
+    }
+  })
+
+  it('[UI-9] have every key that the page asks for by name', () => {
+    const missing: string[] = []
+    for (const { file, text } of sources()) {
+      for (const [, key] of text.matchAll(/\bt\(\s*'([\w.]+)'/g)) if (!english.has(key!)) missing.push(`${file}: ${key}`)
+      for (const [, start] of text.matchAll(/\bt\(\s*`([\w.]+\.)\$\{/g)) {
+        if (![...english.keys()].some((key) => key.startsWith(start!))) missing.push(`${file}: ${start}*`)
+      }
+    }
+    expect(missing).toEqual([])
+  })
+
+  it('[UI-9] hold every word that the page shows', () => {
+    expect(findStrayStrings(src)).toEqual([])
+  })
+})
