@@ -21,3 +21,7 @@ call_handler groups_list_all, groups_create, groups_get, groups_patch, groups_re
 
 /* audit.c */
 call_handler audit_list_all;
+
+/* accounts.c */
+call_handler accounts_list_all, accounts_create, accounts_get, accounts_patch, accounts_remove;
+call_handler accounts_reset, accounts_test, accounts_test_draft;

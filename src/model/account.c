@@ -31,3 +31,13 @@ bool account_status_parse(struct str s, enum account_status *ret)
         *ret = (enum account_status)i;
     return i >= 0;
 }
+
+struct str account_proxy_with_auth(struct str proxy_url, struct str auth, struct arena *a)
+{
+    const struct str mark = STR("://" ACCOUNT_PROXY_HIDDEN "@");
+    ptrdiff_t at = str_find(proxy_url, mark);
+    if (at < 0)
+        return proxy_url.p ? arena_str(a, proxy_url) : STR_NONE;
+    return arena_printf(a, "%.*s://%.*s@%.*s", (int)at, proxy_url.p, STR_ARG(auth),
+                        STR_ARG(str_from(proxy_url, (size_t)at + mark.n)));
+}

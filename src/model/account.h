@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* account — one upstream account (SPEC AC-1), as a plain struct. */
-#include "base/str.h"
+#include "base/arena.h"
 
 enum account_type { ACCOUNT_OAUTH, ACCOUNT_APIKEY };
 enum account_status { ACCOUNT_ACTIVE, ACCOUNT_DISABLED, ACCOUNT_ERROR };
@@ -13,7 +13,8 @@ struct account {
     struct str name, platform, dialect, base_url;
     enum account_type type;
     struct str credentials;       /* sealed JSON */
-    struct str proxy_url, ca_pem; /* STR_NONE: none */
+    struct str proxy_url;         /* "http://hidden@host" when credentials have the rest */
+    struct str ca_pem;            /* STR_NONE: none, as for the proxy */
     struct str models;            /* JSON array of names; "[]": all */
     struct str model_mapping;     /* JSON object: ours → theirs */
     int64_t priority, concurrency;
@@ -27,6 +28,11 @@ struct account {
     int64_t group_ids[ACCOUNT_MAX_GROUPS];
     size_t group_count;
 };
+
+/* Stands in a proxy's address for the user name and password, which are sealed. */
+#define ACCOUNT_PROXY_HIDDEN "hidden"
+/* The address with them in their place; STR_NONE without a proxy. */
+struct str account_proxy_with_auth(struct str proxy_url, struct str auth, struct arena *a);
 
 const char *account_type_name(enum account_type t);
 bool account_type_parse(struct str s, enum account_type *ret);

@@ -76,6 +76,8 @@ static enum status open_secret(const struct pool *p, const struct account *row, 
     TRY(status);
     struct str secret = json_str_or(json_get(json_root(doc), members[row->type]), STR_NONE);
     v->view.target.credential = arena_str(v->arena, secret);
+    struct str auth = json_str_or(json_get(json_root(doc), "proxy_auth"), STR(""));
+    v->view.proxy_url = account_proxy_with_auth(row->proxy_url, auth, v->arena);
     return secret.n > 0 ? OK : err_set(err, E_INVALID, "missing_field");
 }
 
@@ -154,7 +156,6 @@ struct version *version_new(struct pool *p, const struct account *row)
     v->view.id = row->id;
     v->view.name = arena_str(a, row->name);
     v->view.type = row->type;
-    v->view.proxy_url = row->proxy_url.p ? arena_str(a, row->proxy_url) : STR_NONE;
     v->view.ca_pem = row->ca_pem.p ? arena_str(a, row->ca_pem) : STR_NONE;
     v->view.honours_idempotency = row->honours_idempotency;
     v->priority = row->priority;
@@ -166,13 +167,18 @@ struct version *version_new(struct pool *p, const struct account *row)
     return v;
 }
 
+static void wipe(struct str secret)
+{
+    if (secret.p)
+        mem_wipe((char *)secret.p, secret.n);
+}
+
 void version_unref(struct version *v)
 {
     if (!v || atomic_fetch_sub(&v->refs, 1) > 1)
         return;
-    struct str secret = v->view.target.credential;
-    if (secret.p)
-        mem_wipe((char *)secret.p, secret.n);
+    wipe(v->view.target.credential);
+    wipe(v->view.proxy_url);
     if (v->models)
         model_class_unref(v->models);
     free(v->mapping);

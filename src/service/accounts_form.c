@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What may be typed into an account's form (AC-2), and where its secrets go. */
+#include <ctype.h>
+#include <inttypes.h>
+
+#include "base/json_out.h"
+#include "base/utf8.h"
+#include "dialect/dialect.h"
+#include "net/guard.h"
+#include "net/tls.h"
+#include "net/url.h"
+#include "platform/json_in.h"
+#include "service/accounts.h"
+#include "service/settings.h"
+
+enum { SECRET_BYTES = 16 << 10 };
+
+/* ---- addresses ---- */
+
+/* What people paste: the address of one endpoint instead of the API's. */
+static bool is_endpoint(struct str path)
+{
+    static const char *const ends[] = {"/chat/completions", "/images/generations",
+                                       "/images/edits",     "/videos",
+                                       "/models",           "/completions"};
+    while (str_ends(path, STR("/")))
+        path.n--;
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        if (str_ends(path, str_of(ends[i])))
+            return true;
+    }
+    return false;
+}
+
+static enum status check_host(const struct url *u, const struct settings *settings, struct err *err)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    struct guard guard = {GUARD_ADMIN, settings->allowed_private_networks,
+                          settings->allowed_private_network_count};
+    if (!u->host_is_ip)
+        return OK; /* judged by what it resolves to, at every connection */
+    if (guard_parse_address(u->host, u->port, &address, &size) &&
+        guard_allows(&guard, (struct sockaddr *)&address))
+        return OK;
+    return err_field(err, "address_forbidden", "base_url",
+                     "base_url may not point to a link-local, metadata or reserved address");
+}
+
+static enum status check_base_url(struct str text, const struct settings *settings, struct arena *a,
+                                  struct err *err)
+{
+    struct url u;
+    if (text.n == 0)
+        return err_field(err, "missing_field", "base_url", "base_url is required");
+    if (text.n > ACCOUNT_BASE_URL_MAX)
+        return err_field(err, "invalid_field", "base_url", "base_url may have at most %d bytes",
+                         ACCOUNT_BASE_URL_MAX);
+    if (!str_starts(text, STR("http://")) && !str_starts(text, STR("https://")))
+        return err_field(err, "url_scheme", "base_url",
+                         "base_url must begin with http:// or https://");
+    enum status status = url_parse(text, a, &u, err);
+    if (status != OK) {
+        struct err why = *err;
+        return err_field(err, why.code, "base_url", "base_url: %s", why.text);
+    }
+    if (u.query.p || str_has_char(text, '#'))
+        return err_field(err, "base_url_parts", "base_url",
+                         "base_url must not have a query (?…) or a fragment (#…)");
+    if (is_endpoint(u.path))
+        return err_field(err, "base_url_is_endpoint", "base_url",
+                         "base_url is the address of the API, such as https://host or "
+                         "https://host/v1, not of one endpoint like /chat/completions");
+    return check_host(&u, settings, err);
+}
+
+/* "socks5h://user:password@host:1080" in its parts; auth STR_NONE without any. */
+static bool split_proxy(struct str text, struct str *ret_scheme, struct str *ret_auth,
+                        struct str *ret_rest)
+{
+    ptrdiff_t slashes = str_find(text, STR("://"));
+    if (slashes < 0)
+        return false;
+    *ret_scheme = str_to(text, (size_t)slashes);
+    *ret_rest = str_from(text, (size_t)slashes + 3);
+    *ret_auth = STR_NONE;
+    for (size_t i = ret_rest->n; i > 0; i--) {
+        if (ret_rest->p[i - 1] != '@')
+            continue;
+        *ret_auth = str_to(*ret_rest, i - 1);
+        *ret_rest = str_from(*ret_rest, i);
+        break;
+    }
+    return true;
+}
+
+static bool proxy_scheme_known(struct str scheme)
+{
+    static const char *const schemes[] = {"http", "https", "socks5", "socks5h"};
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+        if (str_eq(scheme, str_of(schemes[i])))
+            return true;
+    }
+    return false;
+}
+
+static enum status check_proxy(struct str text, struct arena *a, struct err *err)
+{
+    struct str scheme, auth, rest;
+    struct url u;
+    if (text.n == 0)
+        return OK;
+    bool good = text.n <= ACCOUNT_PROXY_MAX && split_proxy(text, &scheme, &auth, &rest) &&
+                proxy_scheme_known(scheme);
+    if (good) {
+        struct str plain = arena_printf(a, "http://%.*s", STR_ARG(rest));
+        good = url_parse(plain, a, &u, err) == OK && str_eq(u.path, STR("/")) && !u.query.p;
+    }
+    for (size_t i = 0; good && i < auth.n; i++)
+        good = isgraph((unsigned char)auth.p[i]);
+    if (good)
+        return OK;
+    return err_field(err, "invalid_proxy", "proxy_url",
+                     "proxy_url must be http://, https://, socks5:// or socks5h:// and "
+                     "[user:password@]host[:port]");
+}
+
+/* ---- the rest ---- */
+
+static enum status check_name(struct str name, struct err *err)
+{
+    size_t length = utf8_length(str_trim(name));
+    if (length >= 1 && length <= ACCOUNT_NAME_MAX)
+        return OK;
+    return err_field(err, "invalid_field", "name", "name must have 1 to %d characters",
+                     ACCOUNT_NAME_MAX);
+}
+
+static enum status check_api_key(struct str key, struct err *err)
+{
+    bool good = key.n <= ACCOUNT_API_KEY_MAX;
+    if (key.n == 0)
+        return err_field(err, "missing_field", "api_key", "api_key is required");
+    for (size_t i = 0; good && i < key.n; i++)
+        good = isgraph((unsigned char)key.p[i]);
+    if (good)
+        return OK;
+    return err_field(err, "invalid_field", "api_key",
+                     "api_key must have 1 to %d printable characters without spaces",
+                     ACCOUNT_API_KEY_MAX);
+}
+
+static enum status check_ca(struct str pem, struct err *err)
+{
+    if (pem.n == 0)
+        return OK;
+    struct tls_contexts *all = tls_contexts_new();
+    struct tls_context *context = NULL;
+    enum status status = pem.n <= ACCOUNT_CA_MAX ? tls_context_get(all, pem, &context, err)
+                                                 : E_INVALID;
+    if (status == OK)
+        tls_context_unref(context);
+    tls_contexts_free(all);
+    return status == OK ? OK
+                        : err_field(err, "bad_ca", "ca_pem",
+                                    "ca_pem must hold one or more certificates in PEM form");
+}
+
+static enum status check_kind(const struct account_form *form, struct err *err)
+{
+    if (form->set & ACCOUNT_PLATFORM && !str_eq(form->platform, STR("sora")))
+        return err_field(err, "invalid_field", "platform", "platform must be sora");
+    if (form->set & ACCOUNT_TYPE && form->type == ACCOUNT_OAUTH)
+        return err_field(err, "oauth_not_available", "type",
+                         "oauth accounts are not available yet");
+    if (form->set & ACCOUNT_DIALECT && !dialect_find(form->dialect))
+        return err_field(err, "invalid_field", "dialect", "there is no dialect of this name");
+    return OK;
+}
+
+enum status account_form_check(const struct account_form *form, const struct settings *settings,
+                               struct arena *a, struct err *err)
+{
+    if (form->set & ACCOUNT_NAME)
+        TRY(check_name(form->name, err));
+    TRY(check_kind(form, err));
+    if (form->set & ACCOUNT_BASE_URL)
+        TRY(check_base_url(form->base_url, settings, a, err));
+    if (form->set & ACCOUNT_API_KEY)
+        TRY(check_api_key(form->api_key, err));
+    if (form->set & ACCOUNT_PROXY)
+        TRY(check_proxy(form->proxy_url, a, err));
+    if (form->set & ACCOUNT_CA)
+        TRY(check_ca(form->ca_pem, err));
+    return OK;
+}
+
+/* ---- secrets ---- */
+
+static struct str context_of(const struct account *account, struct arena *a)
+{
+    return arena_printf(a, "account:%" PRId64, account->id);
+}
+
+enum status account_secrets_open(const struct app *app, const struct account *account,
+                                 struct arena *a, struct account_secrets *ret, struct err *err)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    struct str opened;
+    TRY(key_ring_open(app->keys, a, context_of(account, a), account->credentials, &opened, err));
+    TRY(json_parse(opened, &doc, err));
+    struct json root = json_root(doc);
+    struct str auth = json_str_or(json_get(root, "proxy_auth"), STR_NONE);
+    ret->api_key = arena_str(a, json_str_or(json_get(root, "api_key"), STR("")));
+    ret->proxy_auth = auth.p ? arena_str(a, auth) : STR_NONE;
+    mem_wipe((char *)opened.p, opened.n);
+    return OK;
+}
+
+enum status account_secrets_seal(const struct app *app, const struct account_secrets *secrets,
+                                 struct arena *a, struct account *account, struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf text = BUF_INIT(SECRET_BYTES);
+    struct json_out j;
+    json_out_init(&j, &text);
+    json_object(&j);
+    json_kv_str(&j, "api_key", secrets->api_key);
+    if (secrets->proxy_auth.p)
+        json_kv_str(&j, "proxy_auth", secrets->proxy_auth);
+    json_object_end(&j);
+    if (!buf_failed(&text))
+        account->credentials = key_ring_seal(app->keys, a, context_of(account, a), buf_str(&text));
+    if (text.p)
+        mem_wipe(text.p, text.size);
+    return account->credentials.p ? OK : err_set(err, E_NO_MEMORY, "no_memory");
+}
+
+/* The secret half of a proxy's address goes to the secrets, a placeholder stays in its place. */
+static enum status apply_proxy(struct str text, struct arena *a, struct account *account,
+                               struct account_secrets *secrets, struct err *err)
+{
+    struct str scheme, auth, rest;
+    account->proxy_url = STR_NONE;
+    if (text.n == 0 || !split_proxy(text, &scheme, &auth, &rest)) {
+        secrets->proxy_auth = STR_NONE;
+        return OK;
+    }
+    bool keep = str_eq(auth, STR(ACCOUNT_PROXY_HIDDEN));
+    if (keep && !secrets->proxy_auth.p)
+        return err_field(err, "invalid_proxy", "proxy_url",
+                         "proxy_url has no user name and password that could be kept");
+    if (!keep)
+        secrets->proxy_auth = auth;
+    account->proxy_url = arena_printf(a, "%.*s://%s%.*s", STR_ARG(scheme),
+                                      secrets->proxy_auth.p ? ACCOUNT_PROXY_HIDDEN "@" : "",
+                                      STR_ARG(rest));
+    return account->proxy_url.p ? OK : err_set(err, E_NO_MEMORY, "no_memory");
+}
+
+static void apply_plain(const struct account_form *form, struct account *account)
+{
+    unsigned set = form->set;
+    if (set & ACCOUNT_NAME)
+        account->name = str_trim(form->name);
+    if (set & ACCOUNT_DIALECT)
+        account->dialect = form->dialect;
+    if (set & ACCOUNT_BASE_URL)
+        account->base_url = form->base_url;
+    if (set & ACCOUNT_PRIORITY)
+        account->priority = form->priority;
+    if (set & ACCOUNT_CONCURRENCY)
+        account->concurrency = form->concurrency;
+    if (set & ACCOUNT_MODELS)
+        account->models = form->models;
+    if (set & ACCOUNT_MAPPING)
+        account->model_mapping = form->model_mapping;
+    if (set & ACCOUNT_CA)
+        account->ca_pem = form->ca_pem.n ? form->ca_pem : STR_NONE;
+    if (set & ACCOUNT_IDEMPOTENCY)
+        account->honours_idempotency = form->honours_idempotency;
+    if (set & ACCOUNT_STATUS)
+        account->status = form->status;
+}
+
+enum status account_form_apply(const struct account_form *form, struct arena *a,
+                               struct account *account, struct account_secrets *secrets,
+                               struct err *err)
+{
+    apply_plain(form, account);
+    if (form->set & ACCOUNT_GROUPS) {
+        account->group_count = form->group_count;
+        for (size_t i = 0; i < form->group_count; i++)
+            account->group_ids[i] = form->group_ids[i];
+    }
+    if (form->set & ACCOUNT_API_KEY)
+        secrets->api_key = form->api_key;
+    if (form->set & ACCOUNT_PROXY)
+        TRY(apply_proxy(form->proxy_url, a, account, secrets, err));
+    return OK;
+}
