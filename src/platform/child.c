@@ -48,7 +48,7 @@ struct running {
 
 /* --- in the child -------------------------------------------------------- */
 
-static void limit(int resource, rlim_t amount)
+static void limit(__rlimit_resource_t resource, rlim_t amount)
 {
     struct rlimit both = {amount, amount};
     setrlimit(resource, &both);

@@ -58,7 +58,7 @@ static enum status unavailable(struct baton *b, bool mine, struct err *err)
 }
 
 /* Lock held. */
-static void settle(struct list *turns, int state)
+static void settle(struct list *turns, enum turn_state state)
 {
     for (struct list *node; (node = list_pop_front(turns));) {
         struct baton_turn *t = CONTAINER_OF(node, struct baton_turn, link);

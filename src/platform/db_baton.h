@@ -24,11 +24,20 @@ struct baton;
 struct baton *baton_new(sqlite3 *writer);
 void baton_free(struct baton *b);
 
+enum turn_state {
+    TURN_IDLE,
+    TURN_WAITING,    /* in the line */
+    TURN_HOLDING,    /* the baton */
+    TURN_COMMITTING, /* in a group whose COMMIT is not sent yet */
+    TURN_DONE,
+    TURN_FAILED,
+};
+
 /* One thread's place in the line or in a group; storage is the caller's. */
 struct baton_turn {
     struct list link;
     pthread_cond_t changed;
-    enum { TURN_IDLE, TURN_WAITING, TURN_HOLDING, TURN_COMMITTING, TURN_DONE, TURN_FAILED } state;
+    enum turn_state state;
 };
 void baton_turn_init(struct baton_turn *t);
 void baton_turn_release(struct baton_turn *t);

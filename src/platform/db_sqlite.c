@@ -335,7 +335,7 @@ static enum status run_to_end(struct statement *s, const struct db_param *params
 static enum status sqlite_run(struct db_conn *c, const char *sql, const struct db_param *params,
                               size_t n, int64_t *ret_changed, struct err *err)
 {
-    struct statement *s;
+    struct statement *s = NULL;
     TRY(statement_for(c, sql, &s, err));
     enum status status = run_to_end(s, params, n, err);
     if (status == OK && !sqlite3_stmt_readonly(s->handle))
@@ -349,7 +349,7 @@ static enum status sqlite_run(struct db_conn *c, const char *sql, const struct d
 static enum status sqlite_query(struct db_conn *c, const char *sql, const struct db_param *params,
                                 size_t n, struct db_rows *rows, struct err *err)
 {
-    struct statement *s;
+    struct statement *s = NULL;
     TRY(statement_for(c, sql, &s, err));
     s->busy = true;
     rows->statement = s;

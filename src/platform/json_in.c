@@ -257,7 +257,7 @@ static enum status refuse_str(const char *key, size_t min, size_t max, struct er
 enum status json_field_str(struct json object, const char *key, enum json_need need, size_t min,
                            size_t max, struct str *ret, struct err *err)
 {
-    struct json value;
+    struct json value = {NULL};
     TRY(need_field(object, key, need, &value, err));
     if (json_is_absent(value))
         return OK;
@@ -274,7 +274,7 @@ enum status json_field_str(struct json object, const char *key, enum json_need n
 enum status json_field_int(struct json object, const char *key, enum json_need need, int64_t min,
                            int64_t max, int64_t *ret, struct err *err)
 {
-    struct json value;
+    struct json value = {NULL};
     int64_t number;
     TRY(need_field(object, key, need, &value, err));
     if (json_is_absent(value))
@@ -293,7 +293,7 @@ enum status json_field_int(struct json object, const char *key, enum json_need n
 enum status json_field_bool(struct json object, const char *key, enum json_need need, bool *ret,
                             struct err *err)
 {
-    struct json value;
+    struct json value = {NULL};
     TRY(need_field(object, key, need, &value, err));
     if (json_is_absent(value))
         return OK;
@@ -318,7 +318,7 @@ static void list_words(const char *const *words, char *out, size_t size)
 enum status json_field_word(struct json object, const char *key, enum json_need need,
                             const char *const *words, int *ret_index, struct err *err)
 {
-    struct json value;
+    struct json value = {NULL};
     TRY(need_field(object, key, need, &value, err));
     if (json_is_absent(value))
         return OK;
