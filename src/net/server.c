@@ -92,7 +92,7 @@ static void accept_some(struct listener *listener, int most)
 {
     struct server *s = listener->server;
     while (most-- > 0) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = {0};
         socklen_t size = sizeof(address);
         int fd = accept4(listener->io.fd, (struct sockaddr *)&address, &size,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);

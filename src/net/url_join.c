@@ -135,7 +135,7 @@ static struct str joined_query(struct str base, struct str endpoint, struct aren
 enum status url_join_endpoint(const struct url *base, struct str endpoint, struct arena *a,
                               struct url *ret, struct err *err)
 {
-    struct segments have, want;
+    struct segments have = {0}, want = {0};
     _cleanup_(buf_cleanup) struct buf path = BUF_INIT(16384);
     struct str query = endpoint, endpoint_path = str_cut(&query, '?');
 

@@ -353,7 +353,7 @@ static enum status postgres_notify(struct db_conn *c, const char *channel, struc
                                    struct err *err)
 {
     char text[DB_CHANNEL_MAX + DB_PAYLOAD_MAX + 1];
-    PGresult *result;
+    PGresult *result = NULL;
     int n = snprintf(text, sizeof(text), "%s:%.*s", channel, STR_ARG(payload));
     TRY(run(c, "SELECT pg_notify('kinora', $1)", DB_ARGS(P_STR(((struct str){text, (size_t)n}))),
             &result, err));

@@ -109,19 +109,18 @@ static void spread(struct events *e, const struct event *event)
     pthread_mutex_unlock(&e->lock);
 }
 
-/* The connection to the database was lost for a while: nobody knows what was missed. */
-static void spread_missed(struct events *e)
+static void spread_to_all(struct events *e, enum event_kind kind)
 {
-    struct event missed = {.kind = EVENT_MISSED, .topic = TOPIC_SITE};
+    struct event event = {.kind = kind, .topic = TOPIC_SITE};
     for (size_t i = 0; i < e->tap_count; i++)
-        e->taps[i].fn(e->taps[i].ctx, &missed);
+        e->taps[i].fn(e->taps[i].ctx, &event);
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
         LIST_EACH(node, &e->buckets[i]) {
             struct subscriber *s = CONTAINER_OF(node, struct subscriber, link);
-            missed.topic = s->topic;
-            missed.id = s->id;
-            put(s, &missed);
+            event.topic = s->topic;
+            event.id = s->id;
+            put(s, &event);
         }
     }
     pthread_mutex_unlock(&e->lock);
@@ -129,7 +128,7 @@ static void spread_missed(struct events *e)
 
 static bool parse_note(struct str payload, struct event *ret)
 {
-    int64_t topic, kind;
+    int64_t topic = 0, kind = 0;
     bool ok = str_to_i64(str_cut(&payload, ' '), &topic) &&
               str_to_i64(str_cut(&payload, ' '), &kind) &&
               str_to_i64(str_cut(&payload, ' '), &ret->id) && str_to_i64(payload, &ret->subject);
@@ -141,8 +140,9 @@ static bool parse_note(struct str payload, struct event *ret)
 static void on_notice(void *ctx, const char *channel, struct str payload)
 {
     struct event event;
+    /* The connection to the database was lost for a while: nobody knows what was missed. */
     if (!channel)
-        spread_missed(ctx);
+        spread_to_all(ctx, EVENT_MISSED);
     else if (strcmp(channel, CHANNEL) == 0 && parse_note(payload, &event))
         spread(ctx, &event);
 }
@@ -163,6 +163,11 @@ void events_free(struct events *e)
         return;
     pthread_mutex_destroy(&e->lock);
     free(e);
+}
+
+void events_closing(struct events *e)
+{
+    spread_to_all(e, EVENT_CLOSING);
 }
 
 enum status events_note(struct db_conn *tx, enum event_topic topic, enum event_kind kind,
