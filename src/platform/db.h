@@ -8,19 +8,28 @@
  *
  * Statements are written once: `$1`, `$2` … are bound by number on both engines;
  * `CAST($1 AS BIGINT)` where PostgreSQL cannot infer a type; 0/1 integers for
- * truth; times are integer milliseconds.  One token differs by engine and is
- * replaced before preparing: `{claim_lock}` (`FOR UPDATE SKIP LOCKED` or
- * nothing), `{row_lock}` (`FOR UPDATE` or nothing).  Statements are prepared once
- * per connection and cached by the address of their text, so the text must be a
- * constant.
+ * truth (a comparison in a SELECT reads as 0/1 on both); times are integer
+ * milliseconds.  Two tokens differ by engine and are replaced before preparing:
+ * `{claim_lock}` (`FOR UPDATE SKIP LOCKED` or nothing), `{row_lock}` (`FOR UPDATE`
+ * or nothing).  Statements are prepared once per connection and cached by the
+ * address of their text, so the text must be a constant.  Every `$n` up to the
+ * highest must occur, at most 64.  Text is UTF-8 without NUL, else E_INVALID, code
+ * "invalid_text".  Constraints must not be DEFERRABLE: an error shows at its
+ * statement, never at the commit.
  *
  * Writes happen inside db_begin() … db_commit().  On SQLite all threads share one
  * writer connection that is passed on as a baton: db_begin() waits its turn
  * (first come, first served), and consecutive transactions share one commit to
  * disk (group commit): db_commit() returns only when that commit is durable.  So
  * never block on anything but the database between the two.  On PostgreSQL it is
- * a plain transaction on the caller's own connection.  Reads outside a
- * transaction see the last committed state. */
+ * a plain transaction on the caller's own connection (READ COMMITTED, so lock the
+ * row in a first statement, then check in a second).  Inside a transaction one reads
+ * one's own changes; outside of it, the last committed state.
+ *
+ * A failed statement spoils its transaction, as PostgreSQL has it: every further
+ * one is E_INTERNAL, code "transaction_failed", and only a rollback helps.
+ * E_UNAVAILABLE (lock, deadlock, lost connection) means that the whole transaction
+ * may be tried again; E_NO_SPACE that the disk is full; E_INTERNAL a bug of ours. */
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -69,7 +78,9 @@ struct db_param db_param_int_or_null(int64_t v);
 
 /* Starts a write transaction.  Not nested. */
 enum status db_begin(struct db_conn *c, struct err *err);
-/* E_UNAVAILABLE: nothing of the transaction was kept, it may be tried again. */
+/* Whatever it returns, the transaction is over.  E_UNAVAILABLE: nothing of it was
+ * kept, it may be tried again.  E_IO, code "commit_unknown" (PostgreSQL): the line
+ * was lost before the answer, so it may or may not have been kept. */
 enum status db_commit(struct db_conn *c, struct err *err);
 /* Safe when no transaction is open, so it can stand in every clean-up. */
 void db_rollback(struct db_conn *c);
@@ -78,18 +89,21 @@ void db_rollback(struct db_conn *c);
 void db_tx_end(struct db_conn **c);
 bool db_in_tx(const struct db_conn *c);
 
-/* A statement without rows.  ret_changed (may be NULL): rows it touched.
- * E_CONFLICT, code "unique": a unique or foreign key stands against it. */
+/* A statement without rows, inside a transaction.  ret_changed (may be NULL): rows
+ * it touched.  E_CONFLICT, code "unique": a unique or foreign key stands against it. */
 enum status db_exec(struct db_conn *c, const char *sql, const struct db_param *params, size_t n,
                     int64_t *ret_changed, struct err *err);
 
-/* A cursor over rows; at most one open per connection and statement text. */
+/* A cursor over rows; at most one open per connection and statement text.  Errors
+ * of a change (INSERT … RETURNING) show at db_query() already.  PostgreSQL's rows
+ * are all in memory at once: bound them with LIMIT. */
 struct db_rows;
 enum status db_query(struct db_conn *c, const char *sql, const struct db_param *params, size_t n,
                      struct db_rows **ret, struct err *err);
 /* Moves to the next row; *ret_row false at the end. */
 enum status db_next(struct db_rows *rows, bool *ret_row, struct err *err);
-/* Columns from 0.  NULL reads as 0, 0.0, STR_NONE.  Views live until db_next(). */
+/* Columns from 0.  NULL reads as 0, 0.0, STR_NONE.  Views live until db_next(),
+ * db_rows_free() or the end of the transaction. */
 int64_t db_int(const struct db_rows *rows, int column);
 double db_real(const struct db_rows *rows, int column);
 struct str db_text(const struct db_rows *rows, int column);

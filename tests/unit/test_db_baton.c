@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "engines.h"
@@ -111,6 +112,79 @@ ON_EVERY_ENGINE(a_crowd_of_writers_keeps_exactly_what_it_committed)
     run_crowd(&crowd, 24);
     assert_int_equal(count_of(c, count_items), atomic_load(&crowd.let_in));
     assert_int_equal(count_of(c, "SELECT COUNT(*) FROM items WHERE id % 3 = 0 OR id % 5 = 0"), 0);
+    db_conn_free(c);
+}
+
+/* --- a sudden end -------------------------------------------------------- */
+
+static int promises; /* a pipe: numbers whose commit was acknowledged */
+
+static void *promise(void *ctx)
+{
+    static atomic_llong next;
+    struct db_conn *c = db_conn_new(ctx);
+    for (;;) {
+        int64_t id = atomic_fetch_add(&next, 1);
+        char name[32];
+        snprintf(name, sizeof(name), "%lld", (long long)id);
+        if (db_begin(c, NULL) == OK && add_item(c, id, name, NULL) == OK &&
+            db_commit(c, NULL) == OK && write(promises, &id, sizeof(id)) != sizeof(id))
+            return NULL;
+        db_rollback(c);
+    }
+}
+
+static void commit_until_killed(const char *where)
+{
+    pthread_t threads[8];
+    struct db *db;
+    if (db_open(where, &db, NULL) != OK)
+        _exit(1);
+    for (size_t i = 0; i < 8; i++)
+        pthread_create(&threads[i], NULL, promise, db);
+    pthread_join(threads[0], NULL);
+    _exit(1);
+}
+
+/* Kills a process in the middle of its commits; returns how many it acknowledged. */
+static size_t promises_of_a_killed_process(const char *where, int64_t *ids, size_t max)
+{
+    int ends[2];
+    size_t n = 0;
+    assert_int_equal(pipe(ends), 0);
+    promises = ends[1];
+    pid_t pid = fork();
+    if (pid == 0)
+        commit_until_killed(where);
+    close(ends[1]);
+    while (n < max / 2 && read(ends[0], &ids[n], sizeof(ids[n])) == sizeof(ids[n]))
+        n++;
+    kill(pid, SIGKILL);
+    while (n < max && read(ends[0], &ids[n], sizeof(ids[n])) == sizeof(ids[n]))
+        n++;
+    close(ends[0]);
+    waitpid(pid, NULL, 0);
+    return n;
+}
+
+ON_EVERY_ENGINE(a_promise_outlives_the_process)
+{
+    static int64_t ids[400];
+    struct db_conn *c = db_conn_new(e->db);
+    int64_t name = -1;
+    bool found;
+    script(c, create_items);
+    db_conn_free(c);
+    db_close(e->db); /* SQLite's handles must not go through a fork */
+    size_t n = promises_of_a_killed_process(e->where, ids, ARRAY_SIZE(ids));
+    assert_true(n >= 200);
+    ok(db_open(e->where, &e->db, err));
+    c = db_conn_new(e->db);
+    for (size_t i = 0; i < n; i++) {
+        ok(db_query_int(c, "SELECT id FROM items WHERE id = $1", DB_ARGS(P_INT(ids[i])), &name,
+                        &found, err));
+        assert_true(found);
+    }
     db_conn_free(c);
 }
 
@@ -230,6 +304,7 @@ int main(void)
              a_limit_is_exact),
         TEST("a crowd of writers keeps exactly what it committed",
              a_crowd_of_writers_keeps_exactly_what_it_committed),
+        TEST("[ST-3] what was committed outlives a killed process", a_promise_outlives_the_process),
         {"a full database keeps its promises", a_full_database_keeps_its_promises, NULL, NULL,
          NULL},
         {"a commit that fails fails its whole group", a_commit_that_fails_fails_its_whole_group,
