@@ -180,7 +180,7 @@ void upstream_cancel(struct upstream_call *call)
         return;
     if (c && c->body_done && !c->reading && answer_reusable(c)) {
         conn_detach(c);
-        pool_put(c);
+        idle_put(c);
     } else if (c) {
         conn_close(c);
     }
@@ -284,7 +284,7 @@ struct upstream_call *upstream_start(struct upstream_client *client,
         return refuse(call, err);
     if (whole)
         call->all_given = true;
-    struct conn *c = pool_take(origin, &call->guard, !call->keep_sent);
+    struct conn *c = idle_take(origin, &call->guard, !call->keep_sent);
     if (c) {
         send_on_idle(call, c, r->body);
     } else {

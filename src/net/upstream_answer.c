@@ -36,7 +36,7 @@ static void finish(struct conn *c, bool extra)
 
     conn_detach(c);
     if (keep)
-        pool_put(c);
+        idle_put(c);
     else
         conn_close(c);
     call_end(call);

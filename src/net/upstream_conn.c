@@ -76,7 +76,7 @@ void conn_close(struct conn *c)
     if (c->state == CONN_CLOSED)
         return;
     if (c->state == CONN_IDLE)
-        pool_remove(c);
+        idle_remove(c);
     if (c->call)
         conn_detach(c);
     dial_release(c);

@@ -154,9 +154,9 @@ enum status origin_get(struct upstream_client *client, const struct url *url, st
 void origin_unref(struct origin *origin);
 void origins_release(struct upstream_client *client);
 /* The latest used idle connection that the guard still allows, or NULL. */
-struct conn *pool_take(struct origin *origin, const struct guard *guard, bool must_be_alive);
-void pool_put(struct conn *c);
-void pool_remove(struct conn *c);
+struct conn *idle_take(struct origin *origin, const struct guard *guard, bool must_be_alive);
+void idle_put(struct conn *c);
+void idle_remove(struct conn *c);
 
 /* upstream_dial.c */
 void dial_start(struct upstream_call *call);

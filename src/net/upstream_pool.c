@@ -122,7 +122,7 @@ void origins_release(struct upstream_client *client)
 
 /* ---- idle connections ---- */
 
-void pool_remove(struct conn *c)
+void idle_remove(struct conn *c)
 {
     list_remove(&c->link);
     list_remove(&c->lru);
@@ -141,7 +141,7 @@ static bool alive(const struct conn *c)
     return n > 0 && c->tls; /* a TLS record need not be data: a new session */
 }
 
-struct conn *pool_take(struct origin *origin, const struct guard *guard, bool must_be_alive)
+struct conn *idle_take(struct origin *origin, const struct guard *guard, bool must_be_alive)
 {
     int64_t now = loop_now_ms(origin->client->loop);
 
@@ -155,13 +155,13 @@ struct conn *pool_take(struct origin *origin, const struct guard *guard, bool mu
             conn_close(c);
             continue;
         }
-        pool_remove(c);
+        idle_remove(c);
         return c;
     }
     return NULL;
 }
 
-void pool_put(struct conn *c)
+void idle_put(struct conn *c)
 {
     struct upstream_client *client = c->client;
     int64_t now = loop_now_ms(client->loop);
