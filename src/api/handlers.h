@@ -25,3 +25,16 @@ call_handler audit_list_all;
 /* accounts.c */
 call_handler accounts_list_all, accounts_create, accounts_get, accounts_patch, accounts_remove;
 call_handler accounts_reset, accounts_test, accounts_test_draft;
+
+/* sora.c: the studio. */
+call_handler sora_generate, sora_list, sora_get, sora_delete, sora_cancel;
+call_handler sora_quota, sora_models, sora_storage_status;
+
+/* events.c */
+call_handler sora_events;
+
+/* media.c */
+call_handler media_object;
+
+/* system.c */
+call_handler system_ready, system_openapi;

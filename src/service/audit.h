@@ -11,7 +11,10 @@ struct actor {
     struct str email;
     struct str address; /* of the client; empty: none */
 };
-#define ACTOR_COMMAND_LINE ((struct actor){.email = STR("command line"), .address = STR("")})
+#define ACTOR_COMMAND_LINE                                                                         \
+    {                                                                                              \
+        .email = {"command line", 12}, .address = { "", 0 }                                        \
+    }
 
 enum { AUDIT_MAX_FIELDS = 48 };
 

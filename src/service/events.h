@@ -18,7 +18,7 @@ enum event_topic {
     TOPIC_SITE, /* id: 0; settings or accounts changed */
 };
 
-enum event_kind { EVENT_GENERATION, EVENT_GENERATION_GONE, EVENT_QUOTA, EVENT_SESSIONS, EVENT_JOB, EVENT_SITE, EVENT_MISSED };
+enum event_kind { EVENT_GENERATION, EVENT_GENERATION_GONE, EVENT_QUOTA, EVENT_SESSIONS, EVENT_JOB, EVENT_SITE, EVENT_MISSED, EVENT_CLOSING };
 
 struct event {
     enum event_topic topic;
@@ -29,6 +29,8 @@ struct event {
 
 enum status events_new(struct app *app, struct err *err);
 void events_free(struct events *e);
+/* The server stops: every subscriber hears EVENT_CLOSING and should let go. */
+void events_closing(struct events *e);
 
 /* Inside an open transaction; delivered once it is committed. */
 enum status events_note(struct db_conn *tx, enum event_topic topic, enum event_kind kind,

@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "media/local.h"
 #include "pool/pool.h"
+#include "service/identity.h"
 #include "service/quota.h"
 #include "service/settings.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/objects.h"
-#include "store/sessions.h"
 
 enum {
     TICK_MS = 50,
@@ -132,7 +132,7 @@ static void every_minute(struct janitor *j)
     struct err err;
     int64_t now = clock_wall_ms();
     report("old jobs", job_remove_old(j->db, now, &err), &err);
-    report("old sessions", sessions_remove_expired(j->db, now, &err), &err);
+    report("old sessions", identity_sweep(j->db, NULL, &err), &err);
     report("old idempotency keys", idempotency_remove_old(j->db, now - CLOCK_DAY_MS, &err), &err);
     db_rollback(j->db);
 }

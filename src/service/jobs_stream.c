@@ -7,6 +7,7 @@
  * cancellation on its way has been delivered before the stream is handed on. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -405,4 +406,9 @@ void streams_cut(struct jobs *j)
     pthread_mutex_unlock(&c.lock);
     pthread_cond_destroy(&c.done);
     pthread_mutex_destroy(&c.lock);
+    /* Workers still run and give each of them back. */
+    while (atomic_load(&j->streams) > 0) {
+        struct timespec pause = {.tv_nsec = 10 * 1000000L};
+        nanosleep(&pause, NULL);
+    }
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* gateway — the addresses that API keys open (SPEC section 3), on the loop. */
+struct dispatch;
+struct exchange;
+
+/* POST /sora/v1/chat/completions: always platform sora. */
+void gateway_chat_sora(struct exchange *x, struct dispatch *d);
+/* POST /v1/chat/completions: by the key's group. */
+void gateway_chat_v1(struct exchange *x, struct dispatch *d);
+/* GET /v1/models, /sora/v1/models */
+void gateway_models(struct exchange *x, struct dispatch *d);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/routes.h"
+
+#include "api/gateway.h"
+#include "api/handlers.h"
+#include "api/health.h"
+
+enum {
+    NO_BODY = 0,
+    SMALL = 16 << 10,
+    MEDIUM = 512 << 10,
+    IMAGE = 29 << 20, /* ST-1: a data URL of 20 MiB in base64, and the prompt */
+};
+
+#define CALL(access, handler, body)                                                                \
+    &(const struct target)                                                                         \
+    {                                                                                              \
+        .endpoint = {access, handler, body, false}                                                 \
+    }
+#define CALL_MAYBE(access, handler, body)                                                          \
+    &(const struct target)                                                                         \
+    {                                                                                              \
+        .endpoint = {access, handler, body, true}                                                  \
+    }
+#define LOOP(handler)                                                                              \
+    &(const struct target)                                                                         \
+    {                                                                                              \
+        .loop = handler                                                                            \
+    }
+#define ANYONE(handler, body) CALL(ACCESS_ANYONE, handler, body)
+#define USER(handler, body)   CALL(ACCESS_USER, handler, body)
+#define ADMIN(handler, body)  CALL(ACCESS_ADMIN, handler, body)
+
+static const struct route routes[] = {
+    /* Sign-in and one's own account (ID-4, ID-5). */
+    {HTTP_POST, "/api/v1/auth/login", ANYONE(auth_login, SMALL)},
+    {HTTP_POST, "/api/v1/auth/logout", ANYONE(auth_logout, NO_BODY)},
+    {HTTP_POST, "/api/v1/auth/register", ANYONE(auth_register, SMALL)},
+    {HTTP_POST, "/api/v1/auth/setup", ANYONE(auth_setup, SMALL)},
+    {HTTP_GET, "/api/v1/auth/me", USER(auth_get_me, NO_BODY)},
+    {HTTP_PATCH, "/api/v1/auth/me", USER(auth_patch_me, SMALL)},
+    {HTTP_POST, "/api/v1/auth/password", USER(auth_change_password, SMALL)},
+    {HTTP_GET, "/api/v1/settings/public", ANYONE(settings_get_public, NO_BODY)},
+    {HTTP_GET, "/api/v1/keys", USER(keys_list, NO_BODY)},
+    {HTTP_POST, "/api/v1/keys", USER(keys_create, SMALL)},
+    {HTTP_PATCH, "/api/v1/keys/{id}", USER(keys_patch, SMALL)},
+    {HTTP_DELETE, "/api/v1/keys/{id}", USER(keys_delete, NO_BODY)},
+
+    /* The studio (section 4). */
+    {HTTP_POST, "/api/v1/sora/generate", USER(sora_generate, IMAGE)},
+    {HTTP_GET, "/api/v1/sora/generations", USER(sora_list, NO_BODY)},
+    {HTTP_GET, "/api/v1/sora/generations/{id}", USER(sora_get, NO_BODY)},
+    {HTTP_DELETE, "/api/v1/sora/generations/{id}", USER(sora_delete, NO_BODY)},
+    {HTTP_POST, "/api/v1/sora/generations/{id}/cancel",
+     CALL_MAYBE(ACCESS_USER, sora_cancel, SMALL)},
+    {HTTP_GET, "/api/v1/sora/quota", USER(sora_quota, NO_BODY)},
+    {HTTP_GET, "/api/v1/sora/models", USER(sora_models, NO_BODY)},
+    {HTTP_GET, "/api/v1/sora/storage-status", USER(sora_storage_status, NO_BODY)},
+    {HTTP_GET, "/api/v1/sora/events", USER(sora_events, NO_BODY)},
+
+    /* Administration (section 7). */
+    {HTTP_GET, "/api/v1/admin/users", ADMIN(users_list_all, NO_BODY)},
+    {HTTP_POST, "/api/v1/admin/users", ADMIN(users_create, SMALL)},
+    {HTTP_GET, "/api/v1/admin/users/{id}", ADMIN(users_get, NO_BODY)},
+    {HTTP_PATCH, "/api/v1/admin/users/{id}", ADMIN(users_patch, SMALL)},
+    {HTTP_DELETE, "/api/v1/admin/users/{id}", ADMIN(users_remove, NO_BODY)},
+    {HTTP_GET, "/api/v1/admin/groups", ADMIN(groups_list_all, NO_BODY)},
+    {HTTP_POST, "/api/v1/admin/groups", ADMIN(groups_create, SMALL)},
+    {HTTP_GET, "/api/v1/admin/groups/{id}", ADMIN(groups_get, NO_BODY)},
+    {HTTP_PATCH, "/api/v1/admin/groups/{id}", ADMIN(groups_patch, SMALL)},
+    {HTTP_DELETE, "/api/v1/admin/groups/{id}", ADMIN(groups_remove, NO_BODY)},
+    {HTTP_GET, "/api/v1/admin/accounts", ADMIN(accounts_list_all, NO_BODY)},
+    {HTTP_POST, "/api/v1/admin/accounts", ADMIN(accounts_create, MEDIUM)},
+    {HTTP_POST, "/api/v1/admin/accounts/test", ADMIN(accounts_test_draft, MEDIUM)},
+    {HTTP_GET, "/api/v1/admin/accounts/{id}", ADMIN(accounts_get, NO_BODY)},
+    {HTTP_PATCH, "/api/v1/admin/accounts/{id}", ADMIN(accounts_patch, MEDIUM)},
+    {HTTP_DELETE, "/api/v1/admin/accounts/{id}", ADMIN(accounts_remove, NO_BODY)},
+    {HTTP_POST, "/api/v1/admin/accounts/{id}/test",
+     CALL_MAYBE(ACCESS_ADMIN, accounts_test, SMALL)},
+    {HTTP_POST, "/api/v1/admin/accounts/{id}/reset",
+     CALL_MAYBE(ACCESS_ADMIN, accounts_reset, SMALL)},
+    {HTTP_GET, "/api/v1/admin/settings", ADMIN(settings_get, NO_BODY)},
+    {HTTP_PATCH, "/api/v1/admin/settings", ADMIN(settings_patch, MEDIUM)},
+    {HTTP_GET, "/api/v1/admin/audit", ADMIN(audit_list_all, NO_BODY)},
+
+    /* Files, by signed links. */
+    {HTTP_GET, "/media/object/{token}/{name}", ANYONE(media_object, NO_BODY)},
+
+    /* Watching over it (AD-3). */
+    {HTTP_GET, "/healthz", LOOP(health_reply)},
+    {HTTP_GET, "/readyz", ANYONE(system_ready, NO_BODY)},
+    {HTTP_GET, "/openapi.json", ANYONE(system_openapi, NO_BODY)},
+};
+
+const struct route *routes_table(size_t *ret_count)
+{
+    *ret_count = ARRAY_SIZE(routes);
+    return routes;
+}

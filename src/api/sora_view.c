@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/sora_view.h"
+
+#include "base/clock.h"
+#include "media/links.h"
+#include "platform/json_in.h"
+#include "platform/media_probe.h"
+#include "service/generations.h"
+#include "service/library.h"
+#include "store/objects.h"
+
+/* Where a work can be played and downloaded. */
+struct places {
+    struct str urls[LIBRARY_MAX_FILES], downloads[LIBRARY_MAX_FILES];
+    size_t count;
+    struct str poster;
+};
+
+static struct str object_link(struct worker *w, struct arena *a, struct str origin,
+                              const struct object *o, const struct generation *g)
+{
+    struct str name = o->place < 0
+                          ? arena_printf(a, "kinora-%lld-poster.jpg", (long long)g->id)
+                          : arena_printf(a, "kinora-%lld-%lld.%s", (long long)g->id,
+                                         (long long)o->place + 1,
+                                         media_type_extension(arena_strz(a, o->type)));
+    return link_make(w->app->keys, a, origin, "object", o->id, clock_wall_ms(), name);
+}
+
+static enum status find_stored(struct worker *w, struct arena *a, struct str origin,
+                               const struct generation *g, struct places *ret, struct err *err)
+{
+    struct object objects[LIBRARY_MAX_FILES + 1];
+    size_t n;
+    TRY(object_list_of_generation(w->db, g->id, a, objects, ARRAY_SIZE(objects), &n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (objects[i].state != OBJECT_STORED)
+            continue;
+        struct str link = object_link(w, a, origin, &objects[i], g);
+        if (objects[i].place < 0) {
+            ret->poster = link;
+        } else if (ret->count < LIBRARY_MAX_FILES) {
+            ret->urls[ret->count] = link;
+            ret->downloads[ret->count++] = arena_printf(a, "%.*s?download=1", STR_ARG(link));
+        }
+    }
+    return OK;
+}
+
+static enum status find_upstream(struct arena *a, const struct generation *g, struct places *ret,
+                                 struct err *err)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    TRY(json_parse(g->media_urls, &doc, err));
+    struct json list = json_root(doc);
+    for (size_t i = 0; i < json_size(list) && i < LIBRARY_MAX_FILES; i++) {
+        struct str link = arena_str(a, json_str_or(json_at(list, i), STR("")));
+        ret->urls[ret->count] = link;
+        ret->downloads[ret->count++] = link;
+    }
+    return OK;
+}
+
+static void write_list(struct json_out *j, const char *key, const struct str *items, size_t n)
+{
+    json_key(j, key);
+    json_array(j);
+    for (size_t i = 0; i < n; i++)
+        json_str(j, items[i]);
+    json_array_end(j);
+}
+
+static void write_places(struct json_out *j, const struct places *p)
+{
+    json_kv_str_or_null(j, "media_url", p->count ? p->urls[0] : STR_NONE);
+    write_list(j, "media_urls", p->urls, p->count);
+    write_list(j, "download_urls", p->downloads, p->count);
+    json_kv_str_or_null(j, "poster_url", p->poster);
+}
+
+static void write_int_or_null(struct json_out *j, const char *key, int64_t value, int64_t none)
+{
+    if (value == none)
+        json_kv_null(j, key);
+    else
+        json_kv_int(j, key, value);
+}
+
+static void write_state(struct json_out *j, const struct generation *g)
+{
+    json_kv_z(j, "status", generation_status_name(g->status));
+    json_kv_int(j, "progress", g->progress);
+    write_int_or_null(j, "queue_position", g->queue_position, -1);
+    write_int_or_null(j, "eta_seconds", g->eta_seconds, -1);
+    json_kv_z(j, "storage_type", storage_type_name(g->storage_type));
+    json_kv_str_or_null(j, "storage_reason", g->storage_reason);
+}
+
+static void write_facts(struct json_out *j, const struct generation *g)
+{
+    json_key(j, "s3_object_keys");
+    json_raw(j, g->storage_type == STORAGE_S3 ? g->object_keys : STR("[]"));
+    json_kv_int(j, "file_size_bytes", g->file_size_bytes);
+    write_int_or_null(j, "width", g->width, 0);
+    write_int_or_null(j, "height", g->height, 0);
+    json_key(j, "duration_seconds");
+    if (g->duration_ms)
+        json_real(j, (double)g->duration_ms / 1000);
+    else
+        json_null(j);
+    json_kv_str_or_null(j, "error_code",
+                        g->error_class ? str_of(failure_class_name(g->error_class)) : STR_NONE);
+    json_kv_str_or_null(j, "error_message", g->error_message);
+    json_kv_time(j, "created_at", g->created_at);
+    json_kv_time(j, "started_at", g->started_at);
+    json_kv_time(j, "completed_at", g->completed_at);
+    json_kv_time(j, "expires_at", g->expires_at);
+}
+
+enum status view_generation(struct worker *w, struct arena *a, struct str origin,
+                            struct generation *g, struct json_out *j, struct err *err)
+{
+    struct places places = {0};
+    TRY(generation_estimate(w, g, err));
+    if (g->storage_type == STORAGE_LOCAL || g->storage_type == STORAGE_S3)
+        TRY(find_stored(w, a, origin, g, &places, err));
+    else if (g->storage_type == STORAGE_UPSTREAM)
+        TRY(find_upstream(a, g, &places, err));
+    json_object(j);
+    json_kv_int(j, "id", g->id);
+    json_kv_str(j, "model", g->model);
+    json_kv_str(j, "prompt", g->prompt);
+    json_kv_z(j, "media_type", media_type_name(g->media_type));
+    json_key(j, "params");
+    json_raw(j, g->params);
+    write_state(j, g);
+    write_places(j, &places);
+    write_facts(j, g);
+    json_object_end(j);
+    return OK;
+}
+
+void view_quota(const struct quota *q, struct json_out *j)
+{
+    json_object(j);
+    json_kv_int(j, "quota_bytes", q->limit);
+    json_kv_int(j, "used_bytes", q->used);
+    write_int_or_null(j, "available_bytes", q->available, INT64_MAX);
+    json_kv_z(j, "quota_source", quota_source_name(q->source));
+    json_object_end(j);
+}

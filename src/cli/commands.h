@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* commands — each takes main's arguments from its own name on and returns the status to
+ * end with: 0 done, 1 failed, 2 used wrongly (or a folder, address or database that cannot
+ * be used). */
+int cli_serve(int argc, char **argv);
+int cli_user(int argc, char **argv);
+int cli_migrate(int argc, char **argv);

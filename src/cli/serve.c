@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kinora serve: opens everything in the order of struct app, runs until a signal, and
+ * takes it down in the opposite order. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/dispatch.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/commands.h"
+#include "cli/home.h"
+#include "cli/options.h"
+#include "kinora_version.h"
+#include "media/local.h"
+#include "net/fetch.h"
+#include "net/upstream.h"
+#include "platform/migrate.h"
+#include "pool/pool.h"
+#include "service/events.h"
+#include "service/identity.h"
+#include "service/janitor.h"
+#include "service/jobs.h"
+#include "service/settings.h"
+
+enum { LOOPS_MAX = 64, QUEUE_LENGTH = 1024 };
+
+static const char *opt_listen = "127.0.0.1:8080", *opt_resolver, *opt_loops, *opt_drain = "30",
+                  *opt_log_level = "info";
+
+/* One loop thread with what lives on it. */
+struct lane {
+    pthread_t thread;
+    struct loop *loop;
+    struct upstream_client *upstream;
+    struct dispatch *dispatch;
+    struct server *server;
+    struct task drain, abort;
+    struct serving *serving;
+};
+
+struct serving {
+    struct home home;
+    struct app app;
+    struct janitor *janitor;
+    struct lane lanes[LOOPS_MAX];
+    size_t lane_count;
+    long drain_s;
+    pthread_mutex_t lock;
+    pthread_cond_t emptied;
+    size_t busy_lanes;
+};
+
+/* ---- worker threads */
+
+static void *worker_start(void *ctx)
+{
+    struct app *app = ctx;
+    struct worker *w = mem_zalloc(sizeof(*w));
+    w->app = app;
+    w->db = db_conn_new(app->db);
+    w->fetcher = fetcher_new(str_of(app->resolver));
+    return w;
+}
+
+static void worker_end(void *state, void *ctx)
+{
+    struct worker *w = state;
+    (void)ctx;
+    fetcher_free(w->fetcher);
+    db_conn_free(w->db);
+    free(w);
+}
+
+static struct workers *start_workers(struct app *app, const char *name, int threads)
+{
+    struct workers_config config = {.name = name,
+                                    .threads = threads,
+                                    .queue_length = QUEUE_LENGTH,
+                                    .thread_start = worker_start,
+                                    .thread_end = worker_end,
+                                    .ctx = app};
+    return workers_new(&config);
+}
+
+/* ---- opening */
+
+/* The database's notice thread: what changed is read anew by the janitor. */
+static void on_notice(void *ctx, const char *channel, struct str payload)
+{
+    struct serving *s = ctx;
+    (void)payload;
+    if (!channel || strcmp(channel, "settings") == 0)
+        janitor_reload_settings(s->janitor);
+    if (!channel || strcmp(channel, "pool") == 0 || strcmp(channel, "keys") == 0 ||
+        strcmp(channel, "user") == 0)
+        janitor_reload_pool(s->janitor);
+}
+
+static enum status open_services(struct serving *s, struct db_conn *db, struct err *err)
+{
+    struct app *app = &s->app;
+    TRY(migrate_run(db, NULL, err));
+    TRY(settings_open(app, db, err));
+    identity_open(app);
+    TRY(pool_new(app->keys, &app->pool, err));
+    TRY(pool_reload(app->pool, db, err));
+    TRY(events_new(app, err));
+    TRY(local_open(app->data_dir, &app->local, err));
+    app->api_workers = start_workers(app, "api", 8);
+    app->step_workers = start_workers(app, "step", 8);
+    app->transfer_workers = start_workers(app, "transfer", 6);
+    TRY(jobs_start(app, err));
+    s->janitor = janitor_start(app);
+    return db_listen(app->db, on_notice, s, err);
+}
+
+/* ---- lanes */
+
+static void *lane_main(void *arg)
+{
+    struct lane *lane = arg;
+    loop_run(lane->loop);
+    return NULL;
+}
+
+static enum status open_lane(struct serving *s, struct lane *lane, int fd, struct err *err)
+{
+    lane->serving = s;
+    lane->loop = loop_new();
+    struct upstream_config upstream = {.loop = lane->loop,
+                                       .resolver = str_of(s->app.resolver),
+                                       .idle_per_origin = 64,
+                                       .idle_total = 512,
+                                       .in_high = 256 << 10};
+    TRY(upstream_client_new(&upstream, &lane->upstream, err));
+    lane->dispatch = dispatch_new(&s->app, lane->loop, lane->upstream);
+    struct server_config config = {.loop = lane->loop,
+                                   .limits = http_default_limits,
+                                   .head_timeout_ms = 15000,
+                                   .body_timeout_ms = 60000,
+                                   .idle_timeout_ms = 75000,
+                                   .write_timeout_ms = 60000,
+                                   .max_connections = 20000,
+                                   .out_high = 256 << 10,
+                                   .out_low = 64 << 10,
+                                   .on_request = dispatch_request,
+                                   .ctx = lane->dispatch};
+    lane->server = server_new(&config);
+    server_listen(lane->server, fd);
+    pthread_create(&lane->thread, NULL, lane_main, lane);
+    return OK;
+}
+
+static enum status open_lanes(struct serving *s, size_t count, struct err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int fd = server_bind(str_of(s->app.listen), true, err);
+        if (fd < 0)
+            return E_IO;
+        TRY(open_lane(s, &s->lanes[i], fd, err));
+        s->lane_count++;
+    }
+    return OK;
+}
+
+/* ---- stopping */
+
+static void lane_emptied(struct server *server, void *ctx)
+{
+    struct serving *s = ctx;
+    (void)server;
+    pthread_mutex_lock(&s->lock);
+    s->busy_lanes--;
+    pthread_cond_signal(&s->emptied);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void drain_run(struct task *t)
+{
+    struct lane *lane = CONTAINER_OF(t, struct lane, drain);
+    server_drain(lane->server, lane_emptied, lane->serving);
+}
+
+static void abort_run(struct task *t)
+{
+    server_abort(CONTAINER_OF(t, struct lane, abort)->server);
+}
+
+/* Until all are empty or the time is over; false then. */
+static bool wait_empty(struct serving *s, int64_t until_ms)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->busy_lanes > 0) {
+        int64_t left = until_ms - clock_mono_ms();
+        struct timespec at;
+        if (left <= 0)
+            break;
+        clock_gettime(CLOCK_REALTIME, &at);
+        at.tv_sec += left / 1000 + 1;
+        pthread_cond_timedwait(&s->emptied, &s->lock, &at);
+    }
+    bool empty = s->busy_lanes == 0;
+    pthread_mutex_unlock(&s->lock);
+    return empty;
+}
+
+static void drain_lanes(struct serving *s, int64_t until_ms)
+{
+    s->busy_lanes = s->lane_count;
+    for (size_t i = 0; i < s->lane_count; i++) {
+        s->lanes[i].drain.fn = drain_run;
+        loop_post(s->lanes[i].loop, &s->lanes[i].drain);
+    }
+    if (wait_empty(s, until_ms))
+        return;
+    log_warn("connections are cut after the drain time", LOG_I("seconds", s->drain_s));
+    for (size_t i = 0; i < s->lane_count; i++) {
+        s->lanes[i].abort.fn = abort_run;
+        loop_post(s->lanes[i].loop, &s->lanes[i].abort);
+    }
+    wait_empty(s, clock_mono_ms() + 5000);
+}
+
+static void wait_streams(struct serving *s, int64_t until_ms)
+{
+    struct timespec pause = {.tv_nsec = 20 * 1000000L};
+    while (jobs_stream_count(&s->app) > 0 && clock_mono_ms() < until_ms)
+        nanosleep(&pause, NULL);
+}
+
+static void close_lanes(struct serving *s)
+{
+    for (size_t i = 0; i < s->lane_count; i++) {
+        loop_stop(s->lanes[i].loop);
+        pthread_join(s->lanes[i].thread, NULL);
+        server_free(s->lanes[i].server);
+        dispatch_free(s->lanes[i].dispatch);
+        upstream_client_free(s->lanes[i].upstream);
+        loop_free(s->lanes[i].loop);
+    }
+}
+
+static void stop_workers(struct workers **w)
+{
+    if (*w) {
+        workers_stop(*w);
+        workers_free(*w);
+    }
+    *w = NULL;
+}
+
+static void stop_serving(struct serving *s)
+{
+    struct app *app = &s->app;
+    int64_t until = clock_mono_ms() + s->drain_s * 1000;
+    if (app->jobs)
+        jobs_drain(app);
+    if (app->events)
+        events_closing(app->events);
+    if (s->lane_count)
+        drain_lanes(s, until);
+    if (app->jobs) {
+        wait_streams(s, until);
+        jobs_cut(app);
+    }
+    stop_workers(&app->api_workers);
+    stop_workers(&app->step_workers);
+    stop_workers(&app->transfer_workers);
+    close_lanes(s);
+    jobs_free(app);
+    janitor_stop(s->janitor);
+}
+
+static void close_services(struct serving *s)
+{
+    struct app *app = &s->app;
+    local_close(app->local);
+    pool_free(app->pool);
+    identity_close(app);
+    settings_close(app);
+    /* The notice thread ends with the database, and only then may its listeners go. */
+    struct events *events = app->events;
+    home_close(&s->home);
+    events_free(events);
+}
+
+/* ---- running */
+
+static void print_ready(struct serving *s, struct db_conn *db)
+{
+    char token[SESSION_TOKEN_SIZE];
+    bool required = false;
+    struct err err;
+    printf("kinora " KINORA_VERSION " ready http://%s\n", s->app.listen);
+    if (identity_setup_token(db, token, &required, &err) == OK && required)
+        printf("no administrator yet: http://%s/setup?token=%s\n", s->app.listen, token);
+    fflush(stdout);
+}
+
+static void wait_for_signal(const sigset_t *signals)
+{
+    int caught;
+    sigwait(signals, &caught);
+    log_info("stopping", LOG_Z("signal", strsignal(caught)));
+}
+
+static int run(struct serving *s, long loops, const sigset_t *signals)
+{
+    struct err err = {0};
+    struct db_conn *db = db_conn_new(s->app.db);
+    enum status status = open_services(s, db, &err);
+    if (status == OK)
+        status = open_lanes(s, (size_t)loops, &err);
+    if (status == OK) {
+        print_ready(s, db);
+        wait_for_signal(signals);
+    } else {
+        home_fail(&err);
+    }
+    db_conn_free(db);
+    stop_serving(s);
+    close_services(s);
+    return status == OK ? 0 : EXIT_USAGE;
+}
+
+static bool read_numbers(long *loops, long *drain_s)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    *loops = MIN(MAX(cores, 1), LOOPS_MAX);
+    return (!opt_loops || options_int("loops", opt_loops, 1, LOOPS_MAX, loops)) &&
+           options_int("drain", opt_drain, 0, 3600, drain_s);
+}
+
+static int set_log_level(void)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(opt_log_level, names[i]) == 0) {
+            log_set_level((enum log_level)i);
+            return 0;
+        }
+    }
+    return options_fail("--log-level takes debug, info, warn or error, not \"%s\"", opt_log_level);
+}
+
+/* Every thread inherits the mask; only the main thread waits for them. */
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int cli_serve(int argc, char **argv)
+{
+    const struct option options[] = {
+        {"listen", "HOST:PORT", "where to answer", &opt_listen, NULL},
+        HOME_OPTIONS,
+        {"loops", "N", "event loops (one per core)", &opt_loops, NULL},
+        {"resolver", "IP:PORT", "name server instead of the system's", &opt_resolver, NULL},
+        {"drain", "SECONDS", "how long open calls may end after SIGTERM", &opt_drain, NULL},
+        {"log-level", "LEVEL", "debug, info, warn or error", &opt_log_level, NULL},
+    };
+    const struct command command = {"kinora serve [options]", options, ARRAY_SIZE(options), 0, 0};
+    struct serving *s;
+    sigset_t signals;
+    long loops;
+    int status = options_parse(&command, argc, argv, NULL);
+    if (status)
+        return status < 0 ? 0 : status;
+    s = mem_zalloc(sizeof(*s));
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->emptied, NULL);
+    status = set_log_level();
+    if (!status && !read_numbers(&loops, &s->drain_s))
+        status = EXIT_USAGE;
+    block_signals(&signals);
+    if (!status)
+        status = home_open(&s->home, true);
+    if (!status) {
+        s->app = (struct app){.data_dir = s->home.data_dir,
+                              .listen = opt_listen,
+                              .resolver = opt_resolver,
+                              .db = s->home.db,
+                              .keys = s->home.keys};
+        crypto_uuid(s->app.node_id);
+        status = run(s, loops, &signals);
+    }
+    free(s);
+    return status;
+}
