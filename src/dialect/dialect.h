@@ -90,8 +90,9 @@ struct dialect {
                                struct arena *a, struct dialect_outcome *ret, struct err *err);
     enum status (*build_poll)(const struct dialect_target *t, struct str task_id, struct str ref,
                               struct arena *a, struct dialect_http *ret, struct err *err);
-    enum status (*read_poll)(const struct dialect_target *t, const struct dialect_answer *in,
-                             struct arena *a, struct dialect_outcome *ret, struct err *err);
+    enum status (*read_poll)(const struct dialect_target *t, struct str task_id,
+                             const struct dialect_answer *in, struct arena *a,
+                             struct dialect_outcome *ret, struct err *err);
     /* NULL: it has no cancel. */
     enum status (*build_cancel)(const struct dialect_target *t, struct str task_id,
                                 struct arena *a, struct dialect_http *ret, struct err *err);

@@ -362,3 +362,23 @@ void pool_each_model(struct pool *p, const struct pool_want *want,
     for (size_t i = 0; i < count; i++)
         model_class_unref(classes[i]);
 }
+
+void pool_hold(struct pool *p, int64_t account_id, struct pool_ref *ret)
+{
+    *ret = (struct pool_ref){0};
+    pthread_mutex_lock(&p->lock);
+    struct entry *e = entry_find(p, account_id);
+    if (e && e->version && !e->version->fault) {
+        atomic_fetch_add(&e->version->refs, 1);
+        ret->account = &e->version->view;
+        ret->held = e->version;
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+void pool_drop(struct pool_ref *ref)
+{
+    if (ref->held)
+        version_unref(ref->held);
+    *ref = (struct pool_ref){0};
+}

@@ -43,7 +43,8 @@ static enum status read_state(struct step *s, const struct dialect_answer *in)
 {
     const struct pool_account *account = s->hold->slot.account;
     struct dialect_outcome outcome = {.progress = -1};
-    if (account->dialect->read_poll(&account->target, in, s->arena, &outcome, &s->err) != OK)
+    if (account->dialect->read_poll(&account->target, s->job.upstream_id, in, s->arena, &outcome,
+                                    &s->err) != OK)
         return ask_again(s);
     switch (outcome.state) {
     case DIALECT_DONE:

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* dialect_http — what dialects share in writing requests. */
+#include "dialect/dialect.h"
+
+/* method and the joined endpoint (AC-2). */
+enum status dialect_http_begin(struct dialect_http *h, const struct dialect_target *t,
+                               struct str method, struct str endpoint, struct arena *a,
+                               struct err *err);
+void dialect_http_header(struct dialect_http *h, struct str name, struct str value);
+/* Authorization: Bearer …; marks the request as one that carries the credential. */
+void dialect_http_bearer(struct dialect_http *h, const struct dialect_target *t, struct arena *a);
+/* A link found in an answer: absolute; needs_credential when it leads to the account's own
+ * origin at a place that only its credential opens (GW-9).  False: no usable address. */
+bool dialect_media_link(const struct dialect_target *t, struct str text, enum media_type type,
+                        struct arena *a, struct dialect_media *ret);
+
+/* OpenAI's model list: {"data":[{"id"}]}.  E_UPSTREAM, code "not_this_api". */
+enum status dialect_read_model_list(const struct dialect_answer *in, struct arena *a,
+                                    struct str *ret_names, size_t max, size_t *ret_count,
+                                    struct err *err);
