@@ -203,6 +203,8 @@ static int64_t percent_at(const struct job *job, int64_t permille)
     int64_t percent = even + (int64_t)(salt % 5) - 2;
 
     percent = MAX(MIN(percent, 99), job->progress);
+    if (permille >= 1000)
+        percent = job->plan.stick_at >= 0 ? job->plan.stick_at : 99;
     return job->plan.stick_at >= 0 ? MIN(percent, job->plan.stick_at) : percent;
 }
 

@@ -66,12 +66,14 @@ static void name_of(const struct render_order *o, char out[2 * NAME_BYTES + 1])
 
 static enum status make_dir(struct media_store *store, struct str dir, struct err *err)
 {
-    char made[] = "/tmp/kinora-demo-XXXXXX";
+    const char *parent = getenv("TMPDIR");
+    char made[PATH_SIZE];
 
     if (dir.n) {
         store->dir = mem_strndup(dir.p, dir.n);
         return file_make_dirs(store->dir, 0700, err);
     }
+    snprintf(made, sizeof(made), "%s/kinora-demo-XXXXXX", parent && *parent ? parent : "/tmp");
     if (!mkdtemp(made))
         return err_errno(err, "mkdtemp");
     store->dir = mem_strdup(made);
