@@ -29,7 +29,7 @@ export function adminApi(client: Client) {
     groups: resource<Group>(client, 'groups'),
     accounts: {
       ...resource<Account>(client, 'accounts'),
-      test: (id: number) => client.post<TestResult>(`${root}/accounts/${id}/test`),
+      test: (id: number, body?: unknown) => client.post<TestResult>(`${root}/accounts/${id}/test`, body),
       testDraft: (body: unknown) => client.post<TestResult>(`${root}/accounts/test`, body),
       reset: (id: number) => client.post<Account>(`${root}/accounts/${id}/reset`),
     },

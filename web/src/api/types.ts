@@ -48,6 +48,8 @@ export interface Generation {
   queue_position?: number | null
   eta_seconds?: number | null
   storage_type: StorageType
+  /** Why it is not where it should be: `quota_exceeded`, `storage_off`, … */
+  storage_reason?: string | null
   media_url?: string | null
   media_urls?: string[] | null
   download_urls?: string[] | null
@@ -69,7 +71,10 @@ export interface GenerationParams {
   orientation?: string
   seconds?: number
   video_count?: number
-  image_input?: unknown
+  /** true: there was one */
+  image_input?: boolean
+  /** Its address, where it was given as one. */
+  image_url?: string
   [key: string]: unknown
 }
 
@@ -100,7 +105,8 @@ export interface GenerationQuery {
 export interface Quota {
   quota_bytes: number
   used_bytes: number
-  available_bytes: number
+  /** null: no limit */
+  available_bytes: number | null
   quota_source: 'user' | 'group' | 'system' | 'unlimited'
 }
 
@@ -126,7 +132,8 @@ export interface ApiKey {
   id: number
   name: string
   key?: string
-  prefix?: string | null
+  /** The first characters, to tell keys apart. */
+  hint?: string | null
   group_id: number | null
   user_id?: number
   status?: 'active' | 'disabled'
@@ -163,7 +170,8 @@ export interface Account {
   proxy_url?: string | null
   ca_pem?: string | null
   status: AccountStatus
-  error_message?: string | null
+  status_reason?: string | null
+  honours_idempotency?: boolean
   rate_limited_until?: string | null
   overloaded_until?: string | null
   in_flight?: number

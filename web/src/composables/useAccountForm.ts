@@ -13,8 +13,6 @@ const serverFields: Record<string, keyof AccountForm> = {
   'credentials.base_url': 'baseUrl',
   api_key: 'apiKey',
   'credentials.api_key': 'apiKey',
-  'credentials.access_token': 'accessToken',
-  access_token: 'accessToken',
   priority: 'priority',
   concurrency: 'concurrency',
   proxy_url: 'proxyUrl',
@@ -83,17 +81,16 @@ export function useAccountForm(known: () => Account | null, done: (account: Acco
     if (valid.value) await submit()
   }
 
-  /** Tries what is typed, before it is kept. An edit that types no new secret tries what the server has. */
+  /** Tries what is typed, before it is kept; an edit without a new key uses the one the server has. */
   async function test() {
     touchAll()
-    if (problems.value.baseUrl || problems.value.apiKey || problems.value.accessToken || testing.value) return
+    if (problems.value.baseUrl || problems.value.apiKey || testing.value) return
     testing.value = true
     result.value = null
     const account = known()
-    const body = { ...buildAccount(form), ...(account ? { id: account.id } : {}) }
-    const kept = account !== null && !form.apiKey && !form.accessToken && form.baseUrl === formOf(account).baseUrl
+    const body = buildAccount(form)
     try {
-      result.value = kept ? await api.test(account.id) : await api.testDraft(body)
+      result.value = account ? await api.test(account.id, body) : await api.testDraft(body)
     } catch (caught) {
       result.value = { ok: false, latency_ms: 0, message: errorText(caught) }
     } finally {

@@ -66,7 +66,7 @@ describe('the event stream', () => {
   it('[ST-9] says when a lost connection is back, so that what was missed is fetched', () => {
     const events = make()
     const back = vi.fn()
-    events.onReconnect(back)
+    events.onMissed(back)
     events.start()
     streams[0]!.onopen?.(new Event('open'))
     expect(back).not.toHaveBeenCalled()
@@ -74,6 +74,17 @@ describe('the event stream', () => {
     vi.advanceTimersByTime(1000)
     streams[1]!.onopen?.(new Event('open'))
     expect(back).toHaveBeenCalledOnce()
+    streams[1]!.send('missed', '{}')
+    expect(back).toHaveBeenCalledTimes(2)
+  })
+
+  it('[ID-4] tells when it is lost, so that an ended session is noticed', () => {
+    const events = make()
+    const gone = vi.fn()
+    events.onLost(gone)
+    events.start()
+    streams[0]!.onerror?.(new Event('error'))
+    expect(gone).toHaveBeenCalledOnce()
   })
 
   it('[ST-9] counts its silence, which is endless without a connection', () => {

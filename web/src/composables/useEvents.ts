@@ -18,8 +18,10 @@ export interface LiveEvents {
   start(): void
   stop(): void
   on(name: LiveEvent, listener: Listener): () => void
-  /** Called after each connection but the first, when changes may have been missed. */
-  onReconnect(listener: () => void): () => void
+  /** Called when changes may have been missed: after each connection but the first, or as the server says. */
+  onMissed(listener: () => void): () => void
+  /** Called each time the connection ends or cannot be made. */
+  onLost(listener: () => void): () => void
   silentFor(): number
 }
 
@@ -35,7 +37,8 @@ export function reconnectDelay(failures: number): number {
 export function createEvents(open: () => EventStream = () => new EventSource(eventsPath, { withCredentials: true })): LiveEvents {
   const connected = ref(false)
   const listeners = new Map<LiveEvent, Set<Listener>>(names.map((name) => [name, new Set()]))
-  const reconnected = new Set<() => void>()
+  const missed = new Set<() => void>()
+  const lost = new Set<() => void>()
   let stream: EventStream | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
   let failures = 0
@@ -53,6 +56,10 @@ export function createEvents(open: () => EventStream = () => new EventSource(eve
     for (const listener of listeners.get(name) ?? []) listener(data)
   }
 
+  function tell(listeners: Set<() => void>) {
+    for (const listener of listeners) listener()
+  }
+
   function connect() {
     const current = open()
     stream = current
@@ -60,7 +67,7 @@ export function createEvents(open: () => EventStream = () => new EventSource(eve
       connected.value = true
       failures = 0
       heardAt = Date.now()
-      if (opened) for (const listener of reconnected) listener()
+      if (opened) tell(missed)
       opened = true
     }
     current.onerror = () => {
@@ -71,7 +78,9 @@ export function createEvents(open: () => EventStream = () => new EventSource(eve
       connected.value = false
       failures += 1
       timer = setTimeout(connect, reconnectDelay(failures))
+      tell(lost)
     }
+    current.addEventListener('missed', () => tell(missed))
     for (const name of names) current.addEventListener(name, (event) => deliver(name, event))
   }
 
@@ -92,9 +101,13 @@ export function createEvents(open: () => EventStream = () => new EventSource(eve
       listeners.get(name)?.add(listener)
       return () => void listeners.get(name)?.delete(listener)
     },
-    onReconnect(listener) {
-      reconnected.add(listener)
-      return () => void reconnected.delete(listener)
+    onMissed(listener) {
+      missed.add(listener)
+      return () => void missed.delete(listener)
+    },
+    onLost(listener) {
+      lost.add(listener)
+      return () => void lost.delete(listener)
     },
     silentFor: () => (connected.value ? Date.now() - heardAt : Number.POSITIVE_INFINITY),
   }

@@ -64,10 +64,15 @@ export const useSession = defineStore('session', () => {
     user.value = null
   }
 
+  /** Asks whether the session still holds; a 401 ends it here as well. */
+  async function check() {
+    if (user.value) user.value = await api.auth.me().catch(() => user.value)
+  }
+
   /** The server no longer knows this session. */
   function expire() {
     user.value = null
   }
 
-  return { user, settings, ready, failed, isAdmin, soraShown, applySettings, load, login, register, setUp, logout, expire }
+  return { user, settings, ready, failed, isAdmin, soraShown, applySettings, load, login, register, setUp, logout, check, expire }
 })

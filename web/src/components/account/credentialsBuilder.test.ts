@@ -39,12 +39,8 @@ describe('an account', () => {
     })
   })
 
-  it('[UI-8] sends only the credentials of its kind, and no secret that was not typed', () => {
-    expect(buildCredentials({ ...complete, accessToken: 'left over' })).toEqual({ base_url: 'https://hub.example', api_key: 'sk-1' })
-    expect(buildCredentials({ ...complete, type: 'oauth', accessToken: 'at', refreshToken: ' ' })).toEqual({
-      base_url: 'https://hub.example',
-      access_token: 'at',
-    })
+  it('[UI-8] sends its address and key, and no key that was not typed', () => {
+    expect(buildCredentials(complete)).toEqual({ base_url: 'https://hub.example', api_key: 'sk-1' })
     expect(buildCredentials({ ...complete, apiKey: '' })).toEqual({ base_url: 'https://hub.example' })
   })
 

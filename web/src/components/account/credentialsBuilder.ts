@@ -7,8 +7,7 @@ export interface AccountForm {
   platform: string
   baseUrl: string
   apiKey: string
-  accessToken: string
-  refreshToken: string
+  honoursIdempotency: boolean
   dialect: string
   priority: string
   concurrency: string
@@ -88,23 +87,17 @@ export function checkAccount(form: AccountForm, editing: boolean): Problems {
   const put = (field: keyof AccountForm, problem: Problem | null) => problem && (problems[field] = problem)
   put('name', form.name.trim() ? null : { key: 'required' })
   put('baseUrl', checkBaseUrl(form.baseUrl))
-  if (form.type === 'apikey') put('apiKey', editing || form.apiKey.trim() ? null : { key: 'required' })
-  else put('accessToken', editing || form.accessToken.trim() || form.refreshToken.trim() ? null : { key: 'required' })
+  put('apiKey', editing || form.apiKey.trim() ? null : { key: 'required' })
   put('priority', checkNumber(form.priority, 0, 1_000_000))
   put('concurrency', checkNumber(form.concurrency, 1, 10_000))
   put('mapping', parseMapping(form.mapping) ? null : { key: 'mapping' })
   return problems
 }
 
-/** The credentials of either kind; secrets that were not typed are left out. */
+/** A key that was not typed is left out, which keeps the one the server has. */
 export function buildCredentials(form: AccountForm): Record<string, string> {
-  const credentials: Record<string, string> = { base_url: form.baseUrl.trim() }
-  const secrets =
-    form.type === 'apikey' ? { api_key: form.apiKey } : { access_token: form.accessToken, refresh_token: form.refreshToken }
-  for (const [name, value] of Object.entries(secrets)) {
-    if (value.trim()) credentials[name] = value.trim()
-  }
-  return credentials
+  const key = form.apiKey.trim()
+  return { base_url: form.baseUrl.trim(), ...(key ? { api_key: key } : {}) }
 }
 
 export function buildAccount(form: AccountForm): Record<string, unknown> {
@@ -121,12 +114,13 @@ export function buildAccount(form: AccountForm): Record<string, unknown> {
     ca_pem: form.caPem.trim() || null,
     models: parseLines(form.models),
     model_mapping: parseMapping(form.mapping) ?? {},
+    honours_idempotency: form.honoursIdempotency,
   }
 }
 
 export function emptyForm(): AccountForm {
   return {
-    type: 'apikey', name: '', platform: 'sora', baseUrl: '', apiKey: '', accessToken: '', refreshToken: '', dialect: 'chat',
+    type: 'apikey', name: '', platform: 'sora', baseUrl: '', apiKey: '', honoursIdempotency: false, dialect: 'chat',
     priority: '10', concurrency: '3', groupIds: [], proxyUrl: '', caPem: '', models: '', mapping: '',
   }
 }
@@ -139,6 +133,7 @@ export function formOf(account: Account): AccountForm {
     platform: account.platform,
     baseUrl: String(account.credentials?.base_url ?? ''),
     dialect: account.dialect,
+    honoursIdempotency: account.honours_idempotency ?? false,
     priority: String(account.priority),
     concurrency: String(account.concurrency),
     groupIds: [...(account.group_ids ?? [])],

@@ -69,7 +69,7 @@ export function useCard(props: { generation: Generation }) {
       case 'local':
         return t('card.localNote')
       case 'link':
-        return message || t(canSave.value ? 'card.linkNote' : 'card.linkNoteNoStorage')
+        return message || t(linkNote())
       case 'expired':
         return t('card.expiredNote')
       case 'failed':
@@ -85,6 +85,11 @@ export function useCard(props: { generation: Generation }) {
   /** "1st" and "2nd" differ in some languages; the rule is the platform's. */
   function ordinal(n: number): string {
     return new Intl.PluralRules(locale.value, { type: 'ordinal' }).select(n)
+  }
+
+  function linkNote(): string {
+    if (props.generation.storage_reason === 'quota_exceeded') return 'card.linkNoteQuota'
+    return canSave.value ? 'card.linkNote' : 'card.linkNoteNoStorage'
   }
 
   function cancelledNote(): string {

@@ -37,7 +37,7 @@ function createSora() {
   const families = computed(() => groupModels(models.value))
   const canSave = computed(() => storage.value !== null && storage.value.s3_enabled && storage.value.s3_healthy)
   const noStorage = computed(() => storage.value !== null && !canSave.value && !storage.value.local_enabled)
-  const full = computed(() => quota.value !== null && quota.value.quota_bytes > 0 && quota.value.available_bytes <= 0)
+  const full = computed(() => quota.value !== null && quota.value.quota_bytes > 0 && (quota.value.available_bytes ?? 0) <= 0)
 
   const draft = useDraft()
   const downloads = useDownloads()
@@ -120,10 +120,15 @@ function createSora() {
     void loadQuota()
   }
 
+  /** Reference images sent from this page; the server keeps them only as long as their job. */
+  const references = new Map<number, string>()
+  const referenceOf = (generation: Generation) => generation.params?.image_url ?? references.get(generation.id) ?? null
+
   function reuse(generation: Generation) {
     draft.prompt.value = generation.prompt
-    const given = generation.params?.image_input
-    if (typeof given === 'string' && given) draft.image.value = { value: given, name: '' }
+    const given = referenceOf(generation)
+    draft.image.value = given ? { value: given, name: '' } : null
+    if (!given && generation.params?.image_input) toasts.show({ tone: 'warn', text: t('sora.imageGone') })
   }
 
   /** At five minutes the countdown speaks once. */
@@ -159,7 +164,7 @@ function createSora() {
 
   return {
     timeline, quota, storage, models, modelsError, families, canSave, noStorage, full, draft, downloads, unsaved, announcement, offered,
-    start, remove, onRemoved, cancel, save, reuse, loadQuota, loadModels, askPermission: notices.askPermission, cardState,
+    references, referenceOf, start, remove, onRemoved, cancel, save, reuse, loadQuota, loadModels, askPermission: notices.askPermission, cardState,
   }
 }
 

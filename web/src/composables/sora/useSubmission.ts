@@ -31,7 +31,7 @@ export function useSubmission() {
       model: request.model,
       prompt: request.prompt,
       media_type: request.media_type ?? 'video',
-      params: { orientation: request.orientation, seconds: request.seconds, image_input: request.image_input },
+      params: { orientation: request.orientation, seconds: request.seconds, image_input: request.image_input !== undefined },
       status: 'pending',
       storage_type: 'none',
       created_at: new Date(clock.read()).toISOString(),
@@ -60,9 +60,11 @@ export function useSubmission() {
   async function send(request: GenerateRequest, image: ReferenceImage | null): Promise<boolean> {
     sora.askPermission()
     const card = standIn(request)
+    if (request.image_input) sora.references.set(card.id, request.image_input)
     sora.timeline.put(card)
     try {
       const { generation_id } = await api.generate(request)
+      if (request.image_input) sora.references.set(generation_id, request.image_input)
       sora.timeline.drop(card.id)
       // An event may have told of it before this answer; its account is the newer one.
       if (!sora.timeline.items.has(generation_id)) sora.timeline.put({ ...card, id: generation_id })
@@ -80,12 +82,15 @@ export function useSubmission() {
       return
     }
     const { orientation, seconds, image_input } = generation.params ?? {}
+    const image = sora.referenceOf(generation)
+    // Without its image it would be another request: it goes to the prompt bar instead.
+    if (image_input && !image) return sora.reuse(generation)
     const request: GenerateRequest = { model: generation.model, prompt: generation.prompt, media_type: generation.media_type as MediaType }
     if (orientation && !generation.model.includes(orientation)) request.orientation = orientation
     if (seconds && !generation.model.endsWith(`-${seconds}s`)) request.seconds = seconds
-    if (typeof image_input === 'string' && image_input) request.image_input = image_input
+    if (image) request.image_input = image
     if (generation.error_code === 'unsent') sora.timeline.drop(generation.id)
-    await send(request, null)
+    await send(request, image ? { value: image, name: '' } : null)
   }
 
   return { send, again, quotaFull }

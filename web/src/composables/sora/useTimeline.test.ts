@@ -22,10 +22,11 @@ const events: LiveEvents = {
     heard = listener
     return () => undefined
   },
-  onReconnect: (listener) => {
+  onMissed: (listener) => {
     reconnected = listener
     return () => undefined
   },
+  onLost: () => () => undefined,
   silentFor: () => (connected.value ? 0 : Infinity),
 }
 

@@ -141,7 +141,7 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
       else put(next)
     }),
   )
-  onScopeDispose(events.onReconnect(() => void refresh()))
+  onScopeDispose(events.onMissed(() => void refresh()))
 
   return { items, list, running, deadlines, hidden, updatedAt, loading, loaded, error, hasMore, put, drop, refresh, refreshOne, loadMore }
 }
