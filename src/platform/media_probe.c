@@ -19,6 +19,14 @@ static const struct child_limits limits = {
     "-protocol_whitelist", "http,tcp,file", "-format_whitelist",                                   \
         "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,webp_pipe,image2,avi,mpegts"
 
+/* Anything else could be read as an option or as another of their protocols. */
+static enum status check_source(const char *url, struct err *err)
+{
+    if (url[0] == '/' || str_starts(str_of(url), STR("http://")))
+        return OK;
+    return err_set(err, E_INTERNAL, "invalid_media_source");
+}
+
 static enum status run(const char *const *argv, size_t output_max, struct arena *a,
                        struct child_result *ret, struct err *err)
 {
@@ -93,6 +101,7 @@ enum status media_probe(const char *url, struct arena *a, struct media_facts *re
     };
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     struct child_result result;
+    TRY(check_source(url, err));
     TRY(run(argv, REPORT_MAX, a, &result, err));
     if (json_parse(result.out, &doc, NULL) != OK)
         return err_set(err, E_UNPROCESSABLE, "media_unreadable");
@@ -114,6 +123,7 @@ enum status media_poster(const char *url, struct arena *a, struct str *ret_jpeg,
         /* clang-format on */
     };
     struct child_result result;
+    TRY(check_source(url, err));
     TRY(run(argv, POSTER_MAX, a, &result, err));
     if (!str_starts(result.out, STR("\xff\xd8")))
         return err_set(err, E_UNPROCESSABLE, "media_unreadable");

@@ -198,6 +198,18 @@ static void a_playlist_leads_nowhere(void **state)
     close(fd);
 }
 
+static void only_paths_and_http_are_sources(void **state)
+{
+    static const char *const bad[] = {"", "-version", "a.mp4", "concat:/etc/passwd", "file:/a"};
+    struct media_facts facts;
+    struct str jpeg;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(media_probe(bad[i], arena, &facts, &err), E_INTERNAL);
+        assert_int_equal(media_poster(bad[i], arena, &jpeg, &err), E_INTERNAL);
+    }
+}
+
 static void without_ffmpeg_it_says_so(void **state)
 {
     struct media_facts facts;
@@ -223,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_poster_is_a_jpeg_of_at_most_640_pixels),
         cmocka_unit_test(what_is_no_medium_is_unprocessable),
         cmocka_unit_test(a_playlist_leads_nowhere),
+        cmocka_unit_test(only_paths_and_http_are_sources),
         cmocka_unit_test(without_ffmpeg_it_says_so),
     };
     if (!mkdtemp(folder))
