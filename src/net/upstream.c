@@ -249,7 +249,7 @@ static void send_on_idle(struct upstream_call *call, struct conn *c, struct str 
     else
         call->body_left -= (int64_t)body.n;
     conn_attach(c, call);
-    conn_flush(c, whole_later ? STR_NONE : body);
+    conn_send_out(c, whole_later ? STR_NONE : body);
 }
 
 static struct upstream_call *refuse(struct upstream_call *call, struct err *err)
@@ -305,7 +305,7 @@ bool upstream_write(struct upstream_call *call, struct str bytes)
         return true;
     }
     if (call->conn && call->conn->state == CONN_ACTIVE)
-        conn_flush(call->conn, STR_NONE);
+        conn_send_out(call->conn, STR_NONE);
     call->drain_wanted = request_unsent(call).n > UPSTREAM_OUT_HIGH;
     return !call->drain_wanted;
 }
@@ -319,7 +319,7 @@ void upstream_write_end(struct upstream_call *call)
         return;
     }
     if (call->conn && call->conn->state == CONN_ACTIVE)
-        conn_flush(call->conn, STR_NONE);
+        conn_send_out(call->conn, STR_NONE);
 }
 
 void upstream_resume(struct upstream_call *call)

@@ -238,7 +238,7 @@ static void active_event(struct conn *c, uint32_t events)
         return;
     }
     if (events & EPOLLOUT) {
-        conn_flush(c, STR_NONE);
+        conn_send_out(c, STR_NONE);
         tell_drained(c);
     }
     bool reads = c->tls || (events & ~(uint32_t)EPOLLOUT);
@@ -313,7 +313,7 @@ static void account(struct upstream_call *call, size_t n, struct str body)
     buf_add(&call->out, str_from(body, n - of_head));
 }
 
-void conn_flush(struct conn *c, struct str body)
+void conn_send_out(struct conn *c, struct str body)
 {
     struct upstream_call *call = c->call;
 

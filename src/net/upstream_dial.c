@@ -19,7 +19,7 @@ static void dialed(struct conn *c)
 {
     dial_release(c);
     c->state = CONN_ACTIVE;
-    conn_flush(c, STR_NONE);
+    conn_send_out(c, STR_NONE);
     if (c->call->drain_wanted)
         conn_go_on_later(c);
 }

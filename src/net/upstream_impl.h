@@ -178,7 +178,7 @@ void conn_set_deadline(struct conn *c, int64_t at_ms);
 void conn_arm(struct conn *c);
 /* Sends what waits; body, on the first attempt, is sent from where it lies and what of it
  * remains is copied. */
-void conn_flush(struct conn *c, struct str body);
+void conn_send_out(struct conn *c, struct str body);
 void conn_want(struct conn *c);
 void conn_go_on_later(struct conn *c);
 
