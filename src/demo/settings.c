@@ -10,7 +10,7 @@ const char *const link_style_words[] = {"absolute",     "relative", "tmp", "stat
 const char *const error_style_words[] = {"openai", "detail", "code", "text", NULL};
 
 #define AT(member) offsetof(struct settings, member)
-static const struct field fields[] = {
+static const struct field settable[] = {
     {"speed", FIELD_REAL, AT(speed), 0, 1000, NULL},
     {"video_ms", FIELD_INT, AT(video_ms), 0, CLOCK_HOUR_MS, NULL},
     {"image_ms", FIELD_INT, AT(image_ms), 0, CLOCK_HOUR_MS, NULL},
@@ -42,7 +42,7 @@ enum status settings_read(struct json object, struct settings *settings, struct 
 {
     struct settings changed = *settings;
 
-    TRY(fields_read(object, fields, ARRAY_SIZE(fields), &changed, NULL, err));
+    TRY(fields_read(object, settable, ARRAY_SIZE(settable), &changed, NULL, err));
     if (changed.speed < 0.01)
         return err_field(err, "invalid_field", "speed", "speed must be at least 0.01");
     *settings = changed;
