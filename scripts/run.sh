@@ -27,6 +27,11 @@ trap stop EXIT
 trap 'exit 0' INT
 trap 'exit 143' TERM
 
+need_free() { # PORT VARIABLE
+    ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
+        die "something else listens on port $1; choose another with $2=…"
+}
+
 wait_ready() { # NAME PID URL
     local i
     for ((i = 0; i < 150; i++)); do
@@ -69,6 +74,8 @@ make_account() { # NAME DIALECT PRIORITY: unless there is one of that name
     say "made the account \"$1\" (dialect $2)"
 }
 
+need_free "$port" KINORA_PORT
+need_free "$demo_port" DEMO_PORT
 mkdir -p "$data"
 [ -e "$admin_file" ] || make_admin
 
