@@ -11,6 +11,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+/* Some clients send an empty object where nothing is asked for. */
+enum { IGNORED_BODY = 1024 };
+
 struct dispatch {
     struct app *app;
     struct loop *loop;
@@ -67,7 +70,7 @@ struct upstream_client *dispatch_upstream(const struct dispatch *d)
     return d->upstream;
 }
 
-static const struct http_header json_type = {{"Content-Type", 12}, {"application/json", 16}};
+static const struct http_header json_type = HTTP_HEADER("Content-Type", "application/json");
 
 static void pending_free(struct pending *p)
 {
@@ -243,7 +246,7 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
     p->x = x;
     p->work.run = pending_run;
     p->done.fn = pending_answer;
-    buf_init(&p->body, endpoint->max_body);
+    buf_init(&p->body, MAX(endpoint->max_body, IGNORED_BODY));
     buf_init(&c->out, CALL_ANSWER_BYTES);
     c->app = d->app;
     c->arena = a;
@@ -256,7 +259,7 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
     c->language = language_of(http_head_get(c->head, STR("accept-language")), c->settings->language);
     c->status = 204;
     exchange_handle(x, &call_exchange, p);
-    exchange_max_body(x, endpoint->max_body);
+    exchange_max_body(x, MAX(endpoint->max_body, IGNORED_BODY));
 }
 
 /* ---- finding the route */

@@ -227,9 +227,9 @@ static const struct exchange_handler stream_exchange = {.on_done = stream_done};
 static void stream_open(struct exchange *x, struct call *c)
 {
     static const struct http_header headers[] = {
-        {{"Content-Type", 12}, {"text/event-stream", 17}},
-        {{"Cache-Control", 13}, {"no-store", 8}},
-        {{"X-Accel-Buffering", 17}, {"no", 2}},
+        HTTP_HEADER("Content-Type", "text/event-stream"),
+        HTTP_HEADER("Cache-Control", "no-store"),
+        HTTP_HEADER("X-Accel-Buffering", "no"),
     };
     struct stream *s = mem_zalloc(sizeof(*s));
     s->app = c->app;

@@ -6,8 +6,8 @@
 void health_reply(struct exchange *x, struct dispatch *d)
 {
     static const struct http_header headers[] = {
-        {{"Content-Type", 12}, {"application/json", 16}},
-        {{"Cache-Control", 13}, {"no-store", 8}},
+        HTTP_HEADER("Content-Type", "application/json"),
+        HTTP_HEADER("Cache-Control", "no-store"),
     };
     (void)d;
     exchange_reply(x, 200, headers, 2, STR("{\"status\":\"ok\"}"));

@@ -18,9 +18,9 @@ struct open_file {
 
 /* User media must not become a page of ours, whatever its bytes claim. */
 static const struct http_header guard_headers[] = {
-    {{"X-Content-Type-Options", 22}, {"nosniff", 7}},
-    {{"Content-Security-Policy", 23}, {"default-src 'none'; media-src 'self'; img-src 'self'; sandbox", 60}},
-    {{"Cross-Origin-Resource-Policy", 28}, {"cross-origin", 12}},
+    HTTP_HEADER("X-Content-Type-Options", "nosniff"),
+    HTTP_HEADER("Content-Security-Policy", "default-src 'none'; media-src 'self'; img-src 'self'; sandbox"),
+    HTTP_HEADER("Cross-Origin-Resource-Policy", "cross-origin"),
 };
 
 static void nothing(void *ctx)

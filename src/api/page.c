@@ -14,10 +14,10 @@
     "frame-ancestors 'none'"
 
 static const struct http_header page_headers[] = {
-    {{"Content-Security-Policy", 23}, {CONTENT_POLICY, sizeof(CONTENT_POLICY) - 1}},
-    {{"X-Content-Type-Options", 22}, {"nosniff", 7}},
-    {{"Referrer-Policy", 15}, {"same-origin", 11}},
-    {{"Permissions-Policy", 18}, {"camera=(), microphone=(), geolocation=()", 40}},
+    HTTP_HEADER("Content-Security-Policy", CONTENT_POLICY),
+    HTTP_HEADER("X-Content-Type-Options", "nosniff"),
+    HTTP_HEADER("Referrer-Policy", "same-origin"),
+    HTTP_HEADER("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
 };
 
 static const struct embedded_file *file_find(struct str path)
@@ -40,7 +40,7 @@ static bool names_file(struct str path)
 void page_reply(struct exchange *x)
 {
     static const struct http_header plain[] = {
-        {{"Content-Type", 12}, {"text/plain; charset=utf-8", 25}}};
+        HTTP_HEADER("Content-Type", "text/plain; charset=utf-8")};
     const struct http_head *head = exchange_head(x);
     const struct embedded_file *file = file_find(head->path);
 

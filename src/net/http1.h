@@ -26,6 +26,12 @@ struct http_header {
     struct str name, value; /* value without surrounding OWS */
 };
 
+/* A constant header. */
+#define HTTP_HEADER(n, v)                                                                          \
+    {                                                                                              \
+        {n, sizeof(n) - 1}, {v, sizeof(v) - 1}                                                     \
+    }
+
 enum { HTTP_MAX_HEADERS = 100 };
 
 /* Limits of one head; exceeding gives 414 (target), 431 (fields). */
