@@ -111,14 +111,15 @@ enum status media_probe(const char *url, struct arena *a, struct media_facts *re
 
 /* --- poster -------------------------------------------------------------- */
 
-/* `thumbnail` takes the most typical of its frames, since first ones are often black. */
+/* `thumbnail` takes the most typical of its frames, since first ones are often black;
+ * it holds all of them, so they are made small first. */
 enum status media_poster(const char *url, struct arena *a, struct str *ret_jpeg, struct err *err)
 {
     const char *const argv[] = {
         /* clang-format off */
         "ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-filter_threads", "1",
         SOURCE_LIMITS, "-i", url, "-map", "0:v:0", "-frames:v", "1",
-        "-vf", "thumbnail=30,scale=w='min(640,iw)':h=-2", "-q:v", "4",
+        "-vf", "scale=w='min(640,iw)':h=-2,thumbnail=30", "-q:v", "4",
         "-threads", "1", "-f", "mjpeg", "-", NULL,
         /* clang-format on */
     };

@@ -117,6 +117,22 @@ static void a_film_has_size_and_length(void **state)
     assert_int_equal(facts_of(make("a.mov", OPTIONS("-c:v", "mpeg4"))).duration_ms, 2000);
 }
 
+static void a_film_made_upright_is_upright(void **state)
+{
+    const struct child_limits limits = {.timeout_ms = 20000, .output_bytes = 4096};
+    struct child_result result;
+    char turned[128];
+    (void)state;
+    snprintf(turned, sizeof(turned), "%s/u.mp4", folder);
+    const char *flat = make("a.mp4", OPTIONS("-pix_fmt", "yuv420p"));
+    const char *const argv[] = {"ffmpeg", "-nostdin",      "-y",        "-i",   flat, "-c",
+                                "copy",   "-metadata:s:v", "rotate=90", turned, NULL};
+    assert_int_equal(child_run(argv, STR_NONE, &limits, arena, &result, &err), OK);
+    struct media_facts facts = facts_of(turned);
+    assert_int_equal(facts.width, 180);
+    assert_int_equal(facts.height, 320);
+}
+
 static void a_picture_has_size_and_no_length(void **state)
 {
     static const char *const names[] = {"b.png", "b.jpg", "b.webp", "b.gif"};
@@ -230,6 +246,7 @@ int main(void)
         cmocka_unit_test(other_types_are_named_and_never_guessed),
         cmocka_unit_test(names_and_types_map_both_ways),
         cmocka_unit_test(a_film_has_size_and_length),
+        cmocka_unit_test(a_film_made_upright_is_upright),
         cmocka_unit_test(a_picture_has_size_and_no_length),
         cmocka_unit_test(made_files_are_sniffed_as_what_they_are),
         cmocka_unit_test(a_poster_is_a_jpeg_of_at_most_640_pixels),
