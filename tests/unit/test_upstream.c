@@ -580,7 +580,7 @@ static void a_slow_peer_slows_the_writer(void **state)
     assert_true(c.left_to_write > BIG / 2);
     calls_run();
     buf_add_char(&c.answer, '\0');
-    assert_true(c.drains > 3);
+    assert_true(c.drains > 0);
     expect_answer(&c, 200, "y");
     finish();
 }
