@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/user.h"
+/* user — people, when nobody can sign in yet or any more. */
+#include "cli/commands.h"
 
 #include <stdio.h>
 #include <string.h>
