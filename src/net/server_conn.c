@@ -190,6 +190,15 @@ static void refuse(struct conn *c, int status, const char *reason)
     exchange_fail(&c->x, status, reason);
 }
 
+/* A head is parsed from its first byte each time, so only when it can have got further: a
+ * byte now and then must not cost a parse each. */
+static bool worth_parsing(const struct conn *c, struct str in)
+{
+    const struct http_limits *limits = &c->server->config.limits;
+    return c->head_lf || in.n > limits->head_bytes ||
+           (in.n > limits->line_bytes && !memchr(in.p, '\n', limits->line_bytes));
+}
+
 static bool step_head(struct conn *c)
 {
     const struct server_config *config = &c->server->config;
@@ -205,7 +214,7 @@ static bool step_head(struct conn *c)
         if (!c->served)
             c->read_deadline = from_accept;
     }
-    if (!c->head_lf && in.n <= config->limits.line_bytes)
+    if (!worth_parsing(c, in))
         return false;
     c->head_lf = false;
     switch (http1_parse_request(in, &config->limits, &c->server->head, &used, &fault)) {

@@ -194,6 +194,8 @@ static void on_request(struct exchange *x, void *ctx)
     } else if (str_eq(path, STR("/slow"))) {
         exchange_max_body(x, BIG);
         exchange_handle(x, &slow_handler, echo_new());
+    } else if (str_eq(path, STR("/late"))) {
+        f.held = x;
     } else if (str_eq(path, STR("/early"))) {
         exchange_reply(x, 403, NULL, 0, STR("no"));
     } else if (str_eq(path, STR("/hold"))) {
@@ -533,6 +535,26 @@ static void sends_big_answers_under_back_pressure(void **state)
     assert_int_equal(counted(&f.counts.complete), 1);
 }
 
+static void handle_held(void)
+{
+    exchange_handle(f.held, &echo_handler, echo_new());
+}
+
+static void a_body_waits_for_its_handler(void **state)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(ANSWER_MAX);
+    _cleanup_close_ int fd = dial();
+    (void)state;
+    put(fd, STR("POST /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                "Content-Length: 8\r\n\r\nwait"));
+    poll(NULL, 0, 50);
+    put(fd, STR("ing!"));
+    poll(NULL, 0, 50);
+    on_loop(handle_held);
+    assert_true(read_all(fd, &b));
+    assert_true(str_ends(buf_str(&b), STR("\r\n\r\nwaiting!")));
+}
+
 static void refuses_bodies_over_the_limit(void **state)
 {
     (void)state;
@@ -850,6 +872,7 @@ int main(void)
         TEST(drops_framing_fields_and_split_values_of_handlers),
         TEST(stalls_and_resumes_bodies),
         TEST(sends_big_answers_under_back_pressure),
+        TEST(a_body_waits_for_its_handler),
         TEST(refuses_bodies_over_the_limit),
         TEST(refuses_bad_chunks),
         TEST(keeps_the_connection_after_a_small_unread_body),
