@@ -29,35 +29,38 @@ struct http_header {
 /* A constant header. */
 #define HTTP_HEADER(n, v)                                                                          \
     {                                                                                              \
-        {n, sizeof(n) - 1}, {v, sizeof(v) - 1}                                                     \
+        {n, sizeof(n) - 1},                                                                        \
+        {                                                                                          \
+            v, sizeof(v) - 1                                                                       \
+        }                                                                                          \
     }
 
 enum { HTTP_MAX_HEADERS = 100 };
 
 /* Limits of one head; exceeding gives 414 (target), 431 (fields). */
 struct http_limits {
-    size_t line_bytes;  /* start line; 8 KiB */
-    size_t head_bytes;  /* all of it; 32 KiB */
+    size_t line_bytes;   /* start line; 8 KiB */
+    size_t head_bytes;   /* all of it; 32 KiB */
     size_t header_count; /* at most HTTP_MAX_HEADERS */
 };
 extern const struct http_limits http_default_limits;
 
 /* Views into the bytes parsed. */
 struct http_head {
-    enum http_method method;  /* requests */
+    enum http_method method; /* requests */
     struct str method_text;
-    struct str target;        /* as sent */
-    struct str path;          /* from the target, still percent-encoded, begins with '/' (or "*": OPTIONS) */
-    struct str query;         /* after '?', without it; STR_NONE if none */
-    struct str host;          /* requests */
-    int status;               /* responses */
+    struct str target; /* as sent */
+    struct str path; /* from the target, still percent-encoded, begins with '/' (or "*": OPTIONS) */
+    struct str query; /* after '?', without it; STR_NONE if none */
+    struct str host;  /* requests */
+    int status;       /* responses */
     struct str reason;
-    int minor;                /* HTTP/1.minor: 0 or 1 */
-    bool keep_alive;          /* what the sender wants or its version implies */
+    int minor;       /* HTTP/1.minor: 0 or 1 */
+    bool keep_alive; /* what the sender wants or its version implies */
     bool chunked;
     bool expect_continue;
-    bool upgrade;             /* Upgrade and Connection: upgrade */
-    int64_t content_length;   /* -1: none stated */
+    bool upgrade;           /* Upgrade and Connection: upgrade */
+    int64_t content_length; /* -1: none stated */
     size_t header_count;
     struct http_header headers[HTTP_MAX_HEADERS];
 };
@@ -94,9 +97,9 @@ bool http_list_has(struct str list, struct str token);
 enum http_framing { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED, HTTP_BODY_TO_EOF };
 struct http_body {
     enum http_framing framing;
-    uint64_t left;   /* of the length, or of the current chunk */
-    uint64_t total;  /* payload bytes so far */
-    int state;       /* chunked: internal */
+    uint64_t left;        /* of the length, or of the current chunk */
+    uint64_t total;       /* payload bytes so far */
+    int state;            /* chunked: internal */
     size_t trailer_bytes; /* chunked: internal */
 };
 void http1_body_of_request(struct http_body *b, const struct http_head *h);

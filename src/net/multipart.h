@@ -34,7 +34,8 @@ void multipart_free(struct multipart *m);
  * False past the buffer's cap. */
 /* 34 random characters and a NUL. */
 void multipart_boundary(char out[40]);
-bool multipart_write_field(struct buf *out, const char *boundary, struct str name, struct str value);
+bool multipart_write_field(struct buf *out, const char *boundary, struct str name,
+                           struct str value);
 bool multipart_write_file_head(struct buf *out, const char *boundary, struct str name,
                                struct str filename, struct str type);
 bool multipart_write_end(struct buf *out, const char *boundary);

@@ -14,9 +14,9 @@
 
 struct send_file_options {
     struct str type;
-    struct str etag;          /* quoted; STR_NONE: none */
+    struct str etag; /* quoted; STR_NONE: none */
     struct str cache_control;
-    struct str disposition;   /* whole header value or STR_NONE */
+    struct str disposition; /* whole header value or STR_NONE */
     const struct http_header *extra;
     size_t extra_count; /* up to 16 */
 };

@@ -32,10 +32,10 @@ struct cidr;
 struct server_config {
     struct loop *loop;
     struct http_limits limits;
-    int head_timeout_ms;  /* absolute, from the first byte (or accept) to the head's end: 15 s */
-    int body_timeout_ms;  /* absolute per 1 MiB of body progress, minimum rate: 60 s */
-    int idle_timeout_ms;  /* between requests: 75 s */
-    int write_timeout_ms; /* no progress of a pending answer: 60 s */
+    int head_timeout_ms;    /* absolute, from the first byte (or accept) to the head's end: 15 s */
+    int body_timeout_ms;    /* absolute per 1 MiB of body progress, minimum rate: 60 s */
+    int idle_timeout_ms;    /* between requests: 75 s */
+    int write_timeout_ms;   /* no progress of a pending answer: 60 s */
     size_t max_connections; /* per loop; over it new ones are answered 503 and closed */
     size_t out_high, out_low; /* answer buffer marks in bytes: 256 KiB, 64 KiB */
     /* Called for every complete request head; sets handler and ctx by

@@ -9,7 +9,7 @@
 struct sse_event {
     struct str event; /* "message" when not named */
     struct str data;  /* lines joined by LF */
-    struct str id; /* the last one given, also by an earlier event */
+    struct str id;    /* the last one given, also by an earlier event */
 };
 
 struct sse_reader {
