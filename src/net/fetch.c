@@ -112,7 +112,9 @@ static enum status failed(const struct fetch_run *run, CURLcode code, struct err
     case CURLE_OUT_OF_MEMORY:
         return err_set(err, E_NO_MEMORY, "no_memory");
     case CURLE_BAD_FUNCTION_ARGUMENT:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* of the proxy */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of the proxy; of an answer: not HTTP/1 or 2 */
+        if (run->connected)
+            return err_set(err, E_UPSTREAM, "bad_answer");
         return err_say(err, E_INVALID, "bad_request", "The request or its proxy is malformed.");
     default:
         return err_set(err, E_UPSTREAM, "bad_answer");
