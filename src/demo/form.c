@@ -13,24 +13,28 @@ struct form_reader {
     struct buf value;
 };
 
-static struct str *field_of(struct form *form, struct str name)
+/* The member of this name; false when it is none that we read. */
+static bool find_field(struct form *form, struct str name, struct str **ret)
 {
     struct {
-        const char *name;
+        struct str name;
         struct str *value;
     } const fields[] = {
-        {"prompt", &form->prompt},
-        {"model", &form->model},
-        {"seconds", &form->seconds},
-        {"size", &form->size},
-        {"n", &form->n},
-        {"response_format", &form->response_format},
+        {STR("prompt"), &form->prompt},
+        {STR("model"), &form->model},
+        {STR("seconds"), &form->seconds},
+        {STR("size"), &form->size},
+        {STR("n"), &form->n},
+        {STR("response_format"), &form->response_format},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-        if (str_eq(name, str_of(fields[i].name)))
-            return fields[i].value;
-    return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        if (str_eq(name, fields[i].name)) {
+            *ret = fields[i].value;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_picture(struct str name)
@@ -42,9 +46,9 @@ static bool is_picture(struct str name)
 static enum status read_member(struct call *c, struct form *form, struct str key, struct json value,
                                struct err *err)
 {
-    struct str *field = field_of(form, key);
+    struct str *field = NULL;
 
-    if (!field) {
+    if (!find_field(form, key, &field)) {
         if (is_picture(key) && !json_is_null(value))
             form->files += json_is_array(value) ? (int64_t)json_size(value) : 1;
         return OK;
@@ -78,9 +82,9 @@ static enum status on_part(const struct multipart_part *part, void *ctx, struct 
     struct form_reader *r = ctx;
 
     (void)err;
-    r->field = part->filename.p ? NULL : field_of(r->form, part->name);
-    if (!r->field && is_picture(part->name))
-        r->form->files++;
+    r->field = NULL;
+    if (part->filename.p || !find_field(r->form, part->name, &r->field))
+        r->form->files += is_picture(part->name);
     buf_reset(&r->value);
     return OK;
 }

@@ -232,7 +232,8 @@ static void advance(struct job *job)
 {
     struct loop *loop = job->jobs->loop;
     int64_t elapsed = clock_mono_ms() - job->started;
-    int64_t permille = elapsed >= job->duration ? 1000 : elapsed * 1000 / job->duration;
+    bool over = job->duration == 0 || elapsed >= job->duration;
+    int64_t permille = over ? 1000 : elapsed * 1000 / job->duration;
     int64_t progress = permille < QUEUED_PERMILLE ? 0 : percent_at(job, permille);
     enum job_state state = permille < QUEUED_PERMILLE ? JOB_QUEUED : JOB_RUNNING;
     bool changed = state != job->state || progress != job->progress;

@@ -118,23 +118,21 @@ static enum status build(struct demo *demo, struct err *err)
     return OK;
 }
 
-/* In this order: nobody may come back to what is gone. */
+/* In this order: what a worker has posted still runs in loop_free(), and needs the media. */
 static void tear_down(struct demo *demo)
 {
     if (demo->workers)
         workers_stop(demo->workers);
     if (demo->server)
         server_free(demo->server);
-    if (demo->loop) {
-        faults_clear(&demo->faults);
-        journal_clear(&demo->journal);
-        counts_release(&demo->counts);
-    }
+    faults_clear(&demo->faults);
+    journal_clear(&demo->journal);
+    counts_release(&demo->counts);
     router_free(demo->router);
-    media_store_free(demo->store);
-    workers_free(demo->workers);
     if (demo->loop)
         loop_free(demo->loop);
+    media_store_free(demo->store);
+    workers_free(demo->workers);
 }
 
 static enum status serve(struct program *p, int signal_fd, struct err *err)

@@ -290,10 +290,20 @@ struct media *media_ref(struct media *m)
     return m;
 }
 
+/* Only the worker's reference is left, and no worker has it yet. */
+static bool nobody_waits(const struct media *m)
+{
+    return m->refs == 1 && m->state == MEDIA_PENDING && !list_empty(&m->place);
+}
+
 void media_unref(struct media *m)
 {
-    if (m && --m->refs == 0)
+    if (!m)
+        return;
+    if (--m->refs == 0)
         rest(m);
+    else if (nobody_waits(m))
+        destroy(m);
 }
 
 enum media_state media_state(const struct media *m)

@@ -441,6 +441,31 @@ describe("the program", () => {
     assert.match(run.stderr, /ffmpeg/);
   });
 
+  test("it ends cleanly in the middle of drawing, streaming, dripping and holding", async () => {
+    const busy = await Demo.start("--speed", "2");
+    const key = { authorization: "Bearer k" };
+    await busy.fault(
+      { route: "models", hold: true },
+      { route: "images", drip: { bytes: 10, every_ms: 50 } },
+      { route: "videos.create", delay_ms: 60000 },
+    );
+    const post = (path: string, body: object) =>
+      fetch(busy.url + path, { method: "POST", headers: key, body: JSON.stringify(body) })
+        .then((answer) => answer.text())
+        .catch(() => "cut");
+    const messages = [{ role: "user", content: "long" }];
+    const open = [
+      fetch(`${busy.url}/v1/models`, { headers: key }).catch(() => "cut"),
+      post("/v1/chat/completions", { model: "sora2-landscape-25s", messages, stream: true }),
+      post("/v1/videos", { prompt: "late" }),
+      post("/v1/images/generations", { prompt: "dripping", model: "sora2-landscape-10s" }),
+    ];
+    await busy.until((s) => s.open.requests === 4 && s.jobs.active > 0);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await busy.stop();
+    await Promise.all(open);
+  });
+
   test("an api key keeps all others out", async () => {
     const closed = await Demo.start("--api-key", "sk-only");
     const only = new OpenAI({ baseURL: `${closed.url}/v1`, apiKey: "sk-only", maxRetries: 0 });
