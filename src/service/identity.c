@@ -76,7 +76,7 @@ enum status identity_find(struct db_conn *db, struct str token, struct identity 
     char hash[HASH_TEXT_SIZE];
     int64_t now = clock_wall_ms(), seen_at = now;
     bool found = false;
-    if (token.n == SESSION_TOKEN_SIZE - 1)
+    if (token.n == SESSION_TOKEN_CHARS)
         TRY(sessions_find_identity(db, hash_token(token, hash), now, ret, &seen_at, &found, err));
     *ret_found = found;
     /* A renewal that fails costs nothing: the next request tries again. */

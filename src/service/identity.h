@@ -11,7 +11,8 @@
 #include "model/user.h"
 #include "service/app.h"
 
-enum { SESSION_TOKEN_SIZE = 44 }; /* 32 bytes as URL-safe text, and NUL */
+/* 32 random bytes as URL-safe text; the size is what crypto_random_text() asks for. */
+enum { SESSION_TOKEN_CHARS = 43, SESSION_TOKEN_SIZE = 45 };
 #define SESSION_LIFE_MS (INT64_C(30) * 24 * 3600 * 1000)
 
 /* What is kept in memory for throttling (service/throttle). */

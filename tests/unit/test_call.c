@@ -118,7 +118,7 @@ ON_EVERY_ENGINE(sign_in_sets_a_cookie_and_gives_a_token)
     assert_true(str_find(cookie, STR("Secure")) < 0);
     struct json_doc *doc = answer(&r);
     struct str token = json_str_or(json_get(json_root(doc), "token"), STR(""));
-    assert_int_equal(token.n, SESSION_TOKEN_SIZE - 1);
+    assert_int_equal(token.n, SESSION_TOKEN_CHARS);
     assert_true(json_is_object(json_get(json_root(doc), "user")));
     assert_true(json_is_absent(json_get(json_get(json_root(doc), "user"), "password_hash")));
     json_doc_free(doc);

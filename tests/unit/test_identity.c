@@ -20,7 +20,7 @@ ON_EVERY_ENGINE(a_token_finds_its_user)
     site_open(&s, e);
     struct user ann = site_add_user(&s, "ann@example.com", ROLE_ADMIN);
     struct sign_in in = site_login(&s, "Ann@Example.com");
-    assert_int_equal(strlen(in.token), SESSION_TOKEN_SIZE - 1);
+    assert_int_equal(strlen(in.token), SESSION_TOKEN_CHARS);
     assert_true(finds(&s, in.token, &who));
     assert_int_equal(who.user_id, ann.id);
     assert_int_equal(who.role, ROLE_ADMIN);
