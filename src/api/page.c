@@ -20,10 +20,11 @@ static const struct http_header page_headers[] = {
     HTTP_HEADER("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
 };
 
+/* path: as requested, with its slash. */
 static const struct embedded_file *file_find(struct str path)
 {
     for (size_t i = 0; i < embedded_web_count; i++) {
-        if (str_eq(path, str_of(embedded_web[i].path)))
+        if (str_eq(str_from(path, 1), str_of(embedded_web[i].path)))
             return &embedded_web[i];
     }
     return NULL;
