@@ -446,8 +446,6 @@ static void what_fails_says_how_and_whether_it_was_sent(void **state)
     expect_code(&r, "name_not_found", false);
     r.url = STR("ftp://127.0.0.1/");
     expect_code(&r, "url_scheme", false);
-    r.url = arena_printf(arena, "https://127.0.0.1:%u/", other->port);
-    expect_code(&r, "tls_failed", false);
     r = request("/hang");
     r.total_timeout_ms = 200;
     expect_code(&r, "timeout", true);
@@ -552,6 +550,22 @@ static void a_proxy_is_used_and_its_target_is_judged(void **state)
     expect_code(&r, "connection_refused", false);
 }
 
+static void serve_no_tls(struct peer_link *l)
+{
+    send_answer(l, "400 Bad Request", "no TLS here");
+}
+
+static void a_peer_without_tls_is_a_tls_failure(void **state)
+{
+    (void)state;
+    struct peer *plain = peer_new(serve_no_tls, NULL);
+    struct fetch_request r = request("/");
+
+    r.url = arena_printf(arena, "https://127.0.0.1:%u/", plain->port);
+    expect_code(&r, "tls_failed", false);
+    peer_free(plain);
+}
+
 static void tls_is_always_verified(void **state)
 {
     (void)state;
@@ -603,6 +617,7 @@ int main(void)
              a_post_does_not_ride_on_a_kept_connection),
         TEST("[AC-7] a proxy is used, and its target is judged",
              a_proxy_is_used_and_its_target_is_judged),
+        TEST("[AC-5] a peer without TLS is a TLS failure", a_peer_without_tls_is_a_tls_failure),
         TEST("TLS is always verified", tls_is_always_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
