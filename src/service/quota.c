@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "service/settings.h"
+#include "store/ledger.h"
 #include "store/objects.h"
 
 /* A writer that has not asked for more room or settled for so long is taken for dead. */
@@ -16,11 +17,7 @@ const char *quota_source_name(enum quota_source s)
 
 enum status quota_lock_user(struct db_conn *tx, int64_t user_id, struct err *err)
 {
-    int64_t id;
-    bool found;
-    TRY(db_query_int(tx, "SELECT id FROM users WHERE id = $1 {row_lock}", DB_ARGS(P_INT(user_id)),
-                     &id, &found, err));
-    return found ? OK : err_set(err, E_NOT_FOUND, "user_not_found");
+    return ledger_lock(tx, user_id, err);
 }
 
 /* SG-8: the user's, else the group's, else the system's, else none. */
@@ -41,26 +38,16 @@ static void choose_limit(struct quota *q, int64_t user, int64_t group, int64_t s
 enum status quota_read(struct app *app, struct db_conn *db, int64_t user_id, struct quota *ret,
                        struct err *err)
 {
-    static const char sql[] =
-        "SELECT u.sora_storage_quota_bytes, g.sora_storage_quota_bytes, "
-        "u.sora_storage_used_bytes FROM users u JOIN groups g ON g.id = u.group_id "
-        "WHERE u.id = $1";
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
-    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    struct ledger row;
     struct quota q = {0};
     int64_t stored;
-    bool row;
 
-    TRY(db_query(db, sql, DB_ARGS(P_INT(user_id)), &rows, err));
-    TRY(db_next(rows, &row, err));
-    if (!row)
-        return err_set(err, E_NOT_FOUND, "user_not_found");
-    choose_limit(&q, db_int(rows, 0), db_int(rows, 1), settings->sora_default_storage_quota_bytes);
-    q.used = db_int(rows, 2);
+    TRY(ledger_read(db, user_id, &row, err));
+    choose_limit(&q, row.user_quota, row.group_quota, settings->sora_default_storage_quota_bytes);
+    q.used = row.used;
     TRY(object_sums(db, user_id, COUNTER_SORA, clock_wall_ms(), &stored, &q.reserved, err));
-    q.available = q.limit ? q.limit - q.used - q.reserved : INT64_MAX;
-    if (q.available < 0)
-        q.available = 0;
+    q.available = q.limit ? MAX(q.limit - q.used - q.reserved, 0) : INT64_MAX;
     *ret = q;
     return OK;
 }
@@ -106,12 +93,7 @@ enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, 
 static enum status charge(struct db_conn *tx, const struct object *o, int64_t bytes,
                           struct err *err)
 {
-    if (o->counter != COUNTER_SORA)
-        return OK;
-    return db_exec(tx,
-                   "UPDATE users SET sora_storage_used_bytes = sora_storage_used_bytes + $2 "
-                   "WHERE id = $1",
-                   DB_ARGS(P_INT(o->user_id), P_INT(bytes)), NULL, err);
+    return o->counter == COUNTER_SORA ? ledger_charge(tx, o->user_id, bytes, err) : OK;
 }
 
 enum status quota_settle(struct db_conn *tx, const struct object *o, struct err *err)
