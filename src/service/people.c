@@ -84,6 +84,7 @@ enum status people_prepare(const struct person_form *form, struct arena *a, stru
     char uuid[UUID_SIZE];
     TRY(make_credentials(form, a, &made, err));
     apply_form(form, &made, &user);
+    user.updated_at = user.created_at;
     crypto_uuid(uuid);
     user.uuid = arena_str(a, str_of(uuid));
     *ret = user;
