@@ -169,10 +169,32 @@ static void free_task(struct task *t)
     free(s);
 }
 
+static void fill_defaults(struct server_config *c)
+{
+    static const struct server_config defaults = {
+        .head_timeout_ms = 15 * 1000,
+        .body_timeout_ms = 60 * 1000,
+        .idle_timeout_ms = 75 * 1000,
+        .write_timeout_ms = 60 * 1000,
+        .max_connections = 10000,
+        .out_high = 256 * 1024,
+        .out_low = 64 * 1024,
+    };
+    c->limits = c->limits.line_bytes ? c->limits : http_default_limits;
+    c->head_timeout_ms = c->head_timeout_ms ? c->head_timeout_ms : defaults.head_timeout_ms;
+    c->body_timeout_ms = c->body_timeout_ms ? c->body_timeout_ms : defaults.body_timeout_ms;
+    c->idle_timeout_ms = c->idle_timeout_ms ? c->idle_timeout_ms : defaults.idle_timeout_ms;
+    c->write_timeout_ms = c->write_timeout_ms ? c->write_timeout_ms : defaults.write_timeout_ms;
+    c->max_connections = c->max_connections ? c->max_connections : defaults.max_connections;
+    c->out_high = c->out_high ? c->out_high : defaults.out_high;
+    c->out_low = c->out_low ? c->out_low : defaults.out_low;
+}
+
 struct server *server_new(const struct server_config *config)
 {
     struct server *s = mem_zalloc(sizeof(*s));
     s->config = *config;
+    fill_defaults(&s->config);
     s->loop = config->loop;
     list_init(&s->listeners);
     list_init(&s->connections);

@@ -26,17 +26,15 @@
 struct server;
 struct exchange;
 
-/* How the client's place in the world is seen (ID-7). */
-struct cidr;
-
+/* What is 0 takes the value named. */
 struct server_config {
     struct loop *loop;
-    struct http_limits limits;
+    struct http_limits limits; /* http_default_limits */
     int head_timeout_ms;    /* absolute, from the first byte (or accept) to the head's end: 15 s */
     int body_timeout_ms;    /* absolute per 1 MiB of body progress, minimum rate: 60 s */
     int idle_timeout_ms;    /* between requests: 75 s */
     int write_timeout_ms;   /* no progress of a pending answer: 60 s */
-    size_t max_connections; /* per loop; over it new ones are answered 503 and closed */
+    size_t max_connections; /* per loop, 10000; over it new ones are answered 503 and closed */
     size_t out_high, out_low; /* answer buffer marks in bytes: 256 KiB, 64 KiB */
     /* Called for every complete request head; sets handler and ctx by
      * exchange_handle(), or replies at once.  Unknown methods (501), OPTIONS * (204) and
