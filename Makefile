@@ -41,6 +41,7 @@ mutants:
 	@scripts/mutants.sh
 
 bench: build
+	@scripts/setup.sh bench
 	@bench/run.sh
 
 deps:

@@ -14,10 +14,12 @@ test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk
     radosgw ceph-mon ceph-osd ceph-common)
 # shellcheck disable=SC2034 # chosen by name below
 full=("${test[@]}" valgrind)
+# shellcheck disable=SC2034
+bench=("${build[@]}" nginx-light golang-go wrk)
 
 case ${1-} in
-build | lint | test | full) declare -n wanted=$1 ;;
-*) echo "usage: setup.sh build|lint|test|full" >&2 && exit 2 ;;
+build | lint | test | full | bench) declare -n wanted=$1 ;;
+*) echo "usage: setup.sh build|lint|test|full|bench" >&2 && exit 2 ;;
 esac
 [ -z "${KINORA_NO_SETUP:-}" ] || exit 0
 
