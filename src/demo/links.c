@@ -5,7 +5,10 @@
 
 static int style_of(const struct call *c, const struct job *job)
 {
-    return job->plan.links >= 0 ? job->plan.links : c->demo->settings.links;
+    int style = job->plan.links >= 0 ? job->plan.links : c->demo->settings.links;
+
+    /* The content address is the Videos API's: pictures have none. */
+    return style == LINK_CONTENT && job->wish.spec.kind != KIND_VIDEO ? LINK_ABSOLUTE_TMP : style;
 }
 
 struct str links_make(struct call *c, const struct job *job, size_t i)
