@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A binary heap whose members know their place, so that one can be moved or removed from
- * the middle in O(log n).  Keys stand beside the pointers: sifting touches one array. */
+/* A heap whose members know their place, so that one can be moved or removed from the
+ * middle in O(log n).  Keys stand beside the pointers, so comparing touches one array; but
+ * each item that moves is told so, a cache miss each.  Eight children to a node make the
+ * way of an account that was just used, from the top to the bottom, a third as long. */
 #include "pool/pool_impl.h"
+
+enum { CHILDREN = 8 };
 
 static bool before(const struct heap_item *a, const struct heap_item *b)
 {
@@ -21,7 +25,7 @@ static void place(struct heap *h, size_t i, struct heap_item item)
 static void sift_up(struct heap *h, size_t i, struct heap_item item)
 {
     while (i > 0) {
-        size_t parent = (i - 1) / 2;
+        size_t parent = (i - 1) / CHILDREN;
         if (!before(&item, &h->items[parent]))
             break;
         place(h, i, h->items[parent]);
@@ -30,15 +34,21 @@ static void sift_up(struct heap *h, size_t i, struct heap_item item)
     place(h, i, item);
 }
 
+static size_t least_child(const struct heap *h, size_t parent)
+{
+    size_t first = CHILDREN * parent + 1, least = first;
+    for (size_t i = first + 1; i < first + CHILDREN && i < h->count; i++) {
+        if (before(&h->items[i], &h->items[least]))
+            least = i;
+    }
+    return least;
+}
+
 static void sift_down(struct heap *h, size_t i, struct heap_item item)
 {
     for (;;) {
-        size_t child = 2 * i + 1;
-        if (child >= h->count)
-            break;
-        if (child + 1 < h->count && before(&h->items[child + 1], &h->items[child]))
-            child++;
-        if (!before(&h->items[child], &item))
+        size_t child = least_child(h, i);
+        if (child >= h->count || !before(&h->items[child], &item))
             break;
         place(h, i, h->items[child]);
         i = child;
@@ -48,7 +58,7 @@ static void sift_down(struct heap *h, size_t i, struct heap_item item)
 
 static void sift(struct heap *h, size_t i, struct heap_item item)
 {
-    if (i > 0 && before(&item, &h->items[(i - 1) / 2]))
+    if (i > 0 && before(&item, &h->items[(i - 1) / CHILDREN]))
         sift_up(h, i, item);
     else
         sift_down(h, i, item);
@@ -93,11 +103,11 @@ bool want_tried(const struct pool_want *want, int64_t account_id)
     return false;
 }
 
-/* Best first through the tree.  Each item that is passed over was tried, so the front never
- * holds more than their number + 1. */
+/* Best first through the tree.  Each item that is passed over was tried and leaves its
+ * children behind. */
 const struct heap_item *heap_best(const struct heap *h, const struct pool_want *want)
 {
-    size_t front[POOL_MAX_TRIED + 2], count = 0;
+    size_t front[POOL_MAX_TRIED * CHILDREN + 1], count = 0;
     if (h->count > 0)
         front[count++] = 0;
     while (count > 0) {
@@ -110,8 +120,8 @@ const struct heap_item *heap_best(const struct heap *h, const struct pool_want *
         if (!want_tried(want, h->items[at].member->entry->id))
             return &h->items[at];
         front[best] = front[--count];
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < h->count; child++)
-            front[count++] = child;
+        for (size_t i = 1; i <= CHILDREN && CHILDREN * at + i < h->count; i++)
+            front[count++] = CHILDREN * at + i;
     }
     return NULL;
 }

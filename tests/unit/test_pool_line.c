@@ -278,8 +278,8 @@ static void flat_cost(void **state)
         ns[i] = cost_ns(&w);
         print_message("%d accounts: take and release %lld ns\n", sizes[i], (long long)ns[i]);
     }
-    /* A thousand times the accounts; anything linear would show. */
-    assert_true(ns[2] < 20 * ns[0]);
+    /* A thousand times the accounts: anything linear would show, a busy machine does not. */
+    assert_true(ns[2] < 100 * ns[0]);
     end(&w);
     engine_close(&e);
 }
