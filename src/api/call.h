@@ -18,6 +18,8 @@
 
 enum access {
     ACCESS_ANYONE, /* who is filled in when a session is there */
+    ACCESS_LINK,   /* the signed address itself is the permission */
+    ACCESS_KEY,    /* an API key; loop routes ask for it themselves */
     ACCESS_USER,
     ACCESS_ADMIN,
 };

@@ -22,11 +22,12 @@ enum {
     {                                                                                              \
         .endpoint = {access, handler, body, true}                                                  \
     }
-#define LOOP(handler)                                                                              \
+#define LOOP(access_, handler)                                                                     \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .loop = handler                                                                            \
+        .endpoint = {.access = access_}, .loop = handler                                           \
     }
+#define GATEWAY(handler)      LOOP(ACCESS_KEY, handler)
 #define ANYONE(handler, body) CALL(ACCESS_ANYONE, handler, body)
 #define USER(handler, body)   CALL(ACCESS_USER, handler, body)
 #define ADMIN(handler, body)  CALL(ACCESS_ADMIN, handler, body)
@@ -84,10 +85,10 @@ static const struct route routes[] = {
     {HTTP_GET, "/api/v1/admin/audit", ADMIN(audit_list_all, NO_BODY)},
 
     /* Files, by signed links. */
-    {HTTP_GET, "/media/object/{token}/{name}", ANYONE(media_object, NO_BODY)},
+    {HTTP_GET, "/media/object/{token}/{name}", CALL(ACCESS_LINK, media_object, NO_BODY)},
 
     /* Watching over it (AD-3). */
-    {HTTP_GET, "/healthz", LOOP(health_reply)},
+    {HTTP_GET, "/healthz", LOOP(ACCESS_ANYONE, health_reply)},
     {HTTP_GET, "/readyz", ANYONE(system_ready, NO_BODY)},
     {HTTP_GET, "/openapi.json", ANYONE(system_openapi, NO_BODY)},
 };
@@ -96,4 +97,13 @@ const struct route *routes_table(size_t *ret_count)
 {
     *ret_count = ARRAY_SIZE(routes);
     return routes;
+}
+
+const char *access_name(enum access a)
+{
+    static const char *const names[] = {
+        [ACCESS_ANYONE] = "anyone", [ACCESS_LINK] = "link",   [ACCESS_KEY] = "key",
+        [ACCESS_USER] = "user",     [ACCESS_ADMIN] = "admin",
+    };
+    return names[a];
 }

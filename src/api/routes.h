@@ -11,8 +11,10 @@ struct dispatch;
 
 struct target {
     struct endpoint endpoint;
-    /* Not NULL: a loop route; the endpoint's access does not apply. */
+    /* Not NULL: a loop route; the endpoint's access only says what it asks for itself. */
     void (*loop)(struct exchange *x, struct dispatch *d);
 };
 
 const struct route *routes_table(size_t *ret_count);
+/* "anyone", "link", "key", "user", "admin" */
+const char *access_name(enum access a);

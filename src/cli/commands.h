@@ -6,3 +6,5 @@
 int cli_serve(int argc, char **argv);
 int cli_user(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
+/* Every address the server answers, one "METHOD PATTERN ACCESS" a line. */
+int cli_routes(int argc, char **argv);
