@@ -51,7 +51,6 @@ static void write_reference(struct buf *out, const char *boundary, const struct 
         struct str name = arena_printf(a, "reference.%.*s", STR_ARG(str_from(type, 6)));
         multipart_write_file_head(out, boundary, STR("input_reference"), name, type);
         buf_add(out, r->image_bytes);
-        buf_add(out, STR("\r\n"));
     } else if (r->image_url.n) {
         multipart_write_field(out, boundary, STR("input_reference[image_url]"), r->image_url);
     }
