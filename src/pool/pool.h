@@ -21,12 +21,13 @@ enum status pool_new(const struct key_ring *keys, struct pool **ret, struct err 
 /* After every loop and worker has stopped and every slot was given back. */
 void pool_free(struct pool *p);
 /* Reads accounts, groups and keys and takes over what has changed; on failure the old
- * state stays in force.  An account that cannot be used (its secret or address cannot be
- * read) is not scheduled, and pool_status_of() says why.  Workers, one at a time. */
+ * state stays in force for what was not read.  An account that cannot be used (its secret or address cannot be
+ * read) is not scheduled, and pool_status_of() says why.  Workers, one at a time; never inside a transaction. */
 enum status pool_reload(struct pool *p, struct db_conn *db, struct err *err);
 /* Writes queued marks, counts, last-use times of accounts and keys in one transaction,
  * and wakes waiters for accounts whose cool-down has passed.  What could not be written
- * stays queued.  Workers, one at a time; once a second and before the end. */
+ * stays queued.  Workers, one at a time, outside of transactions; once a second and before
+ * the end. */
 enum status pool_flush(struct pool *p, struct db_conn *db, struct err *err);
 
 /* What a caller may know of an account while it holds a slot (or a reference). */
@@ -38,15 +39,17 @@ struct pool_account {
     struct dialect_target target; /* base address and credential */
     struct str proxy_url, ca_pem; /* STR_NONE: none */
     struct str chat_url;          /* joined endpoint of direct calls, ready to use */
+    struct url chat;              /* the same, parsed */
+    struct str bearer;            /* "Bearer …", the credential as a header's value */
     bool honours_idempotency;
 };
 
 enum { POOL_MAX_TRIED = 8, POOL_MODEL_MAX = 256 /* bytes; longer names are served by none */ };
 struct pool_want {
-    struct str platform;  /* "sora" */
+    struct str platform; /* "sora" */
     int64_t group_id;
-    bool ungrouped;       /* GW-1: accounts without a group instead of the group's */
-    struct str model;     /* the caller's name for it */
+    bool ungrouped;                /* GW-1: accounts without a group instead of the group's */
+    struct str model;              /* the caller's name for it */
     int64_t tried[POOL_MAX_TRIED]; /* not these */
     size_t tried_count;
     int64_t only_account; /* 0: any; else this one (a pinned job), whatever its marks */
@@ -75,11 +78,11 @@ enum pool_result pool_take(struct pool *p, const struct pool_want *want, struct 
 
 enum pool_outcome {
     POOL_SUCCESS,
-    POOL_NEUTRAL,       /* 404-of-model, 408, 4xx of the caller's own, cancelled */
-    POOL_AUTH_FAILED,   /* 401 */
-    POOL_REFUSED,       /* 402, 403: back-off */
-    POOL_RATE_LIMITED,  /* 429: until retry_ms from now, else 60 s */
-    POOL_UNAVAILABLE,   /* 5xx, broken or refused connection, time-out: back-off */
+    POOL_NEUTRAL,      /* 404-of-model, 408, 4xx of the caller's own, cancelled */
+    POOL_AUTH_FAILED,  /* 401 */
+    POOL_REFUSED,      /* 402, 403: back-off */
+    POOL_RATE_LIMITED, /* 429: until retry_ms from now, else 60 s */
+    POOL_UNAVAILABLE,  /* 5xx, broken or refused connection, time-out: back-off */
 };
 /* What an answer's status means for the account. */
 enum pool_outcome pool_outcome_of_status(int status);
@@ -116,8 +119,7 @@ struct pool_key {
     struct str group_platform; /* lives as long as the pool */
 };
 /* E_AUTH, code "invalid_api_key".  Notes the key's use. */
-enum status pool_find_key(struct pool *p, struct str bearer, struct pool_key *ret,
-                          struct err *err);
+enum status pool_find_key(struct pool *p, struct str bearer, struct pool_key *ret, struct err *err);
 /* Model names that active accounts of the group list themselves, each once; fn is called
  * without a lock. */
 void pool_each_model(struct pool *p, const struct pool_want *want,
