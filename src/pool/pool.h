@@ -21,8 +21,9 @@ enum status pool_new(const struct key_ring *keys, struct pool **ret, struct err 
 /* After every loop and worker has stopped and every slot was given back. */
 void pool_free(struct pool *p);
 /* Reads accounts, groups and keys and takes over what has changed; on failure the old
- * state stays in force for what was not read.  An account that cannot be used (its secret or address cannot be
- * read) is not scheduled, and pool_status_of() says why.  Workers, one at a time; never inside a transaction. */
+ * state stays in force for what was not read.  An account that cannot be used (its secret
+ * or address cannot be read) is not scheduled, and pool_status_of() says why.  Workers,
+ * one at a time; never inside a transaction. */
 enum status pool_reload(struct pool *p, struct db_conn *db, struct err *err);
 /* Writes queued marks, counts, last-use times of accounts and keys in one transaction,
  * and wakes waiters for accounts whose cool-down has passed.  What could not be written
