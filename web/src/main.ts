@@ -20,7 +20,11 @@ app.use(pinia)
 
 const preferences = usePreferences(pinia)
 const i18n = createMessages(preferences.language)
-watch(() => preferences.language, (language) => applyLanguage(i18n, language), { immediate: true })
+watch(
+  () => preferences.language,
+  (language) => applyLanguage(i18n, language),
+  { immediate: true },
+)
 
 const client = createClient({
   language: () => preferences.language,

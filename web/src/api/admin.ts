@@ -1,5 +1,5 @@
 import type { Client, Query } from './client'
-import type { Account, AdminSettings, Group, Page, TestResult, User } from './types'
+import type { Account, AdminSettings, AuditEntry, Group, Page, TestResult, User } from './types'
 
 const root = '/api/v1/admin'
 
@@ -33,6 +33,7 @@ export function adminApi(client: Client) {
       testDraft: (body: unknown) => client.post<TestResult>(`${root}/accounts/test`, body),
       reset: (id: number) => client.post<Account>(`${root}/accounts/${id}/reset`),
     },
+    audit: (query: Query) => client.get<Page<AuditEntry>>(`${root}/audit`, query),
     settings: {
       get: () => client.get<AdminSettings>(`${root}/settings`),
       update: (body: AdminSettings) => client.patch<AdminSettings>(`${root}/settings`, body),

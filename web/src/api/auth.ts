@@ -10,7 +10,8 @@ export function authApi(client: Client) {
     settings: () => client.get<PublicSettings>('/api/v1/settings/public'),
     login: (email: string, password: string) => client.post<SessionAnswer>('/api/v1/auth/login', { email, password }),
     logout: () => client.post<void>('/api/v1/auth/logout'),
-    register: (email: string, password: string) => client.post<SessionAnswer>('/api/v1/auth/register', { email, password }),
+    register: (email: string, password: string) =>
+      client.post<SessionAnswer>('/api/v1/auth/register', { email, password }),
     setup: (token: string, email: string, password: string) =>
       client.post<SessionAnswer>('/api/v1/auth/setup', { token, email, password }),
     me: () => client.get<User>('/api/v1/auth/me'),

@@ -9,7 +9,13 @@ export class ApiError extends Error {
   readonly details: Record<string, unknown>
   readonly requestId: string | null
 
-  constructor(status: number, code: string, message: string, details: Record<string, unknown> = {}, requestId: string | null = null) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    details: Record<string, unknown> = {},
+    requestId: string | null = null,
+  ) {
     super(message)
     this.name = 'ApiError'
     this.status = status

@@ -1,5 +1,14 @@
 import type { Client } from './client'
-import type { GenerateAnswer, GenerateRequest, Generation, GenerationQuery, Model, Page, Quota, StorageStatus } from './types'
+import type {
+  GenerateAnswer,
+  GenerateRequest,
+  Generation,
+  GenerationQuery,
+  Model,
+  Page,
+  Quota,
+  StorageStatus,
+} from './types'
 
 const root = '/api/v1/sora'
 

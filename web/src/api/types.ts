@@ -188,4 +188,15 @@ export interface TestResult {
   message?: string
 }
 
+export interface AuditEntry {
+  id: number
+  actor_id: number | null
+  actor_email: string | null
+  action: string
+  target: string
+  detail?: { fields?: string[] } | null
+  address?: string | null
+  created_at: string
+}
+
 export type AdminSettings = Record<string, unknown>

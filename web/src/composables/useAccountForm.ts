@@ -2,7 +2,14 @@ import { computed, reactive, ref, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { ApiError, useApi } from '@/api'
 import type { Account, AccountType, TestResult } from '@/api/types'
-import { buildAccount, checkAccount, dialectOf, emptyForm, formOf, type AccountForm } from '@/components/account/credentialsBuilder'
+import {
+  buildAccount,
+  checkAccount,
+  dialectOf,
+  emptyForm,
+  formOf,
+  type AccountForm,
+} from '@/components/account/credentialsBuilder'
 import { useErrorText } from './useErrorText'
 import { useSubmit } from './useSubmit'
 
@@ -98,7 +105,10 @@ export function useAccountForm(known: () => Account | null, done: (account: Acco
     }
   }
 
-  watch(() => [form.baseUrl, form.apiKey, form.dialect], () => (result.value = null))
+  watch(
+    () => [form.baseUrl, form.apiKey, form.dialect],
+    () => (result.value = null),
+  )
   watch(form, () => error.value && (error.value = null))
 
   return { form, problem, problems, valid, busy, generalError, result, testing, touch, open, setType, send, test }

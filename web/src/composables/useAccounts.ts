@@ -26,9 +26,15 @@ export function useAccounts() {
   const list = useList((query) => api.list(query), 100)
   const filter = ref<AccountState | 'all'>('all')
 
-  const withState = computed(() => list.rows.value.map((account) => ({ account, state: accountState(account, clock.now.value) })))
+  const withState = computed(() =>
+    list.rows.value.map((account) => ({ account, state: accountState(account, clock.now.value) })),
+  )
   const shown = computed(() => withState.value.filter((row) => filter.value === 'all' || row.state === filter.value))
-  const counts = computed(() => Object.fromEntries(accountStates.map((state) => [state, withState.value.filter((row) => row.state === state).length])))
+  const counts = computed(() =>
+    Object.fromEntries(
+      accountStates.map((state) => [state, withState.value.filter((row) => row.state === state).length]),
+    ),
+  )
 
   const timer = setInterval(() => {
     if (!document.hidden && list.loaded.value && !list.loading.value) void list.reload()
@@ -48,7 +54,8 @@ export function useAccounts() {
     counts,
     test: (account: Account) => api.test(account.id),
     reset: (account: Account) => after(api.reset(account.id)),
-    setActive: (account: Account, active: boolean) => after(api.update(account.id, { status: active ? 'active' : 'disabled' })),
+    setActive: (account: Account, active: boolean) =>
+      after(api.update(account.id, { status: active ? 'active' : 'disabled' })),
     remove: (account: Account) => after(api.remove(account.id)),
   }
 }

@@ -34,7 +34,9 @@ export function reconnectDelay(failures: number): number {
   return Math.min(30_000, 1000 * 2 ** Math.max(0, failures - 1))
 }
 
-export function createEvents(open: () => EventStream = () => new EventSource(eventsPath, { withCredentials: true })): LiveEvents {
+export function createEvents(
+  open: () => EventStream = () => new EventSource(eventsPath, { withCredentials: true }),
+): LiveEvents {
   const connected = ref(false)
   const listeners = new Map<LiveEvent, Set<Listener>>(names.map((name) => [name, new Set()]))
   const missed = new Set<() => void>()

@@ -44,7 +44,9 @@ export function useSettingsForm() {
     Object.fromEntries(all.value.filter(changed).map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])),
   )
   const dirty = computed(() => Object.keys(changes.value).length > 0)
-  const unreadable = computed(() => all.value.filter(({ key, kind }) => kind === 'bytes' && fromField(kind, draft[key] ?? '') === null))
+  const unreadable = computed(() =>
+    all.value.filter(({ key, kind }) => kind === 'bytes' && fromField(kind, draft[key] ?? '') === null),
+  )
 
   const { busy, error, submit } = useSubmit(async () => {
     if (unreadable.value.length) return
@@ -69,9 +71,13 @@ export function useSettingsForm() {
   async function testS3() {
     testing.value = true
     test.value = null
-    const s3 = all.value.filter(({ key, kind }) => key.startsWith('sora_s3_') && (kind !== 'secret' || draft[key] !== ''))
+    const s3 = all.value.filter(
+      ({ key, kind }) => key.startsWith('sora_s3_') && (kind !== 'secret' || draft[key] !== ''),
+    )
     try {
-      test.value = await api.testS3(Object.fromEntries(s3.map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])))
+      test.value = await api.testS3(
+        Object.fromEntries(s3.map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])),
+      )
     } catch (caught) {
       test.value = { ok: false, latency_ms: 0, message: errorText(caught) }
     } finally {
@@ -81,5 +87,21 @@ export function useSettingsForm() {
 
   const isSet = (key: string) => stored.value[`${key}_set`] === true
 
-  return { groups, draft, loaded, loadError, load, dirty, busy, error, submit, problem, generalError, test, testing, testS3, isSet }
+  return {
+    groups,
+    draft,
+    loaded,
+    loadError,
+    load,
+    dirty,
+    busy,
+    error,
+    submit,
+    problem,
+    generalError,
+    test,
+    testing,
+    testS3,
+    isSet,
+  }
 }

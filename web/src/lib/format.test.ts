@@ -2,7 +2,14 @@ import { expect, it } from 'vitest'
 import { excerpt, formatBytes, formatClock, parseBytes } from './format'
 
 it('[UI-2] writes sizes as people read them', () => {
-  expect([0, 900, 1024, 2.1 * 2 ** 30, 5 * 2 ** 30, 164 * 2 ** 30].map(formatBytes)).toEqual(['0 B', '900 B', '1 KB', '2.1 GB', '5 GB', '164 GB'])
+  expect([0, 900, 1024, 2.1 * 2 ** 30, 5 * 2 ** 30, 164 * 2 ** 30].map(formatBytes)).toEqual([
+    '0 B',
+    '900 B',
+    '1 KB',
+    '2.1 GB',
+    '5 GB',
+    '164 GB',
+  ])
 })
 
 it('[AD-1] reads sizes as people write them', () => {
@@ -16,7 +23,14 @@ it('[AD-1] reads sizes as people write them', () => {
 })
 
 it('[UI-4] writes times that count', () => {
-  expect([0, 12_000, 108_999, 684_000, 3_725_000, -5].map(formatClock)).toEqual(['0:00', '0:12', '1:48', '11:24', '1:02:05', '0:00'])
+  expect([0, 12_000, 108_999, 684_000, 3_725_000, -5].map(formatClock)).toEqual([
+    '0:00',
+    '0:12',
+    '1:48',
+    '11:24',
+    '1:02:05',
+    '0:00',
+  ])
 })
 
 it('cuts a prompt at letters, whatever their width', () => {

@@ -57,5 +57,10 @@ export function dayOf(ms: number): string {
 export function excerpt(text: string, max = 40): string {
   const flat = text.replace(/\s+/g, ' ').trim()
   const letters = [...flat]
-  return letters.length <= max ? flat : `${letters.slice(0, max - 1).join('').trimEnd()}…`
+  return letters.length <= max
+    ? flat
+    : `${letters
+        .slice(0, max - 1)
+        .join('')
+        .trimEnd()}…`
 }

@@ -44,11 +44,18 @@ describe('a work', () => {
 
   it('downloads its download links, else its media', () => {
     expect(downloadUrls(generation({ media_url: '/a' }))).toEqual(['/a'])
-    expect(downloadUrls(generation({ media_urls: ['/a', '/b'], download_urls: ['/a?d', '/b?d'] }))).toEqual(['/a?d', '/b?d'])
+    expect(downloadUrls(generation({ media_urls: ['/a', '/b'], download_urls: ['/a?d', '/b?d'] }))).toEqual([
+      '/a?d',
+      '/b?d',
+    ])
   })
 
   it('stands by time, then by id', () => {
-    const list = [generation({ id: 1 }), generation({ id: 3 }), generation({ id: 2, created_at: '2026-11-21T15:00:00Z' })]
+    const list = [
+      generation({ id: 1 }),
+      generation({ id: 3 }),
+      generation({ id: 2, created_at: '2026-11-21T15:00:00Z' }),
+    ]
     expect(list.sort(newestFirst).map((item) => item.id)).toEqual([2, 3, 1])
   })
 })

@@ -8,17 +8,17 @@ export const maxRunning = 3
 
 /** What a card shows; `unsent` is a submission the server did not take. */
 export type CardState =
-  | 'pending'
-  | 'generating'
-  | 'saved'
-  | 'local'
-  | 'link'
-  | 'expired'
-  | 'failed'
-  | 'cancelled'
-  | 'unsent'
+  'pending' | 'generating' | 'saved' | 'local' | 'link' | 'expired' | 'failed' | 'cancelled' | 'unsent'
 
-export const failureClasses = ['upstream', 'content_policy', 'timeout', 'quota', 'account', 'submission_unknown', 'internal'] as const
+export const failureClasses = [
+  'upstream',
+  'content_policy',
+  'timeout',
+  'quota',
+  'account',
+  'submission_unknown',
+  'internal',
+] as const
 
 export function isRunning(generation: Generation): boolean {
   return generation.status === 'pending' || generation.status === 'generating'

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import type { Model } from '@/api/types'
 import { fitChoice, groupModels, modelName, parseModelId, resolveModel } from './models'
 
-const video = (id: string, extra: Partial<Model> = {}): Model => ({ id, name: id, media_type: 'video', image_input: true, ...extra })
+const video = (id: string, extra: Partial<Model> = {}): Model => ({
+  id,
+  name: id,
+  media_type: 'video',
+  image_input: true,
+  ...extra,
+})
 const listed: Model[] = [
   ...['landscape', 'portrait'].flatMap((side) => [25, 10, 15].map((s) => video(`sora2-${side}-${s}s`))),
   ...['landscape', 'portrait'].flatMap((side) => [10, 15].map((s) => video(`sora2pro-hd-${side}-${s}s`))),
@@ -28,7 +34,9 @@ describe('the model menu', () => {
   })
 
   it('[ST-11] composes the exact id from the choice', () => {
-    expect(resolveModel(family('sora2'), { family: 'sora2', orientation: 'portrait', seconds: 25 })).toEqual({ model: 'sora2-portrait-25s' })
+    expect(resolveModel(family('sora2'), { family: 'sora2', orientation: 'portrait', seconds: 25 })).toEqual({
+      model: 'sora2-portrait-25s',
+    })
   })
 
   it('passes orientation and seconds as fields to models of another pattern, and nothing to image models', () => {
@@ -44,12 +52,20 @@ describe('the model menu', () => {
 
   it('moves a choice to the nearest that the model can do', () => {
     const choice = { family: 'sora2', orientation: 'portrait', seconds: 25 }
-    expect(fitChoice(family('sora2pro-hd'), choice)).toEqual({ family: 'sora2pro-hd', orientation: 'portrait', seconds: 15 })
+    expect(fitChoice(family('sora2pro-hd'), choice)).toEqual({
+      family: 'sora2pro-hd',
+      orientation: 'portrait',
+      seconds: 15,
+    })
     expect(fitChoice(family('wan-2.2'), choice)).toEqual({ family: 'wan-2.2', orientation: 'landscape', seconds: 8 })
   })
 
   it('reads ids and names them as people know them', () => {
-    expect(parseModelId('sora2pro-hd-portrait-15s')).toEqual({ family: 'sora2pro-hd', orientation: 'portrait', seconds: 15 })
+    expect(parseModelId('sora2pro-hd-portrait-15s')).toEqual({
+      family: 'sora2pro-hd',
+      orientation: 'portrait',
+      seconds: 15,
+    })
     expect(modelName('sora2pro-landscape-10s')).toBe('Sora 2 Pro')
     expect(modelName('wan-2.2', listed)).toBe('Wan 2.2')
     expect(modelName('unknown-model')).toBe('unknown-model')

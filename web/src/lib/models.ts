@@ -92,13 +92,18 @@ export function groupModels(models: Model[]): ModelFamily[] {
 
 /** The choice, moved to what the family can do: the same orientation and the nearest duration. */
 export function fitChoice(family: ModelFamily, choice: ModelChoice): ModelChoice {
-  const orientation = family.orientations.includes(choice.orientation) ? choice.orientation : (family.orientations[0] ?? '')
+  const orientation = family.orientations.includes(choice.orientation)
+    ? choice.orientation
+    : (family.orientations[0] ?? '')
   const nearest = [...family.seconds].sort((a, b) => Math.abs(a - choice.seconds) - Math.abs(b - choice.seconds))[0]
   return { family: family.id, orientation, seconds: nearest ?? 0 }
 }
 
 /** The exact model id and the fields that go with it. */
-export function resolveModel(family: ModelFamily, choice: ModelChoice): { model: string; orientation?: string; seconds?: number } {
+export function resolveModel(
+  family: ModelFamily,
+  choice: ModelChoice,
+): { model: string; orientation?: string; seconds?: number } {
   const member = family.members.get(`${choice.orientation}-${choice.seconds}`)
   if (member) return { model: member.id }
   const fields: { model: string; orientation?: string; seconds?: number } = { model: family.model.id }

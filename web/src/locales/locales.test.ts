@@ -42,7 +42,9 @@ describe('the catalogues', () => {
 
   it('[UI-9] can all be read by the page', () => {
     // Seen without its types, which would check every key against every other.
-    const make = createI18n as unknown as (options: object) => { global: { t: (key: string, figures: object, options: object) => string } }
+    const make = createI18n as unknown as (options: object) => {
+      global: { t: (key: string, figures: object, options: object) => string }
+    }
     const translate = make({ legacy: false, locale: 'en', messages: { en, zh } }).global.t
     for (const locale of ['en', 'zh']) {
       for (const [key, text] of locale === 'en' ? english : chinese) {
@@ -55,7 +57,8 @@ describe('the catalogues', () => {
   it('[UI-9] have every key that the page asks for by name', () => {
     const missing: string[] = []
     for (const { file, text } of sources()) {
-      for (const [, key] of text.matchAll(/\bt\(\s*'([\w.]+)'/g)) if (!english.has(key!)) missing.push(`${file}: ${key}`)
+      for (const [, key] of text.matchAll(/\bt\(\s*'([\w.]+)'/g))
+        if (!english.has(key!)) missing.push(`${file}: ${key}`)
       for (const [, start] of text.matchAll(/\bt\(\s*`([\w.]+\.)\$\{/g)) {
         if (![...english.keys()].some((key) => key.startsWith(start!))) missing.push(`${file}: ${start}*`)
       }

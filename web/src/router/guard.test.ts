@@ -3,14 +3,18 @@ import type { RouteLocationNormalized, RouteMeta } from 'vue-router'
 import { userRoutes } from '@/views/user/routes'
 import { guard, safeReturn } from './guard'
 
-const to = (meta: RouteMeta, fullPath = '/x', query = {}) => ({ meta, fullPath, query }) as unknown as RouteLocationNormalized
+const to = (meta: RouteMeta, fullPath = '/x', query = {}) =>
+  ({ meta, fullPath, query }) as unknown as RouteLocationNormalized
 const nobody = { user: null, isAdmin: false }
 const user = { user: {}, isAdmin: false }
 const admin = { user: {}, isAdmin: true }
 
 describe('who may go where', () => {
   it('sends people who are not signed in to sign-in, and back afterwards', () => {
-    expect(guard(to({ requiresAuth: true }, '/sora/library'), nobody)).toEqual({ name: 'login', query: { next: '/sora/library' } })
+    expect(guard(to({ requiresAuth: true }, '/sora/library'), nobody)).toEqual({
+      name: 'login',
+      query: { next: '/sora/library' },
+    })
     expect(guard(to({ guestOnly: true }, '/login', { next: '/sora/library' }), user)).toBe('/sora/library')
   })
 
@@ -26,7 +30,8 @@ describe('who may go where', () => {
   })
 
   it('never returns to another site', () => {
-    for (const bad of ['https://evil.example', '//evil.example', '/\\evil.example', undefined, ['/a']]) expect(safeReturn(bad)).toBe('/')
+    for (const bad of ['https://evil.example', '//evil.example', '/\\evil.example', undefined, ['/a']])
+      expect(safeReturn(bad)).toBe('/')
     expect(safeReturn('/keys')).toBe('/keys')
   })
 })

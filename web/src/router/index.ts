@@ -13,7 +13,12 @@ export function createRouter() {
     routes: [
       ...authRoutes,
       { path: '/', component: AppShell, meta: { requiresAuth: true }, children: [...userRoutes, ...adminRoutes] },
-      { path: '/:path(.*)*', name: 'not-found', component: () => import('@/views/NotFoundView.vue'), meta: { title: 'notFound.title' } },
+      {
+        path: '/:path(.*)*',
+        name: 'not-found',
+        component: () => import('@/views/NotFoundView.vue'),
+        meta: { title: 'notFound.title' },
+      },
     ],
   })
   router.beforeEach(async (to) => {
@@ -22,7 +27,10 @@ export function createRouter() {
     return guard(to, session)
   })
   router.afterEach((to) => {
-    document.documentElement.classList.toggle('lights-down', to.matched.some((record) => record.meta.lightsDown))
+    document.documentElement.classList.toggle(
+      'lights-down',
+      to.matched.some((record) => record.meta.lightsDown),
+    )
   })
   return router
 }

@@ -74,5 +74,20 @@ export const useSession = defineStore('session', () => {
     user.value = null
   }
 
-  return { user, settings, ready, failed, isAdmin, soraShown, applySettings, load, login, register, setUp, logout, check, expire }
+  return {
+    user,
+    settings,
+    ready,
+    failed,
+    isAdmin,
+    soraShown,
+    applySettings,
+    load,
+    login,
+    register,
+    setUp,
+    logout,
+    check,
+    expire,
+  }
 })

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest'
-import { buildAccount, buildCredentials, checkAccount, checkBaseUrl, emptyForm, endpointOf, formOf, parseMapping } from './credentialsBuilder'
+import {
+  buildAccount,
+  buildCredentials,
+  checkAccount,
+  checkBaseUrl,
+  emptyForm,
+  endpointOf,
+  formOf,
+  parseMapping,
+} from './credentialsBuilder'
 
 const complete = { ...emptyForm(), name: 'Rack', baseUrl: 'https://hub.example', apiKey: 'sk-1' }
 
@@ -13,7 +22,12 @@ describe('the base URL', () => {
     for (const bad of ['https://me:pw@hub.example', 'https://hub.example/?a=1', 'https://hub.example/#x']) {
       expect(checkBaseUrl(bad), bad).toEqual({ key: 'urlParts' })
     }
-    for (const good of ['http://10.0.4.21:8000/v1/', 'HTTPS://hub.example', ' https://hub.example ', 'http://[::1]:8080']) {
+    for (const good of [
+      'http://10.0.4.21:8000/v1/',
+      'HTTPS://hub.example',
+      ' https://hub.example ',
+      'http://[::1]:8080',
+    ]) {
       expect(checkBaseUrl(good), good).toBeNull()
     }
   })
@@ -23,7 +37,9 @@ describe('the base URL', () => {
     for (const path of ['', '/', '//', '/v1', '/v1/', '/sora', '/sora/', '/sora/v1', '/sora/v1/', '/sora/v1//']) {
       expect(endpointOf(`https://hub.example${path}`, 'chat'), path).toBe(goal)
     }
-    expect(endpointOf('https://hub.example/kinora/v1/', 'chat')).toBe('https://hub.example/kinora/sora/v1/chat/completions')
+    expect(endpointOf('https://hub.example/kinora/v1/', 'chat')).toBe(
+      'https://hub.example/kinora/sora/v1/chat/completions',
+    )
     expect(endpointOf('http://10.0.4.21:8000/v1/', 'videos')).toBe('http://10.0.4.21:8000/v1/videos')
   })
 })
@@ -46,9 +62,21 @@ describe('an account', () => {
 
   it('comes back from the server as it was typed', () => {
     const body = buildAccount({ ...complete, models: 'a\nb\na', mapping: 'ours = theirs', groupIds: [2] })
-    expect(body).toMatchObject({ models: ['a', 'b'], model_mapping: { ours: 'theirs' }, group_ids: [2], proxy_url: null, priority: 10 })
+    expect(body).toMatchObject({
+      models: ['a', 'b'],
+      model_mapping: { ours: 'theirs' },
+      group_ids: [2],
+      proxy_url: null,
+      priority: 10,
+    })
     const form = formOf({ id: 1, status: 'active', ...body } as never)
-    expect(form).toMatchObject({ baseUrl: 'https://hub.example', apiKey: '', models: 'a\nb', mapping: 'ours = theirs', priority: '10' })
+    expect(form).toMatchObject({
+      baseUrl: 'https://hub.example',
+      apiKey: '',
+      models: 'a\nb',
+      mapping: 'ours = theirs',
+      priority: '10',
+    })
   })
 
   it('reads a mapping line by line', () => {

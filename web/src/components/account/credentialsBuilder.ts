@@ -78,7 +78,14 @@ export function parseMapping(text: string): Record<string, string> | null {
 }
 
 export function parseLines(text: string): string[] {
-  return [...new Set(text.split(/[\n,]/).map((line) => line.trim()).filter(Boolean))]
+  return [
+    ...new Set(
+      text
+        .split(/[\n,]/)
+        .map((line) => line.trim())
+        .filter(Boolean),
+    ),
+  ]
 }
 
 /** `editing`: secrets may stay empty, which keeps them. */
@@ -120,8 +127,20 @@ export function buildAccount(form: AccountForm): Record<string, unknown> {
 
 export function emptyForm(): AccountForm {
   return {
-    type: 'apikey', name: '', platform: 'sora', baseUrl: '', apiKey: '', honoursIdempotency: false, dialect: 'chat',
-    priority: '10', concurrency: '3', groupIds: [], proxyUrl: '', caPem: '', models: '', mapping: '',
+    type: 'apikey',
+    name: '',
+    platform: 'sora',
+    baseUrl: '',
+    apiKey: '',
+    honoursIdempotency: false,
+    dialect: 'chat',
+    priority: '10',
+    concurrency: '3',
+    groupIds: [],
+    proxyUrl: '',
+    caPem: '',
+    models: '',
+    mapping: '',
   }
 }
 
@@ -140,6 +159,8 @@ export function formOf(account: Account): AccountForm {
     proxyUrl: account.proxy_url ?? '',
     caPem: account.ca_pem ?? '',
     models: (account.models ?? []).join('\n'),
-    mapping: Object.entries(account.model_mapping ?? {}).map(([ours, theirs]) => `${ours} = ${theirs}`).join('\n'),
+    mapping: Object.entries(account.model_mapping ?? {})
+      .map(([ours, theirs]) => `${ours} = ${theirs}`)
+      .join('\n'),
   }
 }

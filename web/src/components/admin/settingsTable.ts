@@ -89,7 +89,9 @@ export function knownGroups(values: Record<string, unknown>): SettingGroup[] {
   return settingGroups
     .map((group) => ({
       ...group,
-      settings: group.settings.filter(({ key, kind }) => key in values || (kind === 'secret' && `${key}_set` in values)),
+      settings: group.settings.filter(
+        ({ key, kind }) => key in values || (kind === 'secret' && `${key}_set` in values),
+      ),
     }))
     .filter((group) => group.settings.length)
 }

@@ -17,7 +17,8 @@ describe('the sidebar', () => {
 
   it('[ID-6] [V-18] hides Sora and the pages for several people in simple mode', () => {
     expect(ids(false, true, true).flat()).not.toContain('sora')
-    expect(ids(true, true, true).flat()).toEqual(['dashboard', 'accounts', 'settings', 'keys', 'account'])
-    for (const items of [userNavItems, personalNavItems]) expect(items.find((item) => item.id === 'sora')?.hideInSimpleMode).toBe(true)
+    expect(ids(true, true, true).flat()).toEqual(['dashboard', 'accounts', 'audit', 'settings', 'keys', 'account'])
+    for (const items of [userNavItems, personalNavItems])
+      expect(items.find((item) => item.id === 'sora')?.hideInSimpleMode).toBe(true)
   })
 })

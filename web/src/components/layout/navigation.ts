@@ -1,13 +1,4 @@
-import {
-  KeyRound,
-  Layers,
-  LayoutGrid,
-  Plug,
-  Settings2,
-  Sparkles,
-  UserRound,
-  Users,
-} from 'lucide-vue-next'
+import { KeyRound, Layers, LayoutGrid, Plug, ScrollText, Settings2, Sparkles, UserRound, Users } from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -27,7 +18,14 @@ export interface NavGroup {
 }
 
 const dashboard: NavItem = { id: 'dashboard', label: 'nav.dashboard', route: 'dashboard', icon: LayoutGrid }
-const sora: NavItem = { id: 'sora', label: 'nav.sora', route: 'sora', icon: Sparkles, hideInSimpleMode: true, needsSora: true }
+const sora: NavItem = {
+  id: 'sora',
+  label: 'nav.sora',
+  route: 'sora',
+  icon: Sparkles,
+  hideInSimpleMode: true,
+  needsSora: true,
+}
 const keys: NavItem = { id: 'keys', label: 'nav.keys', route: 'keys', icon: KeyRound }
 const account: NavItem = { id: 'account', label: 'nav.account', route: 'account', icon: UserRound }
 
@@ -38,6 +36,7 @@ export const adminNavItems: NavItem[] = [
   { id: 'users', label: 'nav.users', route: 'admin-users', icon: Users, hideInSimpleMode: true },
   { id: 'groups', label: 'nav.groups', route: 'admin-groups', icon: Layers, hideInSimpleMode: true },
   { id: 'accounts', label: 'nav.accounts', route: 'admin-accounts', icon: Plug },
+  { id: 'audit', label: 'nav.audit', route: 'admin-audit', icon: ScrollText },
   { id: 'settings', label: 'nav.settings', route: 'admin-settings', icon: Settings2 },
 ]
 

@@ -3,7 +3,16 @@ import { computed, type Component } from 'vue'
 import { useI18n } from 'vue-i18n'
 import type { Generation } from '@/api/types'
 import { formatBytes } from '@/lib/format'
-import { cardState, failureClasses, isRunning, linkClosesAt, linkUrgentMs, shapeOf, slowAfterMs, type CardState } from '@/lib/generation'
+import {
+  cardState,
+  failureClasses,
+  isRunning,
+  linkClosesAt,
+  linkUrgentMs,
+  shapeOf,
+  slowAfterMs,
+  type CardState,
+} from '@/lib/generation'
 import { modelName, parseModelId } from '@/lib/models'
 import { useClock } from '../useClock'
 import { useSora } from './useSora'
@@ -20,7 +29,14 @@ const icons: Record<CardState, Component | null> = {
   cancelled: Ban,
 }
 
-const tones: Partial<Record<CardState, string>> = { saved: 'ok', local: 'ok', link: 'warn', failed: 'danger', unsent: 'danger', generating: '' }
+const tones: Partial<Record<CardState, string>> = {
+  saved: 'ok',
+  local: 'ok',
+  link: 'warn',
+  failed: 'danger',
+  unsent: 'danger',
+  generating: '',
+}
 
 /** What one card of the timeline says: all words and figures, none of the markup. */
 export function useCard(props: { generation: Generation }) {
@@ -46,7 +62,9 @@ export function useCard(props: { generation: Generation }) {
   })
 
   const status = computed(() =>
-    state.value === 'failed' ? t('card.failedAs', { reason: t(`failure.${failure.value}.name`) }) : t(`card.state.${state.value}`),
+    state.value === 'failed'
+      ? t('card.failedAs', { reason: t(`failure.${failure.value}.name`) })
+      : t(`card.state.${state.value}`),
   )
 
   const remaining = computed(() => {
@@ -62,7 +80,9 @@ export function useCard(props: { generation: Generation }) {
     switch (state.value) {
       case 'pending': {
         const place = props.generation.queue_position
-        return place && place > 0 ? t('card.inLine', { place: t(`card.place.${ordinal(place)}`, { n: place }) }) : t('card.soon')
+        return place && place > 0
+          ? t('card.inLine', { place: t(`card.place.${ordinal(place)}`, { n: place }) })
+          : t('card.soon')
       }
       case 'generating':
         return elapsed.value > slowAfterMs ? t('card.slow') : null
@@ -117,5 +137,21 @@ export function useCard(props: { generation: Generation }) {
     return lines
   })
 
-  return { state, running, portrait, slim, elapsed, progress, linkLeft, urgent, tone, icon, status, remaining, note, facts, duration }
+  return {
+    state,
+    running,
+    portrait,
+    slim,
+    elapsed,
+    progress,
+    linkLeft,
+    urgent,
+    tone,
+    icon,
+    status,
+    remaining,
+    note,
+    facts,
+    duration,
+  }
 }

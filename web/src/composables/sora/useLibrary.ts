@@ -31,7 +31,12 @@ export function useLibrary() {
   const hasMore = computed(() => loaded.value && page * pageSize < total.value)
 
   function query() {
-    return { storage_type: kept, status: 'completed', q: search.value.trim(), media_type: filter.value === 'all' ? '' : filter.value }
+    return {
+      storage_type: kept,
+      status: 'completed',
+      q: search.value.trim(),
+      media_type: filter.value === 'all' ? '' : filter.value,
+    }
   }
 
   async function loadCounts() {
@@ -92,7 +97,8 @@ export function useLibrary() {
     events.on('generation', (data) => {
       const next = data as Generation & { deleted?: boolean }
       if (next.deleted && items.delete(next.id)) void loadCounts().catch(() => undefined)
-      else if (next.status === 'completed' && kept.includes(next.storage_type) && !items.has(next.id) && !search.value) void reload()
+      else if (next.status === 'completed' && kept.includes(next.storage_type) && !items.has(next.id) && !search.value)
+        void reload()
     }),
   )
   onScopeDispose(
@@ -102,7 +108,19 @@ export function useLibrary() {
     }),
   )
 
-  return { list, filter, search, counts, loading, loaded, error, hasMore, reload, loadMore: () => loadPage(false), renew }
+  return {
+    list,
+    filter,
+    search,
+    counts,
+    loading,
+    loaded,
+    error,
+    hasMore,
+    reload,
+    loadMore: () => loadPage(false),
+    renew,
+  }
 }
 
 export type Library = ReturnType<typeof useLibrary>

@@ -13,16 +13,24 @@ export function usePreviewFacts(work: Readonly<Ref<Generation | undefined>>) {
   return computed(() => {
     const item = work.value
     if (!item) return []
-    const facts: { name: string; value: string }[] = [{ name: t('facts.model'), value: modelName(item.model, models.value) }]
+    const facts: { name: string; value: string }[] = [
+      { name: t('facts.model'), value: modelName(item.model, models.value) },
+    ]
     const add = (name: string, value: string | null) => value && facts.push({ name: t(`facts.${name}`), value })
-    if (item.media_type === 'video') add('length', item.duration_seconds ? t('time.seconds', { n: Math.round(item.duration_seconds) }) : null)
+    if (item.media_type === 'video')
+      add('length', item.duration_seconds ? t('time.seconds', { n: Math.round(item.duration_seconds) }) : null)
     add('frame', item.width && item.height ? `${item.width} × ${item.height}` : null)
     add('size', item.file_size_bytes ? formatBytes(item.file_size_bytes) : null)
     add('made', formatDateTime(item.completed_at ?? item.created_at, locale.value))
     const took = Date.parse(item.completed_at ?? '') - Date.parse(item.created_at)
     if (took > 0) {
       const seconds = Math.round(took / 1000)
-      add('took', seconds < 60 ? t('time.seconds', { n: seconds }) : t('time.minutesSeconds', { m: Math.floor(seconds / 60), s: seconds % 60 }))
+      add(
+        'took',
+        seconds < 60
+          ? t('time.seconds', { n: seconds })
+          : t('time.minutesSeconds', { m: Math.floor(seconds / 60), s: seconds % 60 }),
+      )
     }
     return facts
   })

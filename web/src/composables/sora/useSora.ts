@@ -37,7 +37,9 @@ function createSora() {
   const families = computed(() => groupModels(models.value))
   const canSave = computed(() => storage.value !== null && storage.value.s3_enabled && storage.value.s3_healthy)
   const noStorage = computed(() => storage.value !== null && !canSave.value && !storage.value.local_enabled)
-  const full = computed(() => quota.value !== null && quota.value.quota_bytes > 0 && (quota.value.available_bytes ?? 0) <= 0)
+  const full = computed(
+    () => quota.value !== null && quota.value.quota_bytes > 0 && (quota.value.available_bytes ?? 0) <= 0,
+  )
 
   const draft = useDraft()
   const downloads = useDownloads()
@@ -163,8 +165,32 @@ function createSora() {
   watch(locale, () => void (started && loadModels()))
 
   return {
-    timeline, quota, storage, models, modelsError, families, canSave, noStorage, full, draft, downloads, unsaved, announcement, offered,
-    references, referenceOf, start, remove, onRemoved, cancel, save, reuse, loadQuota, loadModels, askPermission: notices.askPermission, cardState,
+    timeline,
+    quota,
+    storage,
+    models,
+    modelsError,
+    families,
+    canSave,
+    noStorage,
+    full,
+    draft,
+    downloads,
+    unsaved,
+    announcement,
+    offered,
+    references,
+    referenceOf,
+    start,
+    remove,
+    onRemoved,
+    cancel,
+    save,
+    reuse,
+    loadQuota,
+    loadModels,
+    askPermission: notices.askPermission,
+    cardState,
   }
 }
 

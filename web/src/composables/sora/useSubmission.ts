@@ -31,7 +31,11 @@ export function useSubmission() {
       model: request.model,
       prompt: request.prompt,
       media_type: request.media_type ?? 'video',
-      params: { orientation: request.orientation, seconds: request.seconds, image_input: request.image_input !== undefined },
+      params: {
+        orientation: request.orientation,
+        seconds: request.seconds,
+        image_input: request.image_input !== undefined,
+      },
       status: 'pending',
       storage_type: 'none',
       created_at: new Date(clock.read()).toISOString(),
@@ -85,7 +89,11 @@ export function useSubmission() {
     const image = sora.referenceOf(generation)
     // Without its image it would be another request: it goes to the prompt bar instead.
     if (image_input && !image) return sora.reuse(generation)
-    const request: GenerateRequest = { model: generation.model, prompt: generation.prompt, media_type: generation.media_type as MediaType }
+    const request: GenerateRequest = {
+      model: generation.model,
+      prompt: generation.prompt,
+      media_type: generation.media_type as MediaType,
+    }
     if (orientation && !generation.model.includes(orientation)) request.orientation = orientation
     if (seconds && !generation.model.endsWith(`-${seconds}s`)) request.seconds = seconds
     if (image) request.image_input = image

@@ -59,7 +59,8 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
 
   const polling = usePolling({
     wanted: () => running.value.some((item) => item.id > 0),
-    silentFor: () => Math.min(events.silentFor(), events.connected.value ? clock.read() - updatedAt.value : Number.POSITIVE_INFINITY),
+    silentFor: () =>
+      Math.min(events.silentFor(), events.connected.value ? clock.read() - updatedAt.value : Number.POSITIVE_INFINITY),
     poll: pollRunning,
   })
 
@@ -143,7 +144,23 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
   )
   onScopeDispose(events.onMissed(() => void refresh()))
 
-  return { items, list, running, deadlines, hidden, updatedAt, loading, loaded, error, hasMore, put, drop, refresh, refreshOne, loadMore }
+  return {
+    items,
+    list,
+    running,
+    deadlines,
+    hidden,
+    updatedAt,
+    loading,
+    loaded,
+    error,
+    hasMore,
+    put,
+    drop,
+    refresh,
+    refreshOne,
+    loadMore,
+  }
 }
 
 export type Timeline = ReturnType<typeof useTimeline>

@@ -33,7 +33,10 @@ export function useUndoDelete(options: UndoOptions) {
   function remove(id: number) {
     if (waiting.has(id)) return
     options.hide(id)
-    waiting.set(id, setTimeout(() => void commit(id), undoMs))
+    waiting.set(
+      id,
+      setTimeout(() => void commit(id), undoMs),
+    )
     options.offer([...waiting.keys()])
   }
 

@@ -5,7 +5,9 @@ import type { Clock } from '../useClock'
 
 /** Asks before leaving while a result exists only behind a link that is about to close. */
 export function useUnsaved(list: Readonly<Ref<Generation[]>>, downloaded: ReadonlySet<number>, clock: Clock) {
-  const unsaved = computed(() => list.value.filter((item) => cardState(item, clock.now.value) === 'link' && !downloaded.has(item.id)))
+  const unsaved = computed(() =>
+    list.value.filter((item) => cardState(item, clock.now.value) === 'link' && !downloaded.has(item.id)),
+  )
 
   function onLeave(event: BeforeUnloadEvent) {
     event.preventDefault()

@@ -4,16 +4,36 @@ const meta = { requiresAuth: true, requiresAdmin: false }
 
 export const userRoutes: RouteRecordRaw[] = [
   { path: '', redirect: { name: 'dashboard' } },
-  { path: 'dashboard', name: 'dashboard', component: () => import('./DashboardView.vue'), meta: { ...meta, title: 'nav.dashboard' } },
+  {
+    path: 'dashboard',
+    name: 'dashboard',
+    component: () => import('./DashboardView.vue'),
+    meta: { ...meta, title: 'nav.dashboard' },
+  },
   {
     path: 'sora',
     component: () => import('./SoraView.vue'),
     meta: { ...meta, lightsDown: true },
     children: [
-      { path: '', name: 'sora', component: () => import('@/components/sora/SoraGeneratePage.vue'), meta: { title: 'sora.generate', section: 'Sora' } },
-      { path: 'library', name: 'sora-library', component: () => import('@/components/sora/SoraLibraryPage.vue'), meta: { title: 'sora.library', section: 'Sora' } },
+      {
+        path: '',
+        name: 'sora',
+        component: () => import('@/components/sora/SoraGeneratePage.vue'),
+        meta: { title: 'sora.generate', section: 'Sora' },
+      },
+      {
+        path: 'library',
+        name: 'sora-library',
+        component: () => import('@/components/sora/SoraLibraryPage.vue'),
+        meta: { title: 'sora.library', section: 'Sora' },
+      },
     ],
   },
   { path: 'keys', name: 'keys', component: () => import('./KeysView.vue'), meta: { ...meta, title: 'nav.keys' } },
-  { path: 'account', name: 'account', component: () => import('./AccountView.vue'), meta: { ...meta, title: 'nav.account' } },
+  {
+    path: 'account',
+    name: 'account',
+    component: () => import('./AccountView.vue'),
+    meta: { ...meta, title: 'nav.account' },
+  },
 ]
