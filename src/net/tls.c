@@ -18,7 +18,6 @@ enum { CONTEXTS_KEPT = 64, HOST_SIZE = 256 };
 
 struct tls_context {
     struct list link;
-    struct tls_contexts *all; /* NULL: forgotten */
     size_t refs;
     SSL_CTX *ssl;
     size_t pem_size;
@@ -151,11 +150,10 @@ struct tls_contexts *tls_contexts_new(void)
     return all;
 }
 
-static void forget(struct tls_context *context)
+static void forget(struct tls_contexts *all, struct tls_context *context)
 {
     list_remove(&context->link);
-    context->all->count--;
-    context->all = NULL;
+    all->count--;
     tls_context_unref(context);
 }
 
@@ -164,7 +162,7 @@ void tls_contexts_free(struct tls_contexts *all)
     if (!all)
         return;
     while (!list_empty(&all->recent))
-        forget(CONTAINER_OF(all->recent.next, struct tls_context, link));
+        forget(all, CONTAINER_OF(all->recent.next, struct tls_context, link));
     free(all);
 }
 
@@ -174,7 +172,6 @@ static struct tls_context *context_new(struct tls_contexts *all, struct str ca_p
     if (!ssl)
         return NULL;
     struct tls_context *context = mem_zalloc(sizeof(*context) + ca_pem.n);
-    context->all = all;
     context->refs = 1; /* the set's */
     context->ssl = ssl;
     context->pem_size = ca_pem.n;
@@ -182,7 +179,7 @@ static struct tls_context *context_new(struct tls_contexts *all, struct str ca_p
         memcpy(context->pem, ca_pem.p, ca_pem.n);
     list_push_front(&all->recent, &context->link);
     if (++all->count > CONTEXTS_KEPT)
-        forget(CONTAINER_OF(all->recent.prev, struct tls_context, link));
+        forget(all, CONTAINER_OF(all->recent.prev, struct tls_context, link));
     return context;
 }
 
