@@ -20,8 +20,8 @@ struct cidr {
 bool cidr_parse(struct str text, struct cidr *ret);
 bool cidr_holds(const struct cidr *c, const struct sockaddr *address);
 
-/* allowed: private ranges the setting names (may be empty); they never open
- * link-local or metadata addresses. IPv4-mapped, NAT64 and 6to4 forms are judged by
+/* allowed: ranges the setting names (may be empty), private or reserved (198.18/15 of a
+ * local proxy); they never open link-local, metadata, multicast or unspecified addresses. IPv4-mapped, NAT64 and 6to4 forms are judged by
  * the address inside. */
 struct guard {
     enum guard_level level;

@@ -11,7 +11,8 @@
  * connection goes to the checked address; addresses are tried in turn within the connect
  * time.  TLS always verifies: SNI and name for hosts, IP-SAN for literals, the account's
  * own CA where given; sessions are resumed.  Idle connections are kept per origin and CA,
- * at most 60 s.  A request whose reused connection dies before any byte of an answer is
+ * at most 60 s, or as long as the peer's Keep-Alive field promises; one is used again only
+ * where the new call's guard allows its address.  A request whose reused connection dies before any byte of an answer is
  * sent again on a fresh one by itself only if no byte of it can have been processed
  * (nothing was written, or the method is GET/HEAD). */
 #include "base/err.h"
@@ -28,10 +29,13 @@ struct upstream_config {
     struct str resolver;    /* "ip:port,…" instead of the system's; for tests and split DNS */
     size_t idle_per_origin; /* 64 */
     size_t idle_total;      /* 512 */
-    size_t in_high;         /* bytes of answer held when the taker pauses: 256 KiB */
+    /* Bytes of answer read at once, which is all that is held when the taker pauses: nothing
+     * more is read then.  64 KiB, or less if this says so. */
+    size_t in_high;
 };
 enum status upstream_client_new(const struct upstream_config *config, struct upstream_client **ret,
                                 struct err *err);
+/* Live calls are forgotten without a callback. */
 void upstream_client_free(struct upstream_client *c);
 
 enum upstream_fault {
@@ -42,7 +46,8 @@ enum upstream_fault {
     UPSTREAM_TLS,          /* handshake or certificate */
     UPSTREAM_BROKEN,       /* connection ended before the answer was complete */
     UPSTREAM_FIRST_BYTE_TIME,
-    UPSTREAM_IDLE_TIME,  /* nothing for idle_timeout_ms inside the answer */
+    UPSTREAM_IDLE_TIME,  /* for idle_timeout_ms nothing came inside the answer, or nothing of
+                            the request was taken */
     UPSTREAM_BAD_ANSWER, /* not HTTP, or framing that cannot be trusted */
 };
 const char *upstream_fault_name(enum upstream_fault f);
@@ -74,15 +79,19 @@ struct upstream_request {
     struct str body;     /* if whole already (then body_length == body.n); copied if it must wait */
     struct guard guard;
     struct str ca_pem; /* STR_NONE: the system's */
+    /* 0: none.  Name, connection and TLS; from the last byte of the request to the whole
+     * head; between two reads of the answer, while the taker does not pause. */
     int connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;
 };
 
-/* Copies what it keeps.  NULL only with err filled (a bad CA). */
+/* Copies what it keeps.  NULL only with err filled: "bad_ca", "bad_request" (a field that
+ * cannot be sent). */
 struct upstream_call *upstream_start(struct upstream_client *c, const struct upstream_request *r,
                                      const struct upstream_handler *h, void *ctx, struct err *err);
-/* Request body by pieces; false: wait for on_drain. */
+/* Request body by pieces: all of it is taken; false: give no more until on_drain. */
 bool upstream_write(struct upstream_call *call, struct str bytes);
 void upstream_write_end(struct upstream_call *call);
 void upstream_resume(struct upstream_call *call);
-/* Ends it now: the connection is closed (or kept, if the answer was complete). */
+/* Ends it now, also from inside any callback: the connection is closed (or kept, if the
+ * answer was complete). */
 void upstream_cancel(struct upstream_call *call);

@@ -5,7 +5,8 @@
  * Refused: other schemes, user info, an empty or over-long host, ports out of range,
  * control or non-ASCII bytes, backslashes, IPv4 in any form but four decimal parts
  * (what inet_aton would read as an address but is no dotted quad is refused, not
- * looked up), bad IPv6 literals and zone ids. */
+ * looked up), bad IPv6 literals and zone ids.  Dot segments are removed.  The characters
+ * [ ] { } | ^ are let through in paths and queries, because links out there have them. */
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
