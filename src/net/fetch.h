@@ -37,10 +37,10 @@ struct fetch_request {
     /* http, https or socks5h.  It looks names up itself, so only a literal target can be
      * checked, and names of its own network (no dot, .local …) are refused. */
     struct str proxy_url;
-    bool follow_redirects; /* not a 307 or 308 when the body came from read_body */
+    bool follow_redirects;  /* not a 307 or 308 when the body came from read_body */
     int connect_timeout_ms; /* name, connection and TLS; 0: libcurl's 300 s */
     int total_timeout_ms;   /* over all redirects; 0: none */
-    int stall_timeout_ms; /* nothing received or sent for so long; 0: none */
+    int stall_timeout_ms;   /* nothing received or sent for so long; 0: none */
     /* Answer body: to a sink (false aborts), or into the arena.  Over max_body is
      * "too_large"; 0: no limit for a sink, 1 MiB for the arena. */
     bool (*on_body)(struct str piece, void *ctx);
@@ -58,8 +58,8 @@ struct fetch_answer {
     struct str body;     /* when no sink was given */
     struct str location; /* of an unfollowed redirect */
     struct str final_url;
-    struct str request_id; /* x-request-id of the answer */
-    int64_t retry_after_ms; /* Retry-After in either form; 0 none */
+    struct str request_id;       /* x-request-id of the answer */
+    int64_t retry_after_ms;      /* Retry-After in either form; 0 none */
     struct http_header *headers; /* all, in the arena */
     size_t header_count;
     bool request_sent; /* some byte of the request may have left */
