@@ -5,6 +5,8 @@
 #include "api/forms.h"
 #include "api/handlers.h"
 #include "api/views.h"
+#include "base/log.h"
+#include "pool/pool.h"
 #include "service/keys.h"
 
 enum { NAME_MAX_CHARS = 100 };
@@ -25,6 +27,15 @@ enum status keys_list(struct call *c, struct err *err)
     return OK;
 }
 
+/* Now, so that the next call already meets the change; other nodes hear of it. */
+static void take_over(struct call *c)
+{
+    struct err err;
+    if (pool_reload(c->app->pool, c->db, &err) != OK)
+        log_warn("keys could not be read anew", LOG_Z("code", err.code),
+                 LOG_Z("detail", err.detail));
+}
+
 enum status keys_create(struct call *c, struct err *err)
 {
     struct api_key_form form = {0};
@@ -35,6 +46,7 @@ enum status keys_create(struct call *c, struct err *err)
     TRY(json_field_int(c->json, "group_id", JSON_OPTIONAL, 1, INT64_MAX, &form.group_id, err));
     TRY(form_expiry(c->json, "expires_at", &set, &form.expires_at, err));
     TRY(api_key_issue(c->db, &c->who, &form, c->arena, &key, secret, err));
+    take_over(c);
     view_api_key(call_json(c, 201), &key, secret);
     return OK;
 }
@@ -55,6 +67,7 @@ enum status keys_patch(struct call *c, struct err *err)
                    (form_has(c->json, "status") ? API_KEY_STATUS : 0u) |
                    (set_expiry ? API_KEY_EXPIRY : 0u);
     TRY(api_key_change(c->db, &c->who, id, set, &wanted, c->arena, &key, err));
+    take_over(c);
     view_api_key(call_json(c, 200), &key, NULL);
     return OK;
 }
@@ -64,5 +77,6 @@ enum status keys_delete(struct call *c, struct err *err)
     int64_t id;
     TRY(call_id(c, "id", &id, err));
     TRY(api_key_revoke(c->db, &c->who, id, err));
+    take_over(c);
     return call_empty(c);
 }

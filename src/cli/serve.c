@@ -91,12 +91,14 @@ static struct workers *start_workers(struct app *app, const char *name, int thre
 static void on_notice(void *ctx, const char *channel, struct str payload)
 {
     struct serving *s = ctx;
-    (void)payload;
     if (!channel || strcmp(channel, "settings") == 0)
         janitor_reload_settings(s->janitor);
     if (!channel || strcmp(channel, "pool") == 0 || strcmp(channel, "keys") == 0 ||
         strcmp(channel, "user") == 0)
         janitor_reload_pool(s->janitor);
+    /* Whether there is an active account decides what pages show. */
+    if (channel && strcmp(channel, "pool") == 0 && !str_eq(payload, STR("keys")))
+        events_tell_site(s->app.events);
 }
 
 static enum status open_services(struct serving *s, struct db_conn *db, struct err *err)

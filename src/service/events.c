@@ -165,6 +165,12 @@ void events_free(struct events *e)
     free(e);
 }
 
+void events_tell_site(struct events *e)
+{
+    struct event event = {.topic = TOPIC_SITE, .kind = EVENT_SITE};
+    spread(e, &event);
+}
+
 void events_closing(struct events *e)
 {
     spread_to_all(e, EVENT_CLOSING);

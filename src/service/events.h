@@ -43,6 +43,9 @@ struct subscriber *events_subscribe(struct events *e, struct loop *loop, enum ev
                                     int64_t id, event_fn *fn, void *ctx);
 /* The loop's thread; nothing is called afterwards. */
 void events_unsubscribe(struct subscriber *s);
+/* The site changed in this process without a transaction of ours (an account's marks).
+ * Any thread. */
+void events_tell_site(struct events *e);
 /* For those who are not on a loop: called on the database's notice thread; must not
  * block. */
 void events_tap(struct events *e, event_fn *fn, void *ctx);
