@@ -1,4 +1,6 @@
+import { createApp, defineComponent, type App } from 'vue'
 import type { Generation } from '@/api/types'
+import { createMessages } from '@/i18n'
 
 /** A finished video, but for what a test says otherwise. */
 export function generation(fields: Partial<Generation> = {}): Generation {
@@ -12,4 +14,24 @@ export function generation(fields: Partial<Generation> = {}): Generation {
     created_at: '2026-11-21T14:00:00Z',
     ...fields,
   }
+}
+
+/** Runs a composable inside a small English app; `prepare` provides what it injects. */
+export function withSetup<T>(
+  composable: () => T,
+  prepare: (app: App) => void = () => undefined,
+): { result: T; stop: () => void } {
+  let result: T | undefined
+  const app = createApp(
+    defineComponent({
+      setup() {
+        result = composable()
+        return () => null
+      },
+    }),
+  )
+  app.use(createMessages('en'))
+  prepare(app)
+  app.mount(document.createElement('div'))
+  return { result: result as T, stop: () => app.unmount() }
 }
