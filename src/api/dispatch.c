@@ -2,6 +2,7 @@
 #include "api/dispatch.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "api/messages.h"
 #include "api/page.h"
@@ -222,7 +223,9 @@ static const struct exchange_handler call_exchange = {
 static struct http_head *copy_head(const struct http_head *head, struct arena *a)
 {
     struct http_head *copy = arena_alloc(a, sizeof(*copy));
-    *copy = *head;
+    /* The server keeps no more of it than the fields there are. */
+    memcpy(copy, head, offsetof(struct http_head, headers) +
+                           head->header_count * sizeof(head->headers[0]));
     struct str *fields[] = {&copy->method_text, &copy->target, &copy->path, &copy->query,
                             &copy->host};
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
