@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file is one struct that loop and worker pass to and fro: whoever is not named by
+ * `working` keeps its hands off the descriptor and the slice being moved.  While a worker
+ * moves one slice, the loop fills or empties the other. */
+#include "service/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "platform/file.h"
+
+struct slice {
+    char *bytes;
+    size_t used;
+};
+
+struct spool_file {
+    struct work work;
+    struct task done;
+    struct spool *spool; /* NULL: released; the end of the work frees it */
+    struct loop *loop;
+    const char *dir;
+    int fd;
+    bool working, ending, reading, has_next;
+    uint64_t written; /* bytes in the file */
+    uint64_t read_at; /* offset of the next slice to read */
+    unsigned round;   /* of reading: a slice of an earlier one is stale */
+    unsigned work_round;
+    uint64_t work_at;
+    struct slice moving, other; /* with the worker; with the loop */
+    struct err err;             /* the worker's */
+};
+
+static atomic_llong disk_bytes; /* of all spools of this process */
+
+void spool_init(struct spool *s, struct loop *loop, struct workers *workers, const char *dir,
+                void (*on_ready)(struct spool *s))
+{
+    *s = (struct spool){.loop = loop, .workers = workers, .dir = dir, .on_ready = on_ready};
+}
+
+/* ---- the file's life */
+
+static bool charge(size_t n)
+{
+    if (atomic_fetch_add(&disk_bytes, (long long)n) + (long long)n <= SPOOL_DISK_CAP)
+        return true;
+    atomic_fetch_sub(&disk_bytes, (long long)n);
+    return false;
+}
+
+static void file_free(struct spool_file *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    atomic_fetch_sub(&disk_bytes, (long long)f->written);
+    free(f->moving.bytes);
+    free(f->other.bytes);
+    free(f);
+}
+
+void spool_release(struct spool *s)
+{
+    free(s->memory);
+    s->memory = NULL;
+    s->memory_used = s->memory_size = 0;
+    if (s->file && s->file->working)
+        s->file->spool = NULL;
+    else if (s->file)
+        file_free(s->file);
+    s->file = NULL;
+}
+
+static void fail(struct spool *s, enum status status, const char *code)
+{
+    if (s->err.status == OK)
+        err_set(&s->err, status, code);
+}
+
+/* ---- the worker's side */
+
+static enum status open_unlinked(struct spool_file *f)
+{
+    char path[4096];
+    f->fd = open(f->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (f->fd >= 0)
+        return OK;
+    int n = snprintf(path, sizeof(path), "%s/spool-XXXXXX", f->dir);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return err_set(&f->err, E_INTERNAL, "internal_error");
+    f->fd = mkostemp(path, O_CLOEXEC);
+    if (f->fd < 0)
+        return err_errno(&f->err, "spool");
+    unlink(path);
+    return OK;
+}
+
+static enum status write_slice(struct spool_file *f)
+{
+    if (f->fd < 0)
+        TRY(open_unlinked(f));
+    return file_write_all(f->fd, (struct str){f->moving.bytes, f->moving.used}, &f->err);
+}
+
+static enum status read_at(int fd, char *bytes, size_t n, uint64_t offset, struct err *err)
+{
+    while (n) {
+        ssize_t got = pread(fd, bytes, n, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return err_errno(err, "spool");
+        bytes += got;
+        n -= (size_t)got;
+        offset += (size_t)got;
+    }
+    return OK;
+}
+
+static void run(struct work *work, void *thread_state)
+{
+    struct spool_file *f = CONTAINER_OF(work, struct spool_file, work);
+    (void)thread_state;
+    f->err.status = OK;
+    if (f->reading)
+        read_at(f->fd, f->moving.bytes, f->moving.used, f->work_at, &f->err);
+    else
+        write_slice(f);
+    loop_post(f->loop, &f->done);
+}
+
+static bool submit(struct spool *s)
+{
+    struct spool_file *f = s->file;
+    f->working = workers_submit(s->workers, &f->work);
+    if (!f->working)
+        fail(s, E_UNAVAILABLE, "overloaded");
+    return f->working;
+}
+
+/* ---- taking bytes in */
+
+static void submit_write(struct spool *s)
+{
+    struct spool_file *f = s->file;
+    struct slice full = f->other;
+    if (!charge(full.used)) {
+        fail(s, E_UNAVAILABLE, "overloaded");
+        return;
+    }
+    f->other = f->moving;
+    f->other.used = 0;
+    f->moving = full;
+    f->written += full.used;
+    submit(s);
+}
+
+static void after_write(struct spool *s)
+{
+    struct spool_file *f = s->file;
+    if (f->moving.used > SPOOL_SLICE) {
+        /* That was the memory of the beginning; slices from now on. */
+        free(f->moving.bytes);
+        f->moving.bytes = mem_calloc(1, SPOOL_SLICE);
+    }
+    f->moving.used = 0;
+    if (f->other.used == SPOOL_SLICE || (f->ending && f->other.used))
+        submit_write(s);
+}
+
+static void after_read(struct spool_file *f)
+{
+    if (f->work_round == f->round)
+        f->has_next = true;
+}
+
+static void done(struct task *task)
+{
+    struct spool_file *f = CONTAINER_OF(task, struct spool_file, done);
+    struct spool *s = f->spool;
+    f->working = false;
+    if (!s) {
+        file_free(f);
+        return;
+    }
+    if (f->err.status != OK && s->err.status == OK)
+        s->err = f->err;
+    if (s->err.status == OK && f->reading)
+        after_read(f);
+    else if (s->err.status == OK)
+        after_write(s);
+    s->on_ready(s);
+}
+
+/* What is in memory becomes the first slice, however long it is. */
+static void move_to_file(struct spool *s)
+{
+    struct spool_file *f = s->file = mem_zalloc(sizeof(*f));
+    f->work.run = run;
+    f->done.fn = done;
+    f->spool = s;
+    f->loop = s->loop;
+    f->dir = s->dir;
+    f->fd = -1;
+    f->moving.bytes = mem_calloc(1, SPOOL_SLICE);
+    f->other = (struct slice){s->memory, s->memory_used};
+    s->memory = NULL;
+    s->memory_used = s->memory_size = 0;
+    submit_write(s);
+}
+
+static void grow_memory(struct spool *s, size_t need)
+{
+    size_t size = s->memory_size ? s->memory_size : 4096;
+    while (size < need)
+        size *= 2;
+    if (size == s->memory_size)
+        return;
+    s->memory = mem_realloc(s->memory, size);
+    s->memory_size = size;
+}
+
+void spool_expect(struct spool *s, int64_t length)
+{
+    if (length <= 0 || s->memory)
+        return;
+    s->memory_size = (size_t)MIN(length, (int64_t)SPOOL_MEMORY);
+    s->memory = mem_realloc(NULL, s->memory_size);
+}
+
+static size_t write_memory(struct spool *s, struct str bytes)
+{
+    size_t n = MIN(bytes.n, (size_t)SPOOL_MEMORY - s->memory_used);
+    if (s->memory_used + n > s->memory_size)
+        grow_memory(s, s->memory_used + n);
+    if (n)
+        memcpy(s->memory + s->memory_used, bytes.p, n);
+    s->memory_used += n;
+    return n;
+}
+
+static size_t write_file(struct spool *s, struct str bytes)
+{
+    struct spool_file *f = s->file;
+    size_t n = MIN(bytes.n, SPOOL_SLICE - f->other.used);
+    memcpy(f->other.bytes + f->other.used, bytes.p, n);
+    f->other.used += n;
+    if (f->other.used == SPOOL_SLICE && !f->working)
+        submit_write(s);
+    return n;
+}
+
+size_t spool_write(struct spool *s, struct str bytes)
+{
+    size_t taken = 0;
+    while (taken < bytes.n && s->err.status == OK) {
+        struct str rest = str_from(bytes, taken);
+        size_t n = s->file ? write_file(s, rest) : write_memory(s, rest);
+        if (!n && s->file)
+            break;
+        taken += n;
+        if (!s->file && taken < bytes.n)
+            move_to_file(s);
+    }
+    s->length += taken;
+    return s->err.status == OK ? taken : bytes.n;
+}
+
+bool spool_end(struct spool *s)
+{
+    struct spool_file *f = s->file;
+    if (!f || s->err.status != OK)
+        return true;
+    f->ending = true;
+    if (!f->working && f->other.used)
+        submit_write(s);
+    return s->err.status != OK || (!f->working && !f->other.used);
+}
+
+/* ---- giving them out again */
+
+bool spool_whole(const struct spool *s, struct str *ret)
+{
+    *ret = (struct str){s->memory ? s->memory : "", s->memory_used};
+    return !s->file;
+}
+
+static void submit_read(struct spool *s)
+{
+    struct spool_file *f = s->file;
+    f->moving.used = (size_t)MIN(f->written - f->read_at, (uint64_t)SPOOL_SLICE);
+    f->work_round = f->round;
+    f->work_at = f->read_at;
+    if (f->moving.used)
+        submit(s);
+}
+
+void spool_rewind(struct spool *s)
+{
+    struct spool_file *f = s->file;
+    if (!f)
+        return;
+    if (!f->reading)
+        f->reading = true;
+    f->has_next = false;
+    f->round++;
+    f->read_at = 0;
+    /* A worker may be looking at it still, from the round before. */
+    if (!f->working)
+        submit_read(s);
+}
+
+enum spool_read spool_next(struct spool *s, struct str *ret)
+{
+    struct spool_file *f = s->file;
+    if (s->err.status != OK)
+        return SPOOL_FAILED;
+    if (!f->working && !f->has_next) {
+        if (f->read_at == f->written)
+            return SPOOL_AT_END;
+        submit_read(s); /* a stale slice was in the way */
+    }
+    if (!f->has_next)
+        return s->err.status == OK ? SPOOL_WAIT : SPOOL_FAILED;
+    struct slice read = f->moving;
+    f->moving = f->other;
+    f->other = read;
+    f->has_next = false;
+    f->read_at += read.used;
+    *ret = (struct str){read.bytes, read.used};
+    submit_read(s);
+    return SPOOL_PIECE;
+}
+
+enum status spool_load(struct spool *s, size_t max, struct arena *a, struct str *ret,
+                       struct err *err)
+{
+    if (s->length > max)
+        return err_set(err, E_TOO_LARGE, "too_large");
+    if (!s->file) {
+        *ret = arena_str(a, (struct str){s->memory ? s->memory : "", s->memory_used});
+        return ret->p ? OK : err_set(err, E_NO_MEMORY, "overloaded");
+    }
+    char *bytes = arena_alloc(a, (size_t)s->length + 1);
+    if (!bytes)
+        return err_set(err, E_NO_MEMORY, "overloaded");
+    TRY(read_at(s->file->fd, bytes, (size_t)s->length, 0, err));
+    *ret = (struct str){bytes, (size_t)s->length};
+    return OK;
+}

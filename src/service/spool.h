@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* spool — a request body that may have to be sent more than once (SPEC GW-13).
+ *
+ * To 1 MiB it stays in memory; beyond that it moves into an unlinked file in the data
+ * folder, which is gone when the process is.  The loop only ever copies bytes: the file is
+ * written and read by worker threads in slices, two per spool, so at most SPOOL_MEMORY + 2
+ * slices of memory are held while it moves, and two slices afterwards.  All spools of the
+ * process share one cap of bytes on disk.
+ *
+ * Thread: the loop's, but spool_load().  Storage is the caller's; spool_release() may come
+ * at any time, also while a worker still has a slice. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "net/loop.h"
+#include "net/workers.h"
+
+enum { SPOOL_MEMORY = 1 << 20, SPOOL_SLICE = 256 << 10 };
+#define SPOOL_DISK_CAP (INT64_C(4) << 30) /* bytes of all spools together */
+
+struct spool_file;
+
+struct spool {
+    struct loop *loop;
+    struct workers *workers;
+    const char *dir;
+    /* The loop's call: a slice has come through, or err says why none will any more. */
+    void (*on_ready)(struct spool *s);
+    struct err err;  /* status OK: none */
+    uint64_t length; /* bytes taken so far */
+    char *memory;
+    size_t memory_used, memory_size;
+    struct spool_file *file; /* NULL: all of it is in memory */
+};
+
+/* dir must outlive it. */
+void spool_init(struct spool *s, struct loop *loop, struct workers *workers, const char *dir,
+                void (*on_ready)(struct spool *s));
+void spool_release(struct spool *s);
+/* A length the sender states: room in memory is made at once, up to SPOOL_MEMORY. */
+void spool_expect(struct spool *s, int64_t length);
+
+/* Returns the bytes taken; fewer than given: wait for on_ready.  After a failure (err)
+ * everything is taken and dropped.  E_UNAVAILABLE, code "overloaded": no room on disk. */
+size_t spool_write(struct spool *s, struct str bytes);
+/* No more bytes.  True: ready to be read; false: wait for on_ready and ask again. */
+bool spool_end(struct spool *s);
+
+/* Reading, after spool_end() was true, as often as needed. */
+/* In memory: the whole of it, and true. */
+bool spool_whole(const struct spool *s, struct str *ret);
+/* Begins anew; a reader that was under way is forgotten. */
+void spool_rewind(struct spool *s);
+/* SPOOL_PIECE: *ret is the next piece, valid until the next call.  SPOOL_WAIT: on_ready
+ * will come.  SPOOL_FAILED: err says why. */
+enum spool_read { SPOOL_PIECE, SPOOL_WAIT, SPOOL_AT_END, SPOOL_FAILED };
+enum spool_read spool_next(struct spool *s, struct str *ret);
+
+/* Any one thread that may block, while the loop leaves the spool alone: all of it, into
+ * the arena.  E_TOO_LARGE over max bytes. */
+enum status spool_load(struct spool *s, size_t max, struct arena *a, struct str *ret,
+                       struct err *err);
