@@ -84,6 +84,12 @@ static const struct route routes[] = {
     {HTTP_PATCH, "/api/v1/admin/settings", ADMIN(settings_patch, MEDIUM)},
     {HTTP_GET, "/api/v1/admin/audit", ADMIN(audit_list_all, NO_BODY)},
 
+    /* The gateway (section 3). */
+    {HTTP_POST, "/sora/v1/chat/completions", GATEWAY(gateway_chat_sora)},
+    {HTTP_POST, "/v1/chat/completions", GATEWAY(gateway_chat_v1)},
+    {HTTP_GET, "/sora/v1/models", GATEWAY(gateway_models)},
+    {HTTP_GET, "/v1/models", GATEWAY(gateway_models)},
+
     /* Files, by signed links. */
     {HTTP_GET, "/media/object/{token}/{name}", CALL(ACCESS_LINK, media_object, NO_BODY)},
 

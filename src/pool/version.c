@@ -76,6 +76,7 @@ static enum status open_secret(const struct pool *p, const struct account *row, 
     TRY(status);
     struct str secret = json_str_or(json_get(json_root(doc), members[row->type]), STR_NONE);
     v->view.target.credential = arena_str(v->arena, secret);
+    v->view.bearer = arena_printf(v->arena, "Bearer %.*s", STR_ARG(secret));
     struct str auth = json_str_or(json_get(json_root(doc), "proxy_auth"), STR(""));
     v->view.proxy_url = account_proxy_with_auth(row->proxy_url, auth, v->arena);
     return secret.n > 0 ? OK : err_set(err, E_INVALID, "missing_field");
@@ -83,10 +84,10 @@ static enum status open_secret(const struct pool *p, const struct account *row, 
 
 static enum status join_addresses(const struct account *row, struct version *v, struct err *err)
 {
-    struct url chat;
+    struct url *chat = &v->view.chat;
     TRY(url_parse(row->base_url, v->arena, &v->view.target.base, err));
-    TRY(url_join_endpoint(&v->view.target.base, chat_endpoint, v->arena, &chat, err));
-    v->view.chat_url = url_text(&chat, v->arena);
+    TRY(url_join_endpoint(&v->view.target.base, chat_endpoint, v->arena, chat, err));
+    v->view.chat_url = url_text(chat, v->arena);
     return v->view.chat_url.p ? OK : err_set(err, E_NO_MEMORY, "no_memory");
 }
 
@@ -178,6 +179,7 @@ void version_unref(struct version *v)
     if (!v || atomic_fetch_sub(&v->refs, 1) > 1)
         return;
     wipe(v->view.target.credential);
+    wipe(v->view.bearer);
     wipe(v->view.proxy_url);
     if (v->models)
         model_class_unref(v->models);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/gateway.h"
+
+#include "api/dispatch.h"
+#include "api/respond.h"
+#include "base/clock.h"
+#include "service/models.h"
+#include "service/relay.h"
+
+enum { ERROR_BYTES = 16 << 10, LIST_BYTES = 1 << 20, LIST_ARENA = 1 << 20 };
+
+static const struct http_header json_type = HTTP_HEADER("Content-Type", "application/json");
+
+static void refuse(struct exchange *x, int http_status, const struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(ERROR_BYTES), seconds = BUF_INIT(32);
+    struct http_header headers[2] = {json_type};
+    size_t n = 1;
+    int status = http_status ? http_status : respond_status(err->status);
+    respond_openai_error(&out, status, err);
+    if (err->retry_after_ms) {
+        buf_addf(&seconds, "%lld",
+                 (long long)((err->retry_after_ms + CLOCK_SECOND_MS - 1) / CLOCK_SECOND_MS));
+        headers[n++] = (struct http_header){STR("Retry-After"), buf_str(&seconds)};
+    }
+    exchange_reply(x, status, headers, n, buf_str(&out));
+}
+
+static struct relay_host host_of(struct dispatch *d)
+{
+    return (struct relay_host){.app = dispatch_app(d),
+                               .loop = dispatch_loop(d),
+                               .upstream = dispatch_upstream(d),
+                               .refuse = refuse};
+}
+
+void gateway_chat_sora(struct exchange *x, struct dispatch *d)
+{
+    struct relay_host host = host_of(d);
+    relay_chat(x, &host, true);
+}
+
+void gateway_chat_v1(struct exchange *x, struct dispatch *d)
+{
+    struct relay_host host = host_of(d);
+    relay_chat(x, &host, false);
+}
+
+/* ---- models ---- */
+
+static void write_models(struct json_out *j, const struct model *models, size_t n)
+{
+    json_object(j);
+    json_kv_z(j, "object", "list");
+    json_key(j, "data");
+    json_array(j);
+    for (size_t i = 0; i < n; i++) {
+        json_object(j);
+        json_kv_str(j, "id", models[i].id);
+        json_kv_z(j, "object", "model");
+        json_kv_int(j, "created", 0); /* nobody knows; clients want a number */
+        json_kv_z(j, "owned_by", "kinora");
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_object_end(j);
+}
+
+void gateway_models(struct exchange *x, struct dispatch *d)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(LIST_ARENA);
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(LIST_BYTES);
+    struct relay_caller caller;
+    struct model *models;
+    struct json_out j;
+    struct err err;
+    size_t n;
+    bool forced = str_starts(exchange_head(x)->path, STR("/sora/"));
+    struct app *app = dispatch_app(d);
+    if (relay_admit(app, x, forced, &caller, &err) != OK ||
+        models_list(app, caller.key.group_id, caller.ungrouped, false, a, &models, &n, &err) !=
+            OK) {
+        refuse(x, 0, &err);
+        return;
+    }
+    json_out_init(&j, &out);
+    write_models(&j, models, n);
+    exchange_reply(x, 200, &json_type, 1, buf_str(&out));
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "service/relay_impl.h"
+
+static const struct str sora = {"sora", 4};
+
+/* ---- admission ---- */
+
+/* RFC 6750 2.1; the scheme's case is free (RFC 9110 11.1). */
+static struct str bearer_of(const struct http_head *head)
+{
+    struct str value = http_head_get(head, STR("authorization"));
+    struct str scheme = str_to(value, 7);
+    return str_eq_ci(scheme, STR("bearer ")) ? str_trim(str_from(value, 7)) : STR("");
+}
+
+enum status relay_admit(struct app *app, const struct exchange *x, bool forced,
+                        struct relay_caller *ret, struct err *err)
+{
+    TRY(pool_find_key(app->pool, bearer_of(exchange_head(x)), &ret->key, err));
+    bool ours = str_eq(ret->key.group_platform, sora);
+    ret->ungrouped = !ours;
+    if (!ours && !forced)
+        return err_say(err, E_INVALID, "platform_not_supported",
+                       "This endpoint does not support the platform \"%.*s\" of the key's group.",
+                       STR_ARG(str_to(ret->key.group_platform, 64)));
+    return OK;
+}
+
+static int hop_of(const struct http_head *head)
+{
+    uint64_t hop;
+    struct str value = http_head_get(head, STR("x-kinora-hop"));
+    return value.n && str_to_u64(value, &hop) ? (int)MIN(hop, (uint64_t)RELAY_HOPS_MAX + 1) : 0;
+}
+
+/* ---- ends ---- */
+
+void relay_give_back(struct relay *r, enum pool_outcome outcome, int64_t retry_after_ms)
+{
+    if (r->slot.held)
+        pool_release(r->host.app->pool, &r->slot, outcome, retry_after_ms);
+}
+
+static void let_go(struct relay *r)
+{
+    if (r->call)
+        upstream_cancel(r->call);
+    r->call = NULL;
+    if (r->waiter)
+        pool_wait_cancel(r->waiter);
+    r->waiter = NULL;
+    relay_give_back(r, POOL_NEUTRAL, 0);
+    timer_unset(r->host.loop, &r->deadline);
+    spool_release(&r->spool);
+    relay_answer_free(r->answer);
+    r->answer = NULL;
+}
+
+void relay_refuse(struct relay *r, int http_status, const struct err *err)
+{
+    r->phase = RELAY_OVER;
+    let_go(r);
+    r->host.refuse(r->x, http_status, err);
+}
+
+/* ---- choosing ---- */
+
+static void give_up(struct relay *r, enum pool_result pool, int64_t retry_ms)
+{
+    struct err err;
+    relay_judge(r, pool, retry_ms, &err);
+    relay_refuse(r, 0, &err);
+}
+
+/* Gives the account back, which is not to be asked again; false: no more can be noted. */
+static bool pass_over(struct relay *r, enum pool_outcome outcome, int64_t retry_after_ms)
+{
+    if (r->want.tried_count < POOL_MAX_TRIED)
+        r->want.tried[r->want.tried_count++] = r->slot.account->id;
+    relay_give_back(r, outcome, retry_after_ms);
+    return r->want.tried_count < POOL_MAX_TRIED;
+}
+
+/* A slot is held: can this account take the call as it is? */
+static bool is_fit(struct relay *r)
+{
+    const struct pool_account *account = r->slot.account;
+    if (account->dialect->streams && !account->proxy_url.n)
+        return true;
+    r->proxied |= account->proxy_url.n > 0;
+    return false;
+}
+
+static void wake(void *ctx, struct pool_slot *slot)
+{
+    struct relay *r = ctx;
+    struct err err;
+    r->waiter = NULL;
+    if (!slot) {
+        err_say(&err, E_LIMIT, "rate_limited", "Every account is busy. Try again later.");
+        err.retry_after_ms = 5 * CLOCK_SECOND_MS;
+        relay_refuse(r, 0, &err);
+        return;
+    }
+    r->slot = *slot;
+    slot->held = NULL;
+    if (is_fit(r))
+        relay_call_start(r);
+    else if (pass_over(r, POOL_NEUTRAL, 0))
+        relay_choose(r);
+    else
+        give_up(r, POOL_NONE, 0);
+}
+
+static void wait_in_line(struct relay *r)
+{
+    struct err err;
+    r->phase = RELAY_WAITING;
+    r->waiter = pool_wait(r->host.app->pool, &r->want, r->host.loop, RELAY_WAIT_MS, wake, r);
+    if (r->waiter)
+        return;
+    err_set(&err, E_LIMIT, "queue_full");
+    err.retry_after_ms = 5 * CLOCK_SECOND_MS;
+    relay_refuse(r, 0, &err);
+}
+
+void relay_choose(struct relay *r)
+{
+    int64_t retry_ms = 0;
+    for (;;) {
+        enum pool_result got = pool_take(r->host.app->pool, &r->want, &r->slot, &retry_ms);
+        if (got == POOL_FULL) {
+            wait_in_line(r);
+            return;
+        }
+        if (got != POOL_GOT) {
+            give_up(r, got, retry_ms);
+            return;
+        }
+        if (is_fit(r)) {
+            relay_call_start(r);
+            return;
+        }
+        if (!pass_over(r, POOL_NEUTRAL, 0)) {
+            give_up(r, POOL_NONE, 0);
+            return;
+        }
+    }
+}
+
+void relay_next(struct relay *r, enum pool_outcome outcome, int64_t retry_after_ms)
+{
+    bool more = pass_over(r, outcome, retry_after_ms);
+    r->phase = RELAY_WAITING;
+    if (more && r->switches < RELAY_SWITCHES) {
+        r->switches++;
+        relay_choose(r);
+    } else {
+        give_up(r, POOL_NONE, 0);
+    }
+}
+
+/* ---- the body's way in ---- */
+
+static enum status check_fields(const struct relay *r, struct err *err)
+{
+    const struct scan_json *s = &r->scan;
+    if (!scan_json_end(s))
+        return err_say(err, E_INVALID, "invalid_json", "The body is not a JSON object.");
+    if (s->model_too_long)
+        return err_field(err, "invalid_field", "model", "model may have %d bytes at most.",
+                         (int)SCAN_MODEL_MAX);
+    if (scan_json_model(s).n == 0)
+        return err_field(err, "missing_field", "model", "model is required.");
+    if (!s->messages_filled)
+        return err_field(err, "missing_field", "messages", "messages must be a non-empty array.");
+    return OK;
+}
+
+static void body_is_whole(struct relay *r)
+{
+    struct err err;
+    if (r->spool.err.status != OK) {
+        relay_refuse(r, 0, &r->spool.err);
+        return;
+    }
+    if (check_fields(r, &err) != OK) {
+        relay_refuse(r, 0, &err);
+        return;
+    }
+    r->want.model = scan_json_model(&r->scan);
+    relay_choose(r);
+}
+
+static size_t on_body(struct exchange *x, struct str piece)
+{
+    struct relay *r = exchange_ctx(x);
+    struct err err;
+    if (r->phase != RELAY_INTAKE)
+        return piece.n;
+    size_t n = spool_write(&r->spool, piece);
+    if (r->spool.err.status != OK) {
+        relay_refuse(r, 0, &r->spool.err);
+    } else if (!scan_json_feed(&r->scan, str_to(piece, n))) {
+        err_say(&err, E_INVALID, "invalid_json", "The body is not a JSON object.");
+        relay_refuse(r, 0, &err);
+    }
+    return n;
+}
+
+static void on_body_end(struct exchange *x)
+{
+    struct relay *r = exchange_ctx(x);
+    if (r->phase != RELAY_INTAKE)
+        return;
+    r->ended = true;
+    if (spool_end(&r->spool))
+        body_is_whole(r);
+}
+
+/* The spool has moved a slice, in or out. */
+static void on_spool(struct spool *s)
+{
+    struct relay *r = CONTAINER_OF(s, struct relay, spool);
+    if (r->phase == RELAY_INTAKE && r->ended) {
+        if (spool_end(s))
+            body_is_whole(r);
+    } else if (r->phase == RELAY_INTAKE) {
+        if (s->err.status != OK)
+            relay_refuse(r, 0, &s->err);
+        else
+            exchange_resume_body(r->x);
+    } else if (r->sending) {
+        relay_call_pump(r);
+    }
+}
+
+/* ---- the client ---- */
+
+static void on_drain(struct exchange *x)
+{
+    struct relay *r = exchange_ctx(x);
+    r->client_full = false;
+    if (r->call)
+        upstream_resume(r->call);
+}
+
+static void on_done(struct exchange *x, bool complete)
+{
+    struct relay *r = exchange_ctx(x);
+    (void)complete;
+    let_go(r);
+    free(r);
+}
+
+static const struct exchange_handler handler = {
+    .on_body = on_body,
+    .on_body_end = on_body_end,
+    .on_drain = on_drain,
+    .on_done = on_done,
+};
+
+/* GW-13: half an hour from the body's end, whoever is slow. */
+static void on_deadline(struct timer *t)
+{
+    struct relay *r = CONTAINER_OF(t, struct relay, deadline);
+    struct err err;
+    if (r->phase == RELAY_PASSING) {
+        r->phase = RELAY_OVER;
+        let_go(r);
+        exchange_abort(r->x);
+        return;
+    }
+    err_say(&err, E_TIMEOUT, "timeout", "The upstream took too long to answer.");
+    relay_refuse(r, 0, &err);
+}
+
+void relay_chat(struct exchange *x, const struct relay_host *host, bool forced)
+{
+    struct relay_caller caller;
+    struct err err;
+    int hop = hop_of(exchange_head(x));
+    if (relay_admit(host->app, x, forced, &caller, &err) != OK) {
+        host->refuse(x, 0, &err);
+        return;
+    }
+    if (hop > RELAY_HOPS_MAX) {
+        err_set(&err, E_UPSTREAM, "loop_detected");
+        host->refuse(x, 508, &err);
+        return;
+    }
+    struct relay *r = mem_zalloc(sizeof(*r));
+    r->host = *host;
+    r->x = x;
+    r->caller = caller;
+    r->hop = hop;
+    r->want.platform = sora;
+    r->want.group_id = caller.key.group_id;
+    r->want.ungrouped = caller.ungrouped;
+    r->deadline.fn = on_deadline;
+    scan_json_init(&r->scan);
+    spool_init(&r->spool, host->loop, host->app->transfer_workers, host->app->data_dir, on_spool);
+    spool_expect(&r->spool, exchange_head(x)->content_length);
+    exchange_handle(x, &handler, r);
+    exchange_max_body(x, RELAY_BODY_MAX);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "service/relay_impl.h"
+
+enum {
+    RETRY_MAX_S = 7 * 24 * 3600,
+    NO_ACCOUNT_RETRY_MS = 30000, /* nobody knows when an administrator will add one */
+    WORDS_ARENA = 512 << 10,
+};
+
+/* ---- when to come again ---- */
+
+/* Retry-After: seconds or a date (RFC 9110 10.2.3). */
+static int64_t retry_after_of(struct str value)
+{
+    uint64_t seconds;
+    int64_t at;
+    if (str_to_u64(value, &seconds))
+        return (int64_t)MIN(seconds, (uint64_t)RETRY_MAX_S) * 1000;
+    if (!value.n || !clock_parse_http_date(value, &at))
+        return 0;
+    int64_t left = at - clock_wall_ms();
+    return left <= 0 ? 0 : MIN(left, RETRY_MAX_S * 1000LL);
+}
+
+/* x-ratelimit-reset: seconds from now, or since 1970 where the number is that large. */
+static int64_t reset_of(struct str value)
+{
+    uint64_t seconds;
+    int64_t now_s = clock_wall_ms() / 1000;
+    if (!value.n || !str_to_u64(value, &seconds) || seconds > INT64_MAX / 1000)
+        return 0;
+    int64_t left = (int64_t)seconds > RETRY_MAX_S ? (int64_t)seconds - now_s : (int64_t)seconds;
+    return left <= 0 || left > RETRY_MAX_S ? 0 : left * 1000;
+}
+
+/* ---- a refusing answer ---- */
+
+static void copy_field(const struct http_head *head, struct str name, char out[RELAY_FIELD_MAX])
+{
+    struct str value = http_head_get(head, name);
+    if (value.n && value.n < RELAY_FIELD_MAX)
+        memcpy(out, value.p, value.n);
+}
+
+struct relay_answer *relay_answer_new(const struct http_head *head)
+{
+    struct relay_answer *a = mem_zalloc(sizeof(*a));
+    a->status = head->status;
+    a->length = head->chunked ? -1 : head->content_length;
+    a->retry_after_ms = retry_after_of(http_head_get(head, STR("retry-after")));
+    if (!a->retry_after_ms)
+        a->retry_after_ms = reset_of(http_head_get(head, STR("x-ratelimit-reset")));
+    copy_field(head, STR("content-type"), a->type);
+    copy_field(head, STR("content-encoding"), a->encoding);
+    copy_field(head, STR("x-request-id"), a->request_id);
+    buf_init(&a->body, RELAY_REFUSAL_BYTES);
+    return a;
+}
+
+void relay_answer_free(struct relay_answer *a)
+{
+    if (!a)
+        return;
+    buf_release(&a->body);
+    free(a);
+}
+
+static struct str words_of(const struct relay_answer *a, struct arena *arena, struct str *ret_code)
+{
+    struct dialect_answer in = {a->status, str_of(a->type), buf_str(&a->body)};
+    return dialect_error_message(&in, arena, ret_code);
+}
+
+bool relay_answer_lacks_model(const struct relay_answer *a)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new(WORDS_ARENA);
+    struct str code, message = words_of(a, arena, &code);
+    return str_find(code, STR("model")) >= 0 || str_find(message, STR("model")) >= 0;
+}
+
+/* ---- what became of the attempts ---- */
+
+static void note(struct relay_failures *f, bool limited, const char *text, size_t n)
+{
+    if (limited && f->other_than_429)
+        return;
+    f->any = true;
+    f->other_than_429 |= !limited;
+    n = MIN(n, sizeof(f->text) - 1);
+    memcpy(f->text, text, n);
+    f->text[n] = '\0';
+}
+
+void relay_note_answer(struct relay_failures *f, const struct relay_answer *a, struct str secret)
+{
+    _cleanup_(arena_freep) struct arena *arena = arena_new(WORDS_ARENA);
+    bool limited = a->status == 429;
+    char plain[64];
+    struct str code, message = words_of(a, arena, &code);
+    /* Some upstreams repeat the key they did not like. */
+    if (!message.n || (secret.n && str_find(message, secret) >= 0)) {
+        int n = snprintf(plain, sizeof(plain), "The upstream answered with status %d.", a->status);
+        message = (struct str){plain, (size_t)n};
+    }
+    note(f, limited, message.p, message.n);
+    if (limited && a->retry_after_ms &&
+        (!f->retry_after_ms || a->retry_after_ms < f->retry_after_ms))
+        f->retry_after_ms = a->retry_after_ms;
+}
+
+void relay_note_fault(struct relay_failures *f, const char *words)
+{
+    note(f, false, words, strlen(words));
+}
+
+/* ---- the last word ---- */
+
+static void say_limited(const struct relay_failures *f, int64_t retry_ms, struct err *ret)
+{
+    if (f->any)
+        err_say(ret, E_LIMIT, "rate_limited", "%s", f->text);
+    else
+        err_say(ret, E_LIMIT, "rate_limited", "Every account is rate limited. Try again later.");
+    if (f->retry_after_ms && (!retry_ms || f->retry_after_ms < retry_ms))
+        retry_ms = f->retry_after_ms;
+    ret->retry_after_ms = retry_ms ? retry_ms : CLOCK_MINUTE_MS;
+}
+
+static void say_none(const struct relay *r, int64_t retry_ms, struct err *ret)
+{
+    if (r->proxied)
+        err_say(ret, E_UNAVAILABLE, "proxy_not_supported",
+                "The accounts that serve this model use a proxy, which direct calls do not.");
+    else
+        err_say(ret, E_UNAVAILABLE, "no_account", "No account is available for this model.");
+    ret->retry_after_ms = retry_ms ? retry_ms : NO_ACCOUNT_RETRY_MS;
+}
+
+void relay_judge(const struct relay *r, enum pool_result pool, int64_t retry_ms, struct err *ret)
+{
+    const struct relay_failures *f = &r->failures;
+    if (f->any && f->other_than_429)
+        err_say(ret, E_UPSTREAM, "upstream_error", "%s", f->text);
+    else if (pool == POOL_LIMITED || (f->any && pool == POOL_NONE))
+        say_limited(f, retry_ms, ret);
+    else
+        say_none(r, retry_ms, ret);
+}
