@@ -106,6 +106,8 @@ struct refusal {
     int64_t retry_after_ms;
 };
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r);
+/* The account's dialect cannot say it (s->err tells why); another's may. */
+enum status step_not_said(struct step *s, enum job_state from);
 /* Sent, and nobody knows what became of it; outcome: what that means for the account. */
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome);
 /* Logs what a step could not do; its claim ends with its lease. */

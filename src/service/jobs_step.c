@@ -197,6 +197,16 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
     return step_fail(s, refusal_class(r), refusal_sentence(s, r));
 }
 
+enum status step_not_said(struct step *s, enum job_state from)
+{
+    struct refusal r = {.status = 400, .message = arena_str(s->arena, str_of(s->err.text))};
+    s->job.account_id = s->hold->slot.account->id;
+    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    if (count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
+        return requeue(s, from, &r);
+    return step_fail(s, refusal_class(&r), refusal_sentence(s, &r));
+}
+
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome)
 {
     hold_release_slot(s->jobs, s->hold, outcome, 0);

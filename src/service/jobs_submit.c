@@ -180,7 +180,9 @@ static enum status start(struct step *s, enum job_state from)
 {
     struct dialect_http http;
     enum status status = build(s, &http);
-    if (status == E_INVALID || status == E_NOT_FOUND) {
+    if (status == E_INVALID)
+        return step_not_said(s, from);
+    if (status == E_NOT_FOUND) {
         hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
         return step_fail(s, FAILURE_UPSTREAM, arena_str(s->arena, str_of(s->err.text)));
     }
