@@ -64,3 +64,9 @@ foreach(source IN LISTS fuzz_targets)
         kinora_test(fuzz.${short} fuzz ${name} tests/fuzz/corpus/${short})
     endif()
 endforeach()
+
+# What the fault suite preloads into kinora; without the sanitizers, whose own wrappers come after.
+if(KINORA_TESTS AND EXISTS ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)
+    add_library(kinora-shim SHARED ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)
+    set_target_properties(kinora-shim PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+endif()

@@ -1,5 +1,5 @@
 #!/bin/bash
-# node-tests.sh api|e2e [FILE…]: runs a suite of tests/ with Node's own test runner against
+# node-tests.sh api|e2e|fault [FILE…]: runs a suite of tests/ with Node's own test runner against
 # the programs of build/asan (KINORA_BIN and KINORA_DEMO_BIN say otherwise).
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shim — stops a program at a chosen system call, from outside (LD_PRELOAD).
+ *
+ * KINORA_SHIM names a file of rules, one a line, looked at before every call below:
+ *
+ *     CALL WHAT TEXT ACTION
+ *
+ * CALL    open, write, pwrite, send, recv, connect, fsync, unlink
+ * WHAT    a part of the path, or ":PORT" of the peer; `-`: any
+ * TEXT    a part of the bytes that are sent, or were received; `-`: any
+ * ACTION  kill   SIGKILL before the call (recv: after it)
+ *         go     the call goes through, and the next line counts
+ *         ENOSPC, EIO, EACCES   the call fails so, for as long as the rule stands
+ *
+ * Only the first line counts, until it says `go`. A new file (by rename) begins anew. The calls
+ * go to the kernel directly, so that nothing of the C library or a sanitizer stands between. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { MAX_RULES = 16, WORD = 128 };
+
+struct rule {
+    char call[WORD], what[WORD], text[WORD], action[WORD];
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static const char *rules_path;
+static struct rule rules[MAX_RULES];
+static int rule_count, current;
+static ino_t read_inode;
+
+__attribute__((constructor)) static void begin(void)
+{
+    /* Not in the children that it starts. */
+    if (strcmp(program_invocation_short_name, "kinora") == 0)
+        rules_path = getenv("KINORA_SHIM");
+}
+
+/* --- rules, under the lock */
+
+static void parse_rules(char *text)
+{
+    char *rest = text;
+    rule_count = current = 0;
+    for (char *line; rule_count < MAX_RULES && (line = strsep(&rest, "\n"));) {
+        struct rule *r = &rules[rule_count];
+        if (sscanf(line, "%127s %127s %127s %127s", r->call, r->what, r->text, r->action) == 4)
+            rule_count++;
+    }
+}
+
+static void read_rules(void)
+{
+    char text[4096];
+    struct stat st;
+    if (syscall(SYS_newfstatat, AT_FDCWD, rules_path, &st, 0) < 0) {
+        rule_count = 0;
+        read_inode = 0;
+        return;
+    }
+    if (st.st_ino == read_inode)
+        return;
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, rules_path, O_RDONLY | O_CLOEXEC, 0);
+    ssize_t n = fd < 0 ? 0 : syscall(SYS_read, fd, text, sizeof(text) - 1);
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    text[n > 0 ? n : 0] = '\0';
+    parse_rules(text);
+    read_inode = st.st_ino;
+}
+
+static bool matches(const struct rule *r, const char *call, const char *what, const void *bytes,
+                    size_t n)
+{
+    if (strcmp(r->call, call) != 0)
+        return false;
+    if (strcmp(r->what, "-") != 0 && !strstr(what, r->what))
+        return false;
+    return strcmp(r->text, "-") == 0 || (bytes && memmem(bytes, n, r->text, strlen(r->text)));
+}
+
+static int error_of(const char *action)
+{
+    if (strcmp(action, "ENOSPC") == 0)
+        return ENOSPC;
+    return strcmp(action, "EACCES") == 0 ? EACCES : EIO;
+}
+
+/* 0: go on; else an errno. */
+static int act(const char *call, const char *what, const void *bytes, size_t n)
+{
+    int fault = 0;
+    pthread_mutex_lock(&lock);
+    read_rules();
+    if (current < rule_count && matches(&rules[current], call, what, bytes, n)) {
+        const char *action = rules[current].action;
+        if (strcmp(action, "kill") == 0)
+            syscall(SYS_kill, getpid(), SIGKILL);
+        else if (strcmp(action, "go") == 0)
+            current++;
+        else
+            fault = error_of(action);
+    }
+    pthread_mutex_unlock(&lock);
+    return fault;
+}
+
+/* --- what a call is about */
+
+static void name_peer(const struct sockaddr *address, char *out)
+{
+    out[0] = '\0';
+    if (address->sa_family == AF_INET)
+        snprintf(out, WORD, ":%u", ntohs(((const struct sockaddr_in *)address)->sin_port));
+    else if (address->sa_family == AF_INET6)
+        snprintf(out, WORD, ":%u", ntohs(((const struct sockaddr_in6 *)address)->sin6_port));
+}
+
+static void name_socket(int fd, char *out)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof(address);
+    out[0] = '\0';
+    if (syscall(SYS_getpeername, fd, &address, &size) == 0)
+        name_peer((struct sockaddr *)&address, out);
+}
+
+static void name_file(int fd, char *out)
+{
+    char link[64];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = syscall(SYS_readlinkat, AT_FDCWD, link, out, 4095);
+    out[n > 0 ? n : 0] = '\0';
+}
+
+static bool file_fault(const char *call, int fd, const void *bytes, size_t n)
+{
+    char path[4096];
+    if (!rules_path)
+        return false;
+    name_file(fd, path);
+    int fault = act(call, path, bytes, n);
+    errno = fault ? fault : errno;
+    return fault;
+}
+
+static bool path_fault(const char *call, const char *path)
+{
+    int fault = rules_path ? act(call, path, NULL, 0) : 0;
+    errno = fault ? fault : errno;
+    return fault;
+}
+
+static bool socket_fault(const char *call, int fd, const void *bytes, size_t n)
+{
+    char peer[WORD];
+    int before = errno;
+    if (!rules_path)
+        return false;
+    name_socket(fd, peer);
+    int fault = act(call, peer, bytes, n);
+    errno = fault ? fault : before;
+    return fault;
+}
+
+/* --- the calls */
+
+static int open_at(const char *path, int flags, mode_t mode)
+{
+    if ((flags & O_CREAT) && path_fault("open", path))
+        return -1;
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+#define OPEN(name)                                                                                 \
+    int name(const char *path, int flags, ...)                                                     \
+    {                                                                                              \
+        va_list args;                                                                              \
+        va_start(args, flags);                                                                     \
+        mode_t mode = (flags & O_CREAT) ? va_arg(args, mode_t) : 0;                                \
+        va_end(args);                                                                              \
+        return open_at(path, flags, mode);                                                         \
+    }
+OPEN(open)
+OPEN(open64)
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    return file_fault("write", fd, p, n) ? -1 : syscall(SYS_write, fd, p, n);
+}
+
+ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
+{
+    return file_fault("pwrite", fd, p, n) ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+}
+
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    return pwrite64(fd, p, n, at);
+}
+
+int fsync(int fd)
+{
+    return file_fault("fsync", fd, NULL, 0) ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int unlink(const char *path)
+{
+    return path_fault("unlink", path) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    char peer[WORD];
+    name_peer(address, peer);
+    if (path_fault("connect", peer))
+        return -1;
+    return (int)syscall(SYS_connect, fd, address, size);
+}
+
+ssize_t send(int fd, const void *p, size_t n, int flags)
+{
+    return socket_fault("send", fd, p, n) ? -1 : syscall(SYS_sendto, fd, p, n, flags, NULL, 0);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+    const struct iovec *first = m->msg_iov;
+    if (m->msg_iovlen && socket_fault("send", fd, first->iov_base, first->iov_len))
+        return -1;
+    return syscall(SYS_sendmsg, fd, m, flags);
+}
+
+ssize_t recv(int fd, void *p, size_t n, int flags)
+{
+    ssize_t got = syscall(SYS_recvfrom, fd, p, n, flags, NULL, NULL);
+    if (got > 0 && !(flags & MSG_PEEK))
+        socket_fault("recv", fd, p, (size_t)got);
+    return got;
+}
+
+/* What a fortified library calls instead. */
+ssize_t __recv_chk(int fd, void *p, size_t n, size_t room, int flags);
+ssize_t __recv_chk(int fd, void *p, size_t n, size_t room, int flags)
+{
+    (void)room;
+    return recv(fd, p, n, flags);
+}

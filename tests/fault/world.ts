@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Kinora that can be stopped at a system call, its upstream, and its rows.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { Demo } from "../lib/demo.ts";
+import { eventually, Kinora, type Person } from "../lib/kinora.ts";
+import { Rows } from "../lib/rows.ts";
+
+const BINARY = process.env.KINORA_BIN ?? "build/asan/kinora";
+const SHIM = process.env.KINORA_SHIM_LIB ?? join(dirname(BINARY), "kinora-shim.so");
+export const POSTGRES = process.env.KINORA_TEST_POSTGRES;
+export const FULL = process.env.KINORA_FULL === "1";
+
+export type Engine = "sqlite" | "postgres";
+export type Dialect = "chat" | "videos";
+
+// Always SQLite; PostgreSQL where there is one.
+export const engines: Engine[] = POSTGRES ? ["sqlite", "postgres"] : ["sqlite"];
+
+// A database of its own; without a server's address Kinora uses its data folder.
+export function newDatabase(): string {
+  const name = `kinora_fault_${process.pid}_${Math.random().toString(36).slice(2, 10)}`;
+  const made = spawnSync("psql", [POSTGRES!, "-qc", `CREATE DATABASE ${name}`], { encoding: "utf8" });
+  if (made.status !== 0) throw new Error(`CREATE DATABASE: ${made.stderr}`);
+  const url = new URL(POSTGRES!);
+  url.pathname = `/${name}`;
+  return url.toString();
+}
+
+export interface WorldOptions {
+  engine?: Engine;
+  demo?: string[];
+  args?: string[];
+  database?: string;
+}
+
+export class World {
+  readonly demo: Demo;
+  readonly kinora: Kinora;
+  readonly rows: Rows;
+  readonly engine: Engine;
+  person!: Person;
+  private readonly folder: string;
+
+  private constructor(demo: Demo, kinora: Kinora, engine: Engine, folder: string) {
+    this.demo = demo;
+    this.kinora = kinora;
+    this.engine = engine;
+    this.folder = folder;
+    this.rows = new Rows(kinora);
+  }
+
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const engine = options.engine ?? "sqlite";
+    const demo = await Demo.start("--speed", "20", "--plain-media", ...(options.demo ?? []));
+    const folder = mkdtempSync(join(tmpdir(), "kinora-shim-"));
+    const kinora = await Kinora.start({
+      args: ["--drain", "5", ...(options.args ?? [])],
+      // Empty: not undefined, which would make the harness choose.
+      database: options.database ?? (engine === "postgres" ? newDatabase() : ""),
+      env: {
+        LD_PRELOAD: SHIM,
+        KINORA_SHIM: join(folder, "rules"),
+        ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
+      },
+    });
+    const world = new World(demo, kinora, engine, folder);
+    world.person = await kinora.admin();
+    return world;
+  }
+
+  async stop(): Promise<void> {
+    await this.kinora.stop();
+    await this.demo.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  // Rules of tests/fault/shim.c, in force from the next call on; none: everything goes through.
+  stopAt(...rules: string[]): void {
+    writeFileSync(join(this.folder, "new"), rules.join("\n"));
+    renameSync(join(this.folder, "new"), join(this.folder, "rules"));
+  }
+
+  // The next write of a transaction, whoever's it is.
+  get anyCommit(): string {
+    return this.engine === "sqlite" ? "pwrite -wal - kill" : `send :${new URL(POSTGRES!).port} - kill`;
+  }
+
+  get upstreamPort(): string {
+    return `:${new URL(this.demo.url).port}`;
+  }
+
+  // Waits until the process has been killed by a rule.
+  async died(): Promise<void> {
+    const { pid } = this.kinora;
+    await eventually(`the end of process ${pid}`, async () => {
+      try {
+        process.kill(pid, 0);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+  }
+
+  // A new process on the same data, after the dead one's leases have ended.
+  async again(): Promise<void> {
+    this.stopAt();
+    this.rows.passLeases();
+    await this.kinora.launch();
+  }
+
+  // The prompts of a suite are all different, and the row outlives its record.
+  stateOf(prompt: string): string {
+    return this.rows.one(`SELECT state FROM jobs WHERE CAST(request AS TEXT) LIKE '%${prompt}%'`)
+      .state as string;
+  }
+
+  job(generation: number) {
+    return this.rows.one(`SELECT * FROM jobs WHERE generation_id = ${generation}`);
+  }
+
+  until(what: string, sql: string): Promise<boolean> {
+    return eventually(what, async () => this.rows.query(sql).length > 0);
+  }
+
+  async submissions(prompt: string): Promise<number> {
+    const { by_prompt } = (await this.demo.state()).submissions;
+    return by_prompt.find((s) => s.prompt === prompt)?.received ?? 0;
+  }
+}
