@@ -3,12 +3,14 @@ import { useI18n } from 'vue-i18n'
 import { ApiError, useApi } from '@/api'
 import type { AdminSettings, TestResult } from '@/api/types'
 import { fromField, knownGroups, toField, type Draft, type Setting } from '@/components/admin/settingsTable'
+import { useSession } from '@/stores/session'
 import { useErrorText } from './useErrorText'
 import { useSubmit } from './useSubmit'
 
 /** The settings of this server: only what was changed is sent. */
 export function useSettingsForm() {
   const api = useApi().admin.settings
+  const session = useSession()
   const errorText = useErrorText()
   const { t } = useI18n()
   const stored = ref<AdminSettings>({})
@@ -52,6 +54,7 @@ export function useSettingsForm() {
     if (unreadable.value.length) return
     await api.update(changes.value)
     take(await api.get())
+    await session.refreshSettings()
   })
 
   function problem(key: string): string | null {

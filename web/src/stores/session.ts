@@ -46,6 +46,11 @@ export const useSession = defineStore('session', () => {
     }
   }
 
+  /** Asks again what this server offers; silence changes nothing. */
+  async function refreshSettings() {
+    await api.auth.settings().then(applySettings, () => undefined)
+  }
+
   async function login(email: string, password: string) {
     user.value = (await api.auth.login(email, password)).user
   }
@@ -81,7 +86,7 @@ export const useSession = defineStore('session', () => {
     failed,
     isAdmin,
     soraShown,
-    applySettings,
+    refreshSettings,
     load,
     login,
     register,

@@ -161,6 +161,8 @@ function createSora() {
   }
   document.addEventListener('visibilitychange', onVisible)
   onScopeDispose(() => document.removeEventListener('visibilitychange', onVisible))
+  // Accounts and storage may have changed with the settings: so may the models and what can be kept.
+  onScopeDispose(events.on('settings', () => void (started && Promise.all([loadModels(), loadStorage()]))))
   onScopeDispose(events.on('quota', (data) => (quota.value = data as Quota)))
   watch(locale, () => void (started && loadModels()))
 
