@@ -2,28 +2,56 @@
 #include "api/gateway.h"
 
 #include "api/dispatch.h"
+#include "api/messages.h"
+#include "api/origin.h"
 #include "api/respond.h"
 #include "base/clock.h"
 #include "service/models.h"
-#include "service/relay.h"
+#include "service/relay_media.h"
 
 enum { ERROR_BYTES = 16 << 10, LIST_BYTES = 1 << 20, LIST_ARENA = 1 << 20 };
 
 static const struct http_header json_type = HTTP_HEADER("Content-Type", "application/json");
 
-static void refuse(struct exchange *x, int http_status, const struct err *err)
+/* Written already in one of the two shapes. */
+static void reply_error(struct exchange *x, int status, const struct err *err, struct str body)
 {
-    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(ERROR_BYTES), seconds = BUF_INIT(32);
+    _cleanup_(buf_cleanup) struct buf seconds = BUF_INIT(32);
     struct http_header headers[2] = {json_type};
     size_t n = 1;
-    int status = http_status ? http_status : respond_status(err->status);
-    respond_openai_error(&out, status, err);
     if (err->retry_after_ms) {
         buf_addf(&seconds, "%lld",
                  (long long)((err->retry_after_ms + CLOCK_SECOND_MS - 1) / CLOCK_SECOND_MS));
         headers[n++] = (struct http_header){STR("Retry-After"), buf_str(&seconds)};
     }
-    exchange_reply(x, status, headers, n, buf_str(&out));
+    exchange_reply(x, status, headers, n, body);
+}
+
+static void refuse(struct exchange *x, int http_status, const struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(ERROR_BYTES);
+    int status = http_status ? http_status : respond_status(err->status);
+    respond_openai_error(&out, status, err);
+    reply_error(x, status, err, buf_str(&out));
+}
+
+/* For people: a link is opened in a browser. */
+static void refuse_media(struct exchange *x, int http_status, const struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(ERROR_BYTES);
+    struct str wanted = http_head_get(exchange_head(x), STR("accept-language"));
+    respond_error(&out, language_of(wanted, LANG_ZH), err);
+    reply_error(x, http_status ? http_status : respond_status(err->status), err, buf_str(&out));
+}
+
+static struct str origin(const struct exchange *x, struct app *app, struct arena *a)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
+    struct origin seen;
+    struct err ignored;
+    if (origin_of(settings, exchange_peer(x), exchange_head(x), a, &seen, &ignored) != OK)
+        return STR("");
+    return arena_str(a, seen.text);
 }
 
 static struct relay_host host_of(struct dispatch *d)
@@ -31,7 +59,8 @@ static struct relay_host host_of(struct dispatch *d)
     return (struct relay_host){.app = dispatch_app(d),
                                .loop = dispatch_loop(d),
                                .upstream = dispatch_upstream(d),
-                               .refuse = refuse};
+                               .refuse = refuse,
+                               .origin = origin};
 }
 
 void gateway_chat_sora(struct exchange *x, struct dispatch *d)
@@ -44,6 +73,13 @@ void gateway_chat_v1(struct exchange *x, struct dispatch *d)
 {
     struct relay_host host = host_of(d);
     relay_chat(x, &host, false);
+}
+
+void gateway_media(struct exchange *x, struct dispatch *d)
+{
+    struct relay_host host = host_of(d);
+    host.refuse = refuse_media;
+    relay_media(x, &host);
 }
 
 /* ---- models ---- */

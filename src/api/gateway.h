@@ -10,3 +10,5 @@ void gateway_chat_sora(struct exchange *x, struct dispatch *d);
 void gateway_chat_v1(struct exchange *x, struct dispatch *d);
 /* GET /v1/models, /sora/v1/models */
 void gateway_models(struct exchange *x, struct dispatch *d);
+/* GET /media/upstream/{token}/{name} (GW-9) */
+void gateway_media(struct exchange *x, struct dispatch *d);

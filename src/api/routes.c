@@ -15,12 +15,12 @@ enum {
 #define CALL(access, handler, body)                                                                \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = {access, handler, body, false}                                                 \
+        .endpoint = { access, handler, body, false }                                               \
     }
 #define CALL_MAYBE(access, handler, body)                                                          \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = {access, handler, body, true}                                                  \
+        .endpoint = { access, handler, body, true }                                                \
     }
 #define LOOP(access_, handler)                                                                     \
     &(const struct target)                                                                         \
@@ -76,8 +76,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/api/v1/admin/accounts/{id}", ADMIN(accounts_get, NO_BODY)},
     {HTTP_PATCH, "/api/v1/admin/accounts/{id}", ADMIN(accounts_patch, MEDIUM)},
     {HTTP_DELETE, "/api/v1/admin/accounts/{id}", ADMIN(accounts_remove, NO_BODY)},
-    {HTTP_POST, "/api/v1/admin/accounts/{id}/test",
-     CALL_MAYBE(ACCESS_ADMIN, accounts_test, SMALL)},
+    {HTTP_POST, "/api/v1/admin/accounts/{id}/test", CALL_MAYBE(ACCESS_ADMIN, accounts_test, SMALL)},
     {HTTP_POST, "/api/v1/admin/accounts/{id}/reset",
      CALL_MAYBE(ACCESS_ADMIN, accounts_reset, SMALL)},
     {HTTP_GET, "/api/v1/admin/settings", ADMIN(settings_get, NO_BODY)},
@@ -91,6 +90,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/v1/models", GATEWAY(gateway_models)},
 
     /* Files, by signed links. */
+    {HTTP_GET, "/media/upstream/{token}/{name}", LOOP(ACCESS_LINK, gateway_media)},
     {HTTP_GET, "/media/object/{token}/{name}", CALL(ACCESS_LINK, media_object, NO_BODY)},
 
     /* Watching over it (AD-3). */

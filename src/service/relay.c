@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "service/chat_answer.h"
 #include "service/relay_impl.h"
 
 static const struct str sora = {"sora", 4};
@@ -83,14 +84,31 @@ static bool pass_over(struct relay *r, enum pool_outcome outcome, int64_t retry_
     return r->want.tried_count < POOL_MAX_TRIED;
 }
 
-/* A slot is held: can this account take the call as it is? */
-static bool is_fit(struct relay *r)
+/* The account speaks something else: from here on the call is a job's (GW-8), which takes
+ * its own slot when its turn comes. */
+static void become_job(struct relay *r)
+{
+    bool stream = scan_json_kind(&r->scan, SCAN_STREAM) == SCAN_TRUE;
+    relay_give_back(r, POOL_NEUTRAL, 0);
+    chat_answer_start(r->x, &r->host, &r->caller, &r->spool, stream);
+    let_go(r);
+    free(r);
+}
+
+/* A slot is held: the call goes on with this account.  False: it cannot be used. */
+static bool go_on(struct relay *r)
 {
     const struct pool_account *account = r->slot.account;
-    if (account->dialect->streams && !account->proxy_url.n)
+    if (!account->dialect->streams) {
+        become_job(r);
         return true;
-    r->proxied |= account->proxy_url.n > 0;
-    return false;
+    }
+    if (account->proxy_url.n) {
+        r->proxied = true;
+        return false;
+    }
+    relay_call_start(r);
+    return true;
 }
 
 static void wake(void *ctx, struct pool_slot *slot)
@@ -106,9 +124,9 @@ static void wake(void *ctx, struct pool_slot *slot)
     }
     r->slot = *slot;
     slot->held = NULL;
-    if (is_fit(r))
-        relay_call_start(r);
-    else if (pass_over(r, POOL_NEUTRAL, 0))
+    if (go_on(r))
+        return;
+    if (pass_over(r, POOL_NEUTRAL, 0))
         relay_choose(r);
     else
         give_up(r, POOL_NONE, 0);
@@ -139,10 +157,8 @@ void relay_choose(struct relay *r)
             give_up(r, got, retry_ms);
             return;
         }
-        if (is_fit(r)) {
-            relay_call_start(r);
+        if (go_on(r))
             return;
-        }
         if (!pass_over(r, POOL_NEUTRAL, 0)) {
             give_up(r, POOL_NONE, 0);
             return;

@@ -76,6 +76,15 @@ void spool_release(struct spool *s)
     s->file = NULL;
 }
 
+void spool_move(struct spool *to, struct spool *from, void (*on_ready)(struct spool *s))
+{
+    *to = *from;
+    to->on_ready = on_ready;
+    if (to->file)
+        to->file->spool = to;
+    spool_init(from, to->loop, to->workers, to->dir, from->on_ready);
+}
+
 static void fail(struct spool *s, enum status status, const char *code)
 {
     if (s->err.status == OK)

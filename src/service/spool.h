@@ -37,6 +37,8 @@ struct spool {
 void spool_init(struct spool *s, struct loop *loop, struct workers *workers, const char *dir,
                 void (*on_ready)(struct spool *s));
 void spool_release(struct spool *s);
+/* A whole body changes hands: `from` is empty afterwards. */
+void spool_move(struct spool *to, struct spool *from, void (*on_ready)(struct spool *s));
 /* A length the sender states: room in memory is made at once, up to SPOOL_MEMORY. */
 void spool_expect(struct spool *s, int64_t length);
 

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Following a job on the loop.  One struct goes to and fro: while a worker has it
+ * (`working`), the loop touches only what the worker does not: x, the timer, `again`. */
+#include "service/chat_answer.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/server.h"
+#include "net/sse.h"
+#include "service/chat_answer_impl.h"
+#include "service/events.h"
+#include "service/settings.h"
+
+enum { ANSWER_ARENA = 1 << 20, EVENTS_MAX = 1 << 20, HEARTBEAT_MS = 10000 };
+
+struct chat_answer {
+    struct work work;
+    struct task done;
+    struct relay_host host;
+    struct relay_caller caller;
+    struct exchange *x; /* NULL: the client has left */
+    struct spool body;
+    struct chat_job job;
+    struct subscriber *subscriber;
+    struct timer heartbeat;
+    bool stream, made, working, again, over;
+    int64_t told; /* progress said so far */
+    int64_t created_s;
+    enum status outcome;
+    struct err err;
+};
+
+static void answer_free(struct chat_answer *c)
+{
+    spool_release(&c->body);
+    arena_free(c->job.arena);
+    free(c);
+}
+
+/* ---- in the worker */
+
+static void run(struct work *work, void *thread_state)
+{
+    struct chat_answer *c = CONTAINER_OF(work, struct chat_answer, work);
+    c->outcome = c->made ? chat_job_look(&c->job, thread_state, &c->err)
+                         : chat_job_make(&c->job, thread_state, &c->err);
+    loop_post(c->host.loop, &c->done);
+}
+
+static void look(struct chat_answer *c)
+{
+    if (c->over)
+        return;
+    c->again = c->working;
+    if (c->working)
+        return;
+    c->working = workers_submit(c->host.app->api_workers, &c->work);
+    /* No room: the next heartbeat asks again. */
+}
+
+/* ---- the end of the answer */
+
+static void stop_following(struct chat_answer *c)
+{
+    c->over = true;
+    if (c->subscriber)
+        events_unsubscribe(c->subscriber);
+    c->subscriber = NULL;
+    timer_unset(c->host.loop, &c->heartbeat);
+}
+
+static void fail(struct chat_answer *c, const struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
+    stop_following(c);
+    if (!exchange_started(c->x)) {
+        c->host.refuse(c->x, 0, err);
+        return;
+    }
+    chat_write_error(&out, err);
+    exchange_write(c->x, buf_str(&out));
+    exchange_end(c->x);
+}
+
+static void reply_whole(struct chat_answer *c)
+{
+    static const struct http_header type = HTTP_HEADER("Content-Type", "application/json");
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
+    chat_write_completion(&out, &c->job, c->created_s);
+    exchange_reply(c->x, 200, &type, 1, buf_str(&out));
+}
+
+static void finish(struct chat_answer *c)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
+    struct err err;
+    if (c->job.link_count == 0) {
+        chat_job_error(&c->job, &err);
+        fail(c, &err);
+        return;
+    }
+    stop_following(c);
+    if (!c->stream) {
+        reply_whole(c);
+        return;
+    }
+    chat_write_content(&out, &c->job, c->created_s);
+    chat_write_finish(&out, &c->job, c->created_s);
+    exchange_write(c->x, buf_str(&out));
+    exchange_end(c->x);
+}
+
+/* ---- telling */
+
+static void tell_progress(struct chat_answer *c)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
+    if (!c->stream || c->job.progress <= c->told)
+        return;
+    c->told = c->job.progress;
+    chat_write_progress(&out, &c->job, c->created_s);
+    exchange_write(c->x, buf_str(&out));
+}
+
+static void on_event(void *ctx, const struct event *e)
+{
+    struct chat_answer *c = ctx;
+    struct err err;
+    if (e->kind != EVENT_CLOSING) {
+        look(c);
+        return;
+    }
+    /* The job goes on in the next process; half an answer must not look like a whole one. */
+    stop_following(c);
+    if (exchange_started(c->x)) {
+        exchange_abort(c->x);
+        return;
+    }
+    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err.retry_after_ms = 5 * CLOCK_SECOND_MS;
+    c->host.refuse(c->x, 0, &err);
+}
+
+static void on_heartbeat(struct timer *t)
+{
+    struct chat_answer *c = CONTAINER_OF(t, struct chat_answer, heartbeat);
+    if (c->stream)
+        exchange_write(c->x, STR(": heartbeat\n\n"));
+    timer_set_in(c->host.loop, t, HEARTBEAT_MS);
+    look(c);
+}
+
+static void begin(struct chat_answer *c)
+{
+    static const struct http_header headers[] = {
+        HTTP_HEADER("Content-Type", "text/event-stream; charset=utf-8"),
+        HTTP_HEADER("Cache-Control", "no-cache"),
+        HTTP_HEADER("X-Accel-Buffering", "no"),
+    };
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
+    c->made = true;
+    spool_release(&c->body);
+    c->subscriber = events_subscribe(c->host.app->events, c->host.loop, TOPIC_JOB, c->job.id,
+                                     on_event, c);
+    timer_set_in(c->host.loop, &c->heartbeat, HEARTBEAT_MS);
+    if (!c->stream)
+        return;
+    exchange_start(c->x, 200, headers, ARRAY_SIZE(headers), EXCHANGE_CHUNKED);
+    chat_write_role(&out, &c->job, c->created_s);
+    exchange_write(c->x, buf_str(&out));
+}
+
+static void on_worked(struct task *task)
+{
+    struct chat_answer *c = CONTAINER_OF(task, struct chat_answer, done);
+    bool first = !c->made;
+    c->working = false;
+    if (!c->x) {
+        answer_free(c);
+        return;
+    }
+    if (c->over)
+        return;
+    if (c->outcome != OK && (first || c->outcome == E_NOT_FOUND)) {
+        fail(c, &c->err);
+        return;
+    }
+    if (first)
+        begin(c);
+    else if (c->outcome == OK)
+        tell_progress(c);
+    if (c->outcome == OK && c->job.ended)
+        finish(c);
+    else if (first || c->again)
+        look(c);
+}
+
+/* ---- the client */
+
+static void on_done(struct exchange *x, bool complete)
+{
+    struct chat_answer *c = exchange_ctx(x);
+    (void)complete;
+    stop_following(c);
+    c->x = NULL;
+    if (!c->working)
+        answer_free(c);
+}
+
+static const struct exchange_handler handler = {.on_done = on_done};
+
+static void nothing(struct spool *s)
+{
+    (void)s;
+}
+
+static struct chat_answer *answer_new(struct exchange *x, const struct relay_host *host,
+                                      const struct relay_caller *caller, struct spool *body,
+                                      bool stream)
+{
+    const struct http_head *head = exchange_head(x);
+    struct chat_answer *c = mem_zalloc(sizeof(*c));
+    c->host = *host;
+    c->caller = *caller;
+    c->x = x;
+    c->stream = stream;
+    c->told = -1;
+    c->created_s = clock_wall_ms() / CLOCK_SECOND_MS;
+    c->work.run = run;
+    c->done.fn = on_worked;
+    c->heartbeat.fn = on_heartbeat;
+    spool_move(&c->body, body, nothing);
+    struct arena *a = arena_new(ANSWER_ARENA);
+    c->job = (struct chat_job){
+        .caller = &c->caller,
+        .body = &c->body,
+        .arena = a,
+        .path = arena_str(a, head->path),
+        .idempotency_key = arena_str(a, http_head_get(head, STR("idempotency-key"))),
+        .origin = host->origin(x, host->app, a)};
+    exchange_handle(x, &handler, c);
+    return c;
+}
+
+void chat_answer_start(struct exchange *x, const struct relay_host *host,
+                       const struct relay_caller *caller, struct spool *body, bool stream)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(host->app);
+    struct chat_answer *c = answer_new(x, host, caller, body, stream);
+    struct err err;
+    if (!stream && !settings->collect_non_streamed) {
+        err_set(&err, E_INVALID, "stream_required");
+        fail(c, &err);
+        return;
+    }
+    look(c);
+    if (c->working)
+        return;
+    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err.retry_after_ms = CLOCK_SECOND_MS;
+    fail(c, &err);
+}

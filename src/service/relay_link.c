@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/relay_link.h"
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "net/url.h"
+
+enum { MAC_BYTES = 16, TOKEN_MAX = 8 << 10, NAME_MAX_BYTES = 64 };
+#define LINK_LIFE_MS (24 * CLOCK_HOUR_MS)
+
+static const struct str prefix = {"upstream:", 9};
+
+static void sign(const struct key_ring *keys, struct str text, struct buf *out)
+{
+    unsigned char key[32], mac[SHA256_SIZE];
+    key_ring_derive(keys, "upstream-link", key);
+    crypto_hmac_sha256((struct str){(char *)key, sizeof(key)}, text, mac);
+    mem_wipe(key, sizeof(key));
+    base64_encode(out, (struct str){(char *)mac, MAC_BYTES}, true);
+}
+
+static struct str target_of(struct arena *a, struct str address)
+{
+    struct url url;
+    struct err ignored;
+    if (url_parse(address, a, &url, &ignored) != OK)
+        return STR_NONE;
+    if (!url.query.p)
+        return url.path;
+    return arena_printf(a, "%.*s?%.*s", STR_ARG(url.path), STR_ARG(url.query));
+}
+
+/* What a download is called: the path's last part, if it is a plain word. */
+static struct str name_of(struct str target)
+{
+    struct str path = str_cut(&target, '?'), name = path;
+    while (path.p)
+        name = str_cut(&path, '/');
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '-' || c == '_' || (c == '.' && i > 0);
+        if (!safe)
+            return STR("media");
+    }
+    return name.n && name.n <= NAME_MAX_BYTES ? name : STR("media");
+}
+
+struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct str origin,
+                           const struct relay_link *link, int64_t now_ms)
+{
+    _cleanup_(buf_cleanup) struct buf text = BUF_INIT(TOKEN_MAX), token = BUF_INIT(TOKEN_MAX);
+    /* By the hour, so that a link stays the same for a while. */
+    int64_t hour_ms = (now_ms / CLOCK_HOUR_MS + 1) * CLOCK_HOUR_MS;
+    buf_addf(&text, "%lld\n%lld\n%.*s", (long long)link->account_id,
+             (long long)(hour_ms + LINK_LIFE_MS) / 1000, STR_ARG(link->target));
+    base64_encode(&token, buf_str(&text), true);
+    buf_add_char(&token, '.');
+    sign(keys, buf_str(&text), &token);
+    if (buf_failed(&text) || buf_failed(&token))
+        return STR_NONE;
+    return arena_printf(a, "%.*s/media/upstream/%.*s/%.*s", STR_ARG(origin),
+                        STR_ARG(buf_str(&token)), STR_ARG(name_of(link->target)));
+}
+
+struct str relay_link_for(const struct key_ring *keys, struct arena *a, struct str origin,
+                          int64_t account_id, struct str url, int64_t now_ms)
+{
+    struct relay_link link = {.account_id = account_id, .target = target_of(a, url)};
+    return link.target.p ? relay_link_sign(keys, a, origin, &link, now_ms) : STR_NONE;
+}
+
+/* "<account>\n<expiry>\n<target>" */
+static bool read_text(struct str text, struct relay_link *ret, int64_t *ret_expiry_s)
+{
+    struct str account = str_cut(&text, '\n'), expiry = str_cut(&text, '\n');
+    ret->target = text;
+    return str_to_i64(account, &ret->account_id) && str_to_i64(expiry, ret_expiry_s) && text.n &&
+           text.p[0] == '/';
+}
+
+enum status relay_link_open(const struct key_ring *keys, struct arena *a, struct str token,
+                            int64_t now_ms, struct relay_link *ret, struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf text = BUF_INIT(TOKEN_MAX), mac = BUF_INIT(TOKEN_MAX);
+    struct str body = str_cut(&token, '.');
+    int64_t expiry_s;
+    if (!base64_decode(&text, body))
+        return err_set(err, E_FORBIDDEN, "bad_link");
+    sign(keys, buf_str(&text), &mac);
+    bool genuine = buf_len(&mac) == token.n && crypto_equal(buf_str(&mac).p, token.p, token.n);
+    struct str own = genuine ? arena_str(a, buf_str(&text)) : STR_NONE;
+    if (!own.p || !read_text(own, ret, &expiry_s))
+        return err_set(err, E_FORBIDDEN, "bad_link");
+    return expiry_s * 1000 < now_ms ? err_set(err, E_GONE, "link_ended") : OK;
+}
+
+struct str relay_link_refer(struct arena *a, int64_t account_id, struct str url)
+{
+    struct str target = target_of(a, url);
+    if (!target.p)
+        return STR_NONE;
+    return arena_printf(a, "%.*s%lld:%.*s", STR_ARG(prefix), (long long)account_id,
+                        STR_ARG(target));
+}
+
+bool relay_link_read(struct str reference, struct relay_link *ret)
+{
+    if (!str_starts(reference, prefix))
+        return false;
+    struct str rest = str_from(reference, prefix.n), account = str_cut(&rest, ':');
+    ret->target = rest;
+    return str_to_i64(account, &ret->account_id) && rest.n && rest.p[0] == '/';
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* relay_link — signed addresses of media that only an account's own credential opens
+ * (SPEC GW-9).
+ *
+ *   /media/upstream/<token>/<name>
+ *   token: base64url of "<account>\n<expiry>\n<target>", '.', MAC
+ *
+ * target: path and query at the account's own origin; expiry: seconds since 1970; MAC:
+ * HMAC-SHA256 over the text, 16 bytes, base64url.  Complete in itself: nothing is kept.
+ *
+ * Inside, such media are noted by a *reference*, "upstream:<account>:<target>", where
+ * otherwise an address stands; no address of the web begins so. */
+#include "base/arena.h"
+#include "base/err.h"
+#include "platform/crypto.h"
+
+struct relay_link {
+    int64_t account_id;
+    struct str target; /* begins with '/' */
+};
+
+/* The signed link, good for 24 hours, for an address at the account's origin; STR_NONE when
+ * the address cannot be read. */
+struct str relay_link_for(const struct key_ring *keys, struct arena *a, struct str origin,
+                          int64_t account_id, struct str url, int64_t now_ms);
+struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct str origin,
+                           const struct relay_link *link, int64_t now_ms);
+/* E_FORBIDDEN, code "bad_link"; E_GONE, code "link_ended". */
+enum status relay_link_open(const struct key_ring *keys, struct arena *a, struct str token,
+                            int64_t now_ms, struct relay_link *ret, struct err *err);
+
+/* The reference for an address at the account's origin; STR_NONE when it is none. */
+struct str relay_link_refer(struct arena *a, int64_t account_id, struct str url);
+/* False: an address like any other. */
+bool relay_link_read(struct str reference, struct relay_link *ret);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/relay_media.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/server.h"
+#include "net/upstream.h"
+#include "service/relay_link.h"
+
+enum {
+    CONNECT_MS = 10000,
+    FIRST_BYTE_MS = 60000,
+    IDLE_MS = 60000,
+    LINK_ARENA = 64 << 10,
+    HEADERS_MAX = 12,
+};
+
+struct passage {
+    struct relay_host host;
+    struct exchange *x;
+    struct upstream_call *call;
+    struct arena *arena;
+    struct pool_ref account;
+    bool client_full;
+};
+
+static void refuse(struct passage *p, enum status status, const char *code)
+{
+    struct err err;
+    err_set(&err, status, code);
+    p->host.refuse(p->x, 0, &err);
+}
+
+/* ---- the answer ---- */
+
+/* Bytes of others must not become a page of ours: pictures and films keep their type. */
+static struct str safe_type(struct str type)
+{
+    bool media = str_starts(type, STR("video/")) ||
+                 (str_starts(type, STR("image/")) && !str_starts(type, STR("image/svg")));
+    return media ? type : STR("application/octet-stream");
+}
+
+static size_t answer_headers(const struct exchange *x, const struct http_head *head,
+                             struct http_header *ret)
+{
+    static const struct str kept[] = {{"content-encoding", 16},
+                                      {"content-range", 13},
+                                      {"accept-ranges", 13},
+                                      {"etag", 4},
+                                      {"last-modified", 13}};
+    bool download = str_eq(exchange_head(x)->query, STR("download=1"));
+    size_t n = 0;
+    ret[n++] = (struct http_header){STR("Content-Type"),
+                                    safe_type(http_head_get(head, STR("content-type")))};
+    ret[n++] = (struct http_header)HTTP_HEADER("X-Content-Type-Options", "nosniff");
+    ret[n++] = (struct http_header)HTTP_HEADER(
+        "Content-Security-Policy", "default-src 'none'; media-src 'self'; img-src 'self'; sandbox");
+    ret[n++] = (struct http_header)HTTP_HEADER("Cross-Origin-Resource-Policy", "cross-origin");
+    ret[n++] = (struct http_header)HTTP_HEADER("Cache-Control", "private, max-age=3600");
+    if (download)
+        ret[n++] = (struct http_header)HTTP_HEADER("Content-Disposition", "attachment");
+    for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+        struct str value = http_head_get(head, kept[i]);
+        if (value.n)
+            ret[n++] = (struct http_header){kept[i], value};
+    }
+    return n;
+}
+
+/* Some keep the file elsewhere and say where: an address that needs no credential. */
+static bool pass_redirect(struct passage *p, const struct http_head *head)
+{
+    struct str location = http_head_get(head, STR("location"));
+    struct http_header header = {STR("Location"), location};
+    struct url url;
+    struct err ignored;
+    if (head->status / 100 != 3 || !location.n ||
+        url_parse(location, p->arena, &url, &ignored) != OK ||
+        url_same_origin(&url, &p->account.account->target.base))
+        return false;
+    exchange_reply(p->x, 302, &header, 1, STR_NONE);
+    return true;
+}
+
+static void on_head(struct upstream_call *call, const struct http_head *head, void *ctx)
+{
+    struct passage *p = ctx;
+    struct http_header headers[HEADERS_MAX];
+    int status = head->status;
+    if (status == 200 || status == 206 || status == 304 || status == 416) {
+        size_t n = answer_headers(p->x, head, headers);
+        bool known = !head->chunked && head->content_length >= 0;
+        exchange_start(p->x, status, headers, n, known ? head->content_length : EXCHANGE_CHUNKED);
+        return;
+    }
+    upstream_cancel(call);
+    p->call = NULL;
+    if (pass_redirect(p, head))
+        return;
+    if (status == 403 || status == 404 || status == 410)
+        refuse(p, E_GONE, "link_expired");
+    else
+        refuse(p, E_UPSTREAM, "media_unavailable");
+}
+
+static size_t on_body(struct upstream_call *call, struct str piece, void *ctx)
+{
+    struct passage *p = ctx;
+    (void)call;
+    if (p->client_full)
+        return 0;
+    p->client_full = !exchange_write(p->x, piece);
+    return piece.n;
+}
+
+static void on_end(struct upstream_call *call, void *ctx)
+{
+    struct passage *p = ctx;
+    (void)call;
+    p->call = NULL;
+    exchange_end(p->x);
+}
+
+static void on_fail(struct upstream_call *call, const struct upstream_failure *failure, void *ctx)
+{
+    struct passage *p = ctx;
+    (void)call;
+    (void)failure;
+    p->call = NULL;
+    if (exchange_started(p->x))
+        exchange_abort(p->x);
+    else
+        refuse(p, E_UPSTREAM, "media_unavailable");
+}
+
+static const struct upstream_handler call_handler = {
+    .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
+
+/* ---- the client ---- */
+
+static void on_drain(struct exchange *x)
+{
+    struct passage *p = exchange_ctx(x);
+    p->client_full = false;
+    if (p->call)
+        upstream_resume(p->call);
+}
+
+static void on_done(struct exchange *x, bool complete)
+{
+    struct passage *p = exchange_ctx(x);
+    (void)complete;
+    if (p->call)
+        upstream_cancel(p->call);
+    if (p->account.account)
+        pool_drop(&p->account);
+    arena_free(p->arena);
+    free(p);
+}
+
+static const struct exchange_handler handler = {.on_drain = on_drain, .on_done = on_done};
+
+static struct str token_of(struct str path)
+{
+    struct str rest = str_from(path, STR("/media/upstream/").n);
+    return str_cut(&rest, '/');
+}
+
+static void start(struct passage *p, struct str target)
+{
+    static const struct str passed[] = {
+        {"range", 5}, {"if-range", 8}, {"if-none-match", 13}, {"if-modified-since", 17}};
+    const struct pool_account *account = p->account.account;
+    const struct http_head *head = exchange_head(p->x);
+    struct http_header headers[ARRAY_SIZE(passed) + 1];
+    struct url url = account->target.base;
+    struct err err;
+    size_t n = 0;
+    headers[n++] = (struct http_header){STR("Authorization"), account->bearer};
+    for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
+        struct str value = http_head_get(head, passed[i]);
+        if (value.n)
+            headers[n++] = (struct http_header){passed[i], value};
+    }
+    url.path = str_cut(&target, '?');
+    url.query = target;
+    struct upstream_request request = {.url = &url,
+                                       .method = head->method == HTTP_HEAD ? STR("HEAD")
+                                                                           : STR("GET"),
+                                       .headers = headers,
+                                       .header_count = n,
+                                       .guard = {.level = GUARD_ADMIN},
+                                       .ca_pem = account->ca_pem,
+                                       .connect_timeout_ms = CONNECT_MS,
+                                       .first_byte_timeout_ms = FIRST_BYTE_MS,
+                                       .idle_timeout_ms = IDLE_MS};
+    p->call = upstream_start(p->host.upstream, &request, &call_handler, p, &err);
+    if (!p->call)
+        refuse(p, E_UPSTREAM, "media_unavailable");
+}
+
+void relay_media(struct exchange *x, const struct relay_host *host)
+{
+    struct passage *p = mem_zalloc(sizeof(*p));
+    struct relay_link link;
+    struct err err;
+    p->host = *host;
+    p->x = x;
+    p->arena = arena_new(LINK_ARENA);
+    exchange_handle(x, &handler, p);
+    if (relay_link_open(host->app->keys, p->arena, token_of(exchange_head(x)->path),
+                        clock_wall_ms(), &link, &err) != OK) {
+        host->refuse(x, 0, &err);
+        return;
+    }
+    pool_hold(host->app->pool, link.account_id, &p->account);
+    if (!p->account.account)
+        refuse(p, E_NOT_FOUND, "account_not_found");
+    else if (p->account.account->proxy_url.n)
+        refuse(p, E_UNAVAILABLE, "proxy_not_supported");
+    else
+        start(p, link.target);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* relay_media — media that only an account's credential opens, streamed through by a signed
+ * link (SPEC GW-9).  Range included; nothing is kept.
+ *
+ * Thread: the loop's. */
+#include "service/relay.h"
+
+/* GET and HEAD of /media/upstream/{token}/{name}.  Takes the exchange over.  Refusals:
+ * E_FORBIDDEN bad_link; E_GONE link_ended, link_expired; E_NOT_FOUND account_not_found;
+ * E_UNAVAILABLE proxy_not_supported; E_UPSTREAM media_unavailable. */
+void relay_media(struct exchange *x, const struct relay_host *host);
