@@ -13,19 +13,18 @@ static void copy_text(char *to, size_t size, const char *from)
     to[n] = '\0';
 }
 
-enum status err_set(struct err *err, enum status status, const char *code)
+void err_fill(struct err *err, enum status status, const char *code)
 {
-    if (err) {
-        memset(err, 0, sizeof(*err));
-        err->status = status;
-        copy_text(err->code, sizeof(err->code), code);
-    }
-    return status;
+    if (!err)
+        return;
+    memset(err, 0, sizeof(*err));
+    err->status = status;
+    copy_text(err->code, sizeof(err->code), code);
 }
 
 enum status err_say(struct err *err, enum status status, const char *code, const char *format, ...)
 {
-    err_set(err, status, code);
+    err_fill(err, status, code);
     if (err) {
         va_list args;
         va_start(args, format);
@@ -37,7 +36,7 @@ enum status err_say(struct err *err, enum status status, const char *code, const
 
 enum status err_field(struct err *err, const char *code, const char *field, const char *format, ...)
 {
-    err_set(err, E_INVALID, code);
+    err_fill(err, E_INVALID, code);
     if (err) {
         va_list args;
         copy_text(err->field, sizeof(err->field), field);
@@ -72,12 +71,11 @@ void err_detail(struct err *err, const char *format, ...)
     va_end(args);
 }
 
-enum status err_errno(struct err *err, const char *what)
+void err_fill_errno(struct err *err, const char *what)
 {
     int saved = errno;
-    err_set(err, E_IO, "io_error");
+    err_fill(err, E_IO, "io_error");
     err_detail(err, "%s: %s", what, strerror(saved));
-    return E_IO;
 }
 
 const char *status_name(enum status status)

@@ -10,23 +10,23 @@
 
 enum status {
     OK = 0,
-    E_INVALID,     /* the input is wrong: 400 */
-    E_AUTH,        /* no or wrong credential: 401 */
-    E_FORBIDDEN,   /* known, but not allowed: 403 */
-    E_NOT_FOUND,   /* absent, or another user's: 404 */
-    E_METHOD,      /* 405 */
-    E_CONFLICT,    /* the state does not allow it: 409 */
-    E_GONE,        /* it existed and has expired: 410 */
-    E_TOO_LARGE,   /* over a size limit: 413 */
+    E_INVALID,       /* the input is wrong: 400 */
+    E_AUTH,          /* no or wrong credential: 401 */
+    E_FORBIDDEN,     /* known, but not allowed: 403 */
+    E_NOT_FOUND,     /* absent, or another user's: 404 */
+    E_METHOD,        /* 405 */
+    E_CONFLICT,      /* the state does not allow it: 409 */
+    E_GONE,          /* it existed and has expired: 410 */
+    E_TOO_LARGE,     /* over a size limit: 413 */
     E_UNPROCESSABLE, /* well-formed, yet contradicts what is known: 422 */
-    E_LIMIT,       /* over a rate, count or quota: 429 */
-    E_UNAVAILABLE, /* try again later: 503 */
-    E_NO_SPACE,    /* the store is full: 507 */
-    E_UPSTREAM,    /* the other side failed or lied: 502 */
-    E_TIMEOUT,     /* the other side was too slow: 504 */
-    E_NO_MEMORY,   /* a stated cap was reached: 503 */
-    E_IO,          /* disk, socket, database: 500 */
-    E_INTERNAL,    /* a bug of ours: 500 */
+    E_LIMIT,         /* over a rate, count or quota: 429 */
+    E_UNAVAILABLE,   /* try again later: 503 */
+    E_NO_SPACE,      /* the store is full: 507 */
+    E_UPSTREAM,      /* the other side failed or lied: 502 */
+    E_TIMEOUT,       /* the other side was too slow: 504 */
+    E_NO_MEMORY,     /* a stated cap was reached: 503 */
+    E_IO,            /* disk, socket, database: 500 */
+    E_INTERNAL,      /* a bug of ours: 500 */
 };
 
 enum {
@@ -64,8 +64,14 @@ struct err {
             return try_status_;                                                                    \
     } while (0)
 
-/* Fills err (which may be NULL) and returns status. */
-enum status err_set(struct err *err, enum status status, const char *code);
+/* Clears err (which may be NULL) and sets status and code. */
+void err_fill(struct err *err, enum status status, const char *code);
+/* The same, for `return err_set(…)`: the compiler sees which status is returned. */
+static inline enum status err_set(struct err *err, enum status status, const char *code)
+{
+    err_fill(err, status, code);
+    return status;
+}
 /* The same with a public sentence. */
 enum status err_say(struct err *err, enum status status, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -76,8 +82,13 @@ enum status err_field(struct err *err, const char *code, const char *field, cons
 void err_number(struct err *err, const char *name, int64_t value);
 /* Adds what only the log may know (an errno, an upstream's words). */
 void err_detail(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void err_fill_errno(struct err *err, const char *what);
 /* E_IO with errno's text as the detail. */
-enum status err_errno(struct err *err, const char *what);
+static inline enum status err_errno(struct err *err, const char *what)
+{
+    err_fill_errno(err, what);
+    return E_IO;
+}
 
 /* "invalid", "not_found" …: for logs and metrics. */
 const char *status_name(enum status status);
