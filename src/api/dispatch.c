@@ -111,9 +111,18 @@ static void reply_error(struct exchange *x, enum language language, const struct
 static void log_outcome(const struct call *c, const struct err *err)
 {
     if (err->status == E_INTERNAL || err->status == E_IO)
-        log_error("request failed", LOG_S("request_id", c->request_id), LOG_S("path", c->head->path),
-                  LOG_Z("code", err->code), LOG_Z("detail", err->detail));
+        log_error("request failed", LOG_S("request_id", c->request_id),
+                  LOG_S("path", c->head->path), LOG_Z("code", err->code),
+                  LOG_Z("detail", err->detail));
 }
+
+static void over_done(struct exchange *x, bool complete)
+{
+    (void)x, (void)complete;
+}
+
+/* Of an exchange that was handed over: a takeover that replies at once sets none of its own. */
+static const struct exchange_handler over_exchange = {.on_done = over_done};
 
 static void pending_answer(struct task *task)
 {
@@ -127,6 +136,7 @@ static void pending_answer(struct task *task)
     if (p->outcome == OK && c->takeover) {
         struct exchange *x = p->x;
         p->x = NULL;
+        exchange_handle(x, &over_exchange, NULL);
         c->takeover(x, c);
         pending_free(p);
         return;
@@ -224,8 +234,8 @@ static struct http_head *copy_head(const struct http_head *head, struct arena *a
 {
     struct http_head *copy = arena_alloc(a, sizeof(*copy));
     /* The server keeps no more of it than the fields there are. */
-    memcpy(copy, head, offsetof(struct http_head, headers) +
-                           head->header_count * sizeof(head->headers[0]));
+    memcpy(copy, head,
+           offsetof(struct http_head, headers) + head->header_count * sizeof(head->headers[0]));
     struct str *fields[] = {&copy->method_text, &copy->target, &copy->path, &copy->query,
                             &copy->host};
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -259,7 +269,8 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
     c->request_id = arena_str(a, exchange_request_id(x));
     c->peer = arena_str(a, exchange_peer(x));
     c->settings = settings_hold(d->app);
-    c->language = language_of(http_head_get(c->head, STR("accept-language")), c->settings->language);
+    c->language = language_of(http_head_get(c->head, STR("accept-language")),
+                              c->settings->language);
     c->status = 204;
     exchange_handle(x, &call_exchange, p);
     exchange_max_body(x, MAX(endpoint->max_body, IGNORED_BODY));
@@ -269,8 +280,8 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
 
 static bool is_program_path(struct str path)
 {
-    static const struct str prefixes[] = {{"/api/", 5}, {"/v1/", 4}, {"/sora/v1/", 9},
-                                          {"/media/", 7}};
+    static const struct str prefixes[] = {
+        {"/api/", 5}, {"/v1/", 4}, {"/sora/v1/", 9}, {"/media/", 7}};
     for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
         if (str_starts(path, prefixes[i]))
             return true;

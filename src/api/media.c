@@ -19,7 +19,8 @@ struct open_file {
 /* User media must not become a page of ours, whatever its bytes claim. */
 static const struct http_header guard_headers[] = {
     HTTP_HEADER("X-Content-Type-Options", "nosniff"),
-    HTTP_HEADER("Content-Security-Policy", "default-src 'none'; media-src 'self'; img-src 'self'; sandbox"),
+    HTTP_HEADER("Content-Security-Policy",
+                "default-src 'none'; media-src 'self'; img-src 'self'; sandbox"),
     HTTP_HEADER("Cross-Origin-Resource-Policy", "cross-origin"),
 };
 

@@ -105,8 +105,9 @@ static enum status read_shape(struct call *c, const struct model *m, struct gene
         return err_field(err, "invalid_field", "seconds", "%.*s does not make %lld seconds.",
                          STR_ARG(m->id), (long long)seconds);
     o->media_type = m->media_type;
-    o->orientation = m->orientation.n ? m->orientation
-                     : orientation >= 0 ? str_of(orientations[orientation]) : STR_NONE;
+    o->orientation = m->orientation.n   ? m->orientation
+                     : orientation >= 0 ? str_of(orientations[orientation])
+                                        : STR_NONE;
     o->seconds = m->seconds_count == 1 ? m->seconds[0] : seconds;
     return OK;
 }
@@ -308,8 +309,8 @@ enum status sora_models(struct call *c, struct err *err)
     struct model *models;
     size_t n;
     TRY(groups_find(c->db, c->who.group_id, c->arena, &group, err));
-    TRY(models_list(c->app, c->who.group_id, !str_eq(group.platform, STR("sora")), false,
-                    c->arena, &models, &n, err));
+    TRY(models_list(c->app, c->who.group_id, !str_eq(group.platform, STR("sora")), false, c->arena,
+                    &models, &n, err));
     struct json_out *j = call_json(c, 200);
     json_object(j);
     json_key(j, "data");

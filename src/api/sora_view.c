@@ -19,11 +19,10 @@ struct places {
 static struct str object_link(struct worker *w, struct arena *a, struct str origin,
                               const struct object *o, const struct generation *g)
 {
-    struct str name = o->place < 0
-                          ? arena_printf(a, "kinora-%lld-poster.jpg", (long long)g->id)
-                          : arena_printf(a, "kinora-%lld-%lld.%s", (long long)g->id,
-                                         (long long)o->place + 1,
-                                         media_type_extension(arena_strz(a, o->type)));
+    struct str name = o->place < 0 ? arena_printf(a, "kinora-%lld-poster.jpg", (long long)g->id)
+                                   : arena_printf(a, "kinora-%lld-%lld.%s", (long long)g->id,
+                                                  (long long)o->place + 1,
+                                                  media_type_extension(arena_strz(a, o->type)));
     return link_make(w->app->keys, a, origin, "object", o->id, clock_wall_ms(), name);
 }
 

@@ -63,9 +63,9 @@ void json_array_end(struct json_out *j)
 
 static void add_escaped(struct buf *out, unsigned char c)
 {
-    static const char *const shorts[] = {['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n",
-                                         ['\f'] = "\\f", ['\r'] = "\\r", ['"'] = "\\\"",
-                                         ['\\'] = "\\\\"};
+    static const char *const shorts[] = {
+        ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
+        ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\"};
     if (c < sizeof(shorts) / sizeof(shorts[0]) && shorts[c])
         buf_add(out, str_of(shorts[c]));
     else

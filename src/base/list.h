@@ -57,5 +57,5 @@ static inline struct list *list_pop_front(struct list *head)
 
 /* Safe against removal of the current node. */
 #define LIST_EACH(node, head)                                                                      \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);             \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
          node = node##_next, node##_next = node->next)

@@ -17,7 +17,7 @@ struct str {
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
 #define STR_NONE     ((struct str){NULL, 0})
 /* For printf's "%.*s". */
-#define STR_ARG(s)   (int)(s).n, (s).p
+#define STR_ARG(s) (int)(s).n, (s).p
 
 /* View of a NUL-terminated string; NULL gives STR_NONE. */
 struct str str_of(const char *z);

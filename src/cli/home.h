@@ -15,8 +15,10 @@ struct home {
 extern const char *home_data, *home_database;
 #define HOME_OPTIONS                                                                               \
     {"data", "DIR", "folder for keys, media and SQLite", &home_data, NULL},                        \
-        {"database", "URL", "postgres://… instead of SQLite in the data folder", &home_database,   \
-         NULL}
+    {                                                                                              \
+        "database", "URL", "postgres://… instead of SQLite in the data folder", &home_database,    \
+            NULL                                                                                   \
+    }
 
 /* lock: be the only server on this data folder.  0, or the status to end with, after one
  * line has been printed. */

@@ -11,10 +11,10 @@
 enum { EXIT_USAGE = 2 };
 
 struct option {
-    const char *name;   /* "listen" */
-    const char *value;  /* what stands for its value in the help; NULL: a flag */
+    const char *name;  /* "listen" */
+    const char *value; /* what stands for its value in the help; NULL: a flag */
     const char *help;
-    const char **ret;   /* where the value goes, with its first value; NULL: a flag */
+    const char **ret; /* where the value goes, with its first value; NULL: a flag */
     bool *ret_flag;
 };
 

@@ -147,8 +147,8 @@ static void add_media(struct dialect_stream *s, struct str link, enum media_type
 /* A link that names no type: by its ending. */
 static enum media_type type_of_link(struct str link)
 {
-    static const struct str images[] = {{".png", 4}, {".jpg", 4}, {".jpeg", 5}, {".webp", 5},
-                                        {".gif", 4}};
+    static const struct str images[] = {
+        {".png", 4}, {".jpg", 4}, {".jpeg", 5}, {".webp", 5}, {".gif", 4}};
     struct str path = str_cut(&link, '?');
     for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
         if (str_ends(path, images[i]))
@@ -296,8 +296,8 @@ static struct dialect_stream *stream_new(struct arena *a, const struct dialect_t
     s->arena = a;
     s->target = t;
     s->sse = sse;
-    s->outcome = (struct dialect_outcome){
-        .state = DIALECT_RUNNING, .progress = -1, .queue_position = -1};
+    s->outcome =
+        (struct dialect_outcome){.state = DIALECT_RUNNING, .progress = -1, .queue_position = -1};
     buf_init(&s->document, EVENT_MAX);
     buf_init(&s->content, CONTENT_MAX);
     sse_reader_init(&s->reader, EVENT_MAX, on_event, s);

@@ -26,10 +26,10 @@ struct dialect_request {
     int64_t count;
     struct str orientation; /* "landscape", "portrait" */
     int64_t seconds;
-    struct str size;        /* "1280x720" */
-    struct str image_url;   /* http(s) address or data URL of the reference */
+    struct str size;                    /* "1280x720" */
+    struct str image_url;               /* http(s) address or data URL of the reference */
     struct str image_bytes, image_type; /* the same, decoded, for multipart */
-    struct str remix_of;    /* the upstream's id of the work to remix */
+    struct str remix_of;                /* the upstream's id of the work to remix */
 };
 
 struct dialect_target {
@@ -55,11 +55,17 @@ struct dialect_answer {
     struct str type, body;
 };
 
-enum dialect_state { DIALECT_PENDING, DIALECT_RUNNING, DIALECT_DONE, DIALECT_FAILED, DIALECT_CANCELLED };
+enum dialect_state {
+    DIALECT_PENDING,
+    DIALECT_RUNNING,
+    DIALECT_DONE,
+    DIALECT_FAILED,
+    DIALECT_CANCELLED
+};
 
 struct dialect_media {
-    struct str url;        /* absolute */
-    bool needs_credential; /* opened by the account's own credential only (GW-9) */
+    struct str url;          /* absolute */
+    bool needs_credential;   /* opened by the account's own credential only (GW-9) */
     struct str bytes_base64; /* instead of url, for answers that carry the bytes */
     enum media_type type;
 };
@@ -73,7 +79,7 @@ struct dialect_outcome {
     struct dialect_media media[DIALECT_MAX_MEDIA];
     size_t media_count;
     enum failure_class failure;
-    struct str message;     /* human, from the upstream's words; never HTML, at most 300 bytes */
+    struct str message; /* human, from the upstream's words; never HTML, at most 300 bytes */
 };
 
 /* Reading a stream dialect's answer. */
@@ -94,8 +100,8 @@ struct dialect {
                              const struct dialect_answer *in, struct arena *a,
                              struct dialect_outcome *ret, struct err *err);
     /* NULL: it has no cancel. */
-    enum status (*build_cancel)(const struct dialect_target *t, struct str task_id,
-                                struct arena *a, struct dialect_http *ret, struct err *err);
+    enum status (*build_cancel)(const struct dialect_target *t, struct str task_id, struct arena *a,
+                                struct dialect_http *ret, struct err *err);
     /* The light request of AC-5, and the model names in its answer ("this is that API"). */
     enum status (*build_models)(const struct dialect_target *t, struct arena *a,
                                 struct dialect_http *ret, struct err *err);

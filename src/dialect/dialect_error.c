@@ -98,14 +98,21 @@ static bool has_word(struct str text, const char *const *words)
 
 enum failure_class dialect_failure_class(struct str code, struct str message)
 {
-    static const char *const policy[] = {
-        "content_policy", "content policy", "moderation", "sensitive", "safety",
-        "inappropriate",  "violat",         "guardrail",  "blocked by our",
-        "内容政策",       "违规",           "敏感",       "审核",           NULL};
-    static const char *const account[] = {"insufficient_quota", "insufficient balance",
-                                          "billing",            "invalid_api_key",
-                                          "invalid api key",    "余额",
-                                          "额度",               NULL};
+    static const char *const policy[] = {"content_policy", "content policy",
+                                         "moderation",     "sensitive",
+                                         "safety",         "inappropriate",
+                                         "violat",         "guardrail",
+                                         "blocked by our", "内容政策",
+                                         "违规",           "敏感",
+                                         "审核",           NULL};
+    static const char *const account[] = {"insufficient_quota",
+                                          "insufficient balance",
+                                          "billing",
+                                          "invalid_api_key",
+                                          "invalid api key",
+                                          "余额",
+                                          "额度",
+                                          NULL};
     static const char *const slow[] = {"timeout", "timed out", "超时", NULL};
     if (has_word(code, policy) || has_word(message, policy))
         return FAILURE_CONTENT_POLICY;

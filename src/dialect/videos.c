@@ -229,8 +229,8 @@ static enum status read_poll(const struct dialect_target *t, struct str task_id,
     return ret->state == DIALECT_DONE ? add_content(t, j, task_id, a, ret, err) : OK;
 }
 
-static enum status build_cancel(const struct dialect_target *t, struct str task_id,
-                                struct arena *a, struct dialect_http *ret, struct err *err)
+static enum status build_cancel(const struct dialect_target *t, struct str task_id, struct arena *a,
+                                struct dialect_http *ret, struct err *err)
 {
     struct str endpoint;
     TRY(task_endpoint(task_id, "", a, &endpoint, err));

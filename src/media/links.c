@@ -30,9 +30,9 @@ struct str link_make(const struct key_ring *keys, struct arena *a, struct str or
     int64_t expiry_s = (hour + LINK_LIFE_HOURS) * 3600;
     sign(keys, kind, id, expiry_s, &mac);
     struct str text = buf_str(&mac);
-    struct str link =
-        arena_printf(a, "%.*s/media/%s/%" PRId64 ".%" PRId64 ".%.*s/%.*s", STR_ARG(origin), kind,
-                     id, expiry_s, STR_ARG(text), STR_ARG(name));
+    struct str link = arena_printf(a, "%.*s/media/%s/%" PRId64 ".%" PRId64 ".%.*s/%.*s",
+                                   STR_ARG(origin), kind, id, expiry_s, STR_ARG(text),
+                                   STR_ARG(name));
     buf_release(&mac);
     return link;
 }

@@ -46,8 +46,8 @@ bool local_writable(struct local_store *s)
 
 static bool is_safe_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
 }
 
 /* Keys are ours, but a row may have been edited: no dot segment, no empty one. */
@@ -67,8 +67,8 @@ static bool is_safe_key(struct str key)
     return true;
 }
 
-static enum status path_of(struct local_store *s, struct str key,
-                           char out[PATH_BYTES + KEY_BYTES], struct err *err)
+static enum status path_of(struct local_store *s, struct str key, char out[PATH_BYTES + KEY_BYTES],
+                           struct err *err)
 {
     if (!is_safe_key(key)) {
         err_set(err, E_INTERNAL, "internal_error");

@@ -12,11 +12,11 @@ struct account {
     int64_t id;
     struct str name, platform, dialect, base_url;
     enum account_type type;
-    struct str credentials;       /* sealed JSON */
-    struct str proxy_url;         /* "http://hidden@host" when credentials have the rest */
-    struct str ca_pem;            /* STR_NONE: none, as for the proxy */
-    struct str models;            /* JSON array of names; "[]": all */
-    struct str model_mapping;     /* JSON object: ours → theirs */
+    struct str credentials;   /* sealed JSON */
+    struct str proxy_url;     /* "http://hidden@host" when credentials have the rest */
+    struct str ca_pem;        /* STR_NONE: none, as for the proxy */
+    struct str models;        /* JSON array of names; "[]": all */
+    struct str model_mapping; /* JSON object: ours → theirs */
     int64_t priority, concurrency;
     bool honours_idempotency;
     enum account_status status;

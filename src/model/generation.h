@@ -21,8 +21,8 @@ struct generation {
     enum generation_status status;
     int64_t progress; /* 0–100 */
     enum storage_type storage_type;
-    struct str media_url;  /* the upstream's own link, for STORAGE_UPSTREAM */
-    struct str media_urls; /* JSON array of the upstream's links */
+    struct str media_url;   /* the upstream's own link, for STORAGE_UPSTREAM */
+    struct str media_urls;  /* JSON array of the upstream's links */
     struct str object_keys; /* JSON array of store keys */
     int64_t file_size_bytes, width, height, duration_ms;
     enum failure_class error_class;

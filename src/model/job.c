@@ -6,9 +6,8 @@
 static const char *const states[] = {"queued",  "submitting", "streaming", "polling",
                                      "storing", "ended",      NULL};
 static const char *const kinds[] = {"studio", "chat", "video", "image", NULL};
-static const char *const failures[] = {"",        "upstream", "content_policy",
-                                       "timeout", "quota",    "account",
-                                       "submission_unknown",  "internal",
+static const char *const failures[] = {"",      "upstream", "content_policy",     "timeout",
+                                       "quota", "account",  "submission_unknown", "internal",
                                        NULL};
 static const char *const media[] = {"video", "image", NULL};
 
@@ -16,8 +15,8 @@ static const char *const media[] = {"video", "image", NULL};
 #define BIT(s) (1u << (s))
 static const unsigned allowed[] = {
     [JOB_QUEUED] = BIT(JOB_QUEUED) | BIT(JOB_SUBMITTING) | BIT(JOB_STREAMING) | BIT(JOB_ENDED),
-    [JOB_SUBMITTING] = BIT(JOB_QUEUED) | BIT(JOB_SUBMITTING) | BIT(JOB_POLLING) |
-                       BIT(JOB_STORING) | BIT(JOB_ENDED),
+    [JOB_SUBMITTING] = BIT(JOB_QUEUED) | BIT(JOB_SUBMITTING) | BIT(JOB_POLLING) | BIT(JOB_STORING) |
+                       BIT(JOB_ENDED),
     [JOB_STREAMING] = BIT(JOB_QUEUED) | BIT(JOB_STREAMING) | BIT(JOB_STORING) | BIT(JOB_ENDED),
     [JOB_POLLING] = BIT(JOB_POLLING) | BIT(JOB_STORING) | BIT(JOB_ENDED),
     [JOB_STORING] = BIT(JOB_STORING) | BIT(JOB_ENDED),

@@ -33,14 +33,14 @@ struct job {
     struct str public_id; /* "video_…", also the Idempotency-Key's stem */
     enum job_kind kind;
     int64_t generation_id, user_id, api_key_id, group_id; /* 0: none */
-    struct str model, request; /* request: JSON, see service/jobs.h */
+    struct str model, request;                            /* request: JSON, see service/jobs.h */
     int64_t input_object_id;
     struct str idempotency_key;
     enum job_state state;
     int64_t account_id;
     struct str tried_accounts; /* "3,7" */
     struct str upstream_id, upstream_ref;
-    int64_t progress; /* 0–100 */
+    int64_t progress;  /* 0–100 */
     struct str result; /* JSON: what the upstream delivered */
     enum failure_class error_class;
     struct str error_message;

@@ -11,7 +11,7 @@ enum object_state { OBJECT_WRITING, OBJECT_STORED };
 struct object {
     int64_t id, user_id, generation_id; /* 0: none */
     enum object_counter counter;
-    enum storage_type storage; /* STORAGE_LOCAL or STORAGE_S3 */
+    enum storage_type storage;      /* STORAGE_LOCAL or STORAGE_S3 */
     struct str key, type, checksum; /* checksum: lower-case hex SHA-256 */
     enum object_state state;
     int64_t reserved, size; /* bytes */

@@ -13,10 +13,10 @@ struct user {
     enum user_role role;
     enum user_status status;
     int64_t group_id;
-    struct str avatar, background;    /* STR_NONE: none */
-    int64_t storage_quota_bytes;      /* 0: inherit */
+    struct str avatar, background; /* STR_NONE: none */
+    int64_t storage_quota_bytes;   /* 0: inherit */
     int64_t storage_used_bytes;
-    int64_t created_at, updated_at;   /* wall ms */
+    int64_t created_at, updated_at; /* wall ms */
 };
 
 struct group {
@@ -29,7 +29,7 @@ struct group {
 
 struct api_key {
     int64_t id, user_id, group_id;
-    struct str name, hint;            /* "sk-…a1b2" */
+    struct str name, hint; /* "sk-…a1b2" */
     bool disabled;
     int64_t expires_at, last_used_at; /* 0: none */
     int64_t created_at;
@@ -38,7 +38,7 @@ struct api_key {
 
 /* Who makes a request. */
 struct identity {
-    int64_t user_id;    /* 0: nobody */
+    int64_t user_id; /* 0: nobody */
     enum user_role role;
     int64_t group_id;   /* of the user, or of the key */
     int64_t session_id; /* 0: not by a session */

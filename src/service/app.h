@@ -22,16 +22,16 @@ struct upstream_loops;
 
 struct app {
     const char *data_dir;
-    const char *listen;         /* "127.0.0.1:8080" */
-    const char *resolver;       /* "ip:port" or NULL: the system's */
-    char node_id[UUID_SIZE];    /* of this process run; owner of its leases */
+    const char *listen;      /* "127.0.0.1:8080" */
+    const char *resolver;    /* "ip:port" or NULL: the system's */
+    char node_id[UUID_SIZE]; /* of this process run; owner of its leases */
     struct db *db;
     struct key_ring *keys;
     struct settings_store *settings;
-    struct throttle *throttle;  /* of sign-ins; service/identity */
+    struct throttle *throttle; /* of sign-ins; service/identity */
     struct pool *pool;
     struct events *events;
-    struct local_store *local;  /* NULL: local storage off */
+    struct local_store *local; /* NULL: local storage off */
     struct jobs *jobs;
     struct workers *api_workers, *step_workers, *transfer_workers;
 };

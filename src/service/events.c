@@ -101,7 +101,8 @@ static void spread(struct events *e, const struct event *event)
     for (size_t i = 0; i < e->tap_count; i++)
         e->taps[i].fn(e->taps[i].ctx, event);
     pthread_mutex_lock(&e->lock);
-    LIST_EACH(node, bucket_of(e, event->topic, event->id)) {
+    LIST_EACH(node, bucket_of(e, event->topic, event->id))
+    {
         struct subscriber *s = CONTAINER_OF(node, struct subscriber, link);
         if (s->topic == event->topic && s->id == event->id)
             put(s, event);
@@ -116,7 +117,8 @@ static void spread_to_all(struct events *e, enum event_kind kind)
         e->taps[i].fn(e->taps[i].ctx, &event);
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
-        LIST_EACH(node, &e->buckets[i]) {
+        LIST_EACH(node, &e->buckets[i])
+        {
             struct subscriber *s = CONTAINER_OF(node, struct subscriber, link);
             event.topic = s->topic;
             event.id = s->id;

@@ -18,7 +18,16 @@ enum event_topic {
     TOPIC_SITE, /* id: 0; settings or accounts changed */
 };
 
-enum event_kind { EVENT_GENERATION, EVENT_GENERATION_GONE, EVENT_QUOTA, EVENT_SESSIONS, EVENT_JOB, EVENT_SITE, EVENT_MISSED, EVENT_CLOSING };
+enum event_kind {
+    EVENT_GENERATION,
+    EVENT_GENERATION_GONE,
+    EVENT_QUOTA,
+    EVENT_SESSIONS,
+    EVENT_JOB,
+    EVENT_SITE,
+    EVENT_MISSED,
+    EVENT_CLOSING
+};
 
 struct event {
     enum event_topic topic;

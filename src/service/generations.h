@@ -16,7 +16,7 @@ struct generation_order {
     struct str image_url;   /* http(s), or STR_NONE */
     struct str image_bytes; /* decoded data URL, or STR_NONE */
     const char *image_type;
-    struct str params;      /* JSON: what was asked beside model and prompt */
+    struct str params; /* JSON: what was asked beside model and prompt */
 };
 
 /* ST-1, in its order and exactly under concurrency: quota (429 quota_exceeded), at most

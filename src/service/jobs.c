@@ -70,7 +70,8 @@ enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err)
 
 static struct hold *find_hold(struct jobs *j, int64_t job_id)
 {
-    LIST_EACH(node, &j->holds) {
+    LIST_EACH(node, &j->holds)
+    {
         struct hold *h = CONTAINER_OF(node, struct hold, link);
         if (h->job_id == job_id)
             return h;
@@ -163,8 +164,8 @@ static void *scheduler_main(void *arg)
         struct err err;
         size_t n = 0;
         int64_t now = clock_wall_ms();
-        if (job_claim_due(db, str_of(j->app->node_id), now, now + JOBS_LEASE_MS, claims,
-                          JOBS_BATCH, &n, &err) != OK)
+        if (job_claim_due(db, str_of(j->app->node_id), now, now + JOBS_LEASE_MS, claims, JOBS_BATCH,
+                          &n, &err) != OK)
             log_warn("jobs could not be claimed", LOG_Z("code", err.code),
                      LOG_Z("why", err.detail));
         hand_out(j, db, claims, n);
@@ -191,10 +192,9 @@ static void *keeper_main(void *arg)
         pthread_mutex_lock(&j->lock);
         bool idle = list_empty(&j->holds);
         pthread_mutex_unlock(&j->lock);
-        if (!idle && job_keep_leases(db, str_of(j->app->node_id),
-                                     clock_wall_ms() + JOBS_LEASE_MS, &err) != OK)
-            log_warn("leases could not be kept", LOG_Z("code", err.code),
-                     LOG_Z("why", err.detail));
+        if (!idle && job_keep_leases(db, str_of(j->app->node_id), clock_wall_ms() + JOBS_LEASE_MS,
+                                     &err) != OK)
+            log_warn("leases could not be kept", LOG_Z("code", err.code), LOG_Z("why", err.detail));
     }
     db_conn_free(db);
     return NULL;
@@ -294,7 +294,8 @@ void jobs_free(struct app *app)
     struct jobs *j = app->jobs;
     if (!j)
         return;
-    LIST_EACH(node, &j->holds) {
+    LIST_EACH(node, &j->holds)
+    {
         struct hold *h = CONTAINER_OF(node, struct hold, link);
         list_remove(&h->link);
         hold_release_slot(j, h, POOL_NEUTRAL, 0);

@@ -16,12 +16,12 @@
 struct job_spec {
     enum job_kind kind;
     int64_t user_id, api_key_id, group_id, generation_id; /* 0: none */
-    bool ungrouped; /* GW-1: accounts without a group */
+    bool ungrouped;                                       /* GW-1: accounts without a group */
     enum media_type media_type;
     struct str model, prompt, orientation, size, remix_of;
     int64_t count, seconds;
-    struct str image_url; /* http(s) address; STR_NONE: none */
-    int64_t input_object_id; /* an image given as bytes, stored as a free object */
+    struct str image_url;         /* http(s) address; STR_NONE: none */
+    int64_t input_object_id;      /* an image given as bytes, stored as a free object */
     int64_t pending_ms, total_ms; /* how long it may wait, and last in all */
 };
 

@@ -49,7 +49,8 @@ void jobs_after_cancel(struct jobs *j, int64_t job_id)
 {
     pthread_mutex_lock(&j->lock);
     bool idle = false;
-    LIST_EACH(node, &j->holds) {
+    LIST_EACH(node, &j->holds)
+    {
         struct hold *h = CONTAINER_OF(node, struct hold, link);
         if (h->job_id != job_id)
             continue;

@@ -24,8 +24,8 @@
 
 enum {
     JOBS_LEASE_MS = 30000,
-    JOBS_KEEP_MS = 8000,  /* leases are prolonged this often */
-    JOBS_TICK_MS = 250,   /* the scheduler looks at least this often */
+    JOBS_KEEP_MS = 8000, /* leases are prolonged this often */
+    JOBS_TICK_MS = 250,  /* the scheduler looks at least this often */
     JOBS_BATCH = 32,
     JOBS_MAX_SWITCHES = 3,
     JOBS_STORE_TRIES = 5,
@@ -118,8 +118,7 @@ void step_free(struct step *s);
 
 /* The account's guard and limits on a fetch (jobs_submit.c). */
 struct fetch_request;
-void step_fetch_request(struct step *s, const struct dialect_http *http,
-                        struct fetch_request *ret);
+void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret);
 /* What is wanted, out of the row (jobs_submit.c); image bytes are read when asked for. */
 enum status step_read_request(struct step *s, struct dialect_request *ret, bool *ret_ungrouped);
 

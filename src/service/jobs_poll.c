@@ -65,9 +65,8 @@ static enum status read_state(struct step *s, const struct dialect_answer *in)
  * there, and it is this account that knows it. */
 static enum status take_slot(struct step *s, bool *ret_ready)
 {
-    struct pool_want want = {.platform = STR("sora"),
-                             .model = s->job.model,
-                             .only_account = s->job.account_id};
+    struct pool_want want = {
+        .platform = STR("sora"), .model = s->job.model, .only_account = s->job.account_id};
     int64_t retry;
     *ret_ready = true;
     if (s->hold->slot.account)

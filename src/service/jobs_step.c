@@ -33,8 +33,8 @@ static enum status move_generation(struct step *s, struct db_conn *tx, enum job_
     if (!j->generation_id)
         return OK;
     if (from == JOB_QUEUED && (j->state == JOB_SUBMITTING || j->state == JOB_STREAMING)) {
-        enum status status =
-            generation_move(tx, j->generation_id, GENERATION_GENERATING, now, &s->err);
+        enum status status = generation_move(tx, j->generation_id, GENERATION_GENERATING, now,
+                                             &s->err);
         /* A job that changes accounts has started before. */
         if (status != OK && status != E_CONFLICT)
             return status;
@@ -186,8 +186,7 @@ static enum status requeue(struct step *s, enum job_state from, const struct ref
 
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r)
 {
-    enum pool_outcome outcome =
-        r->status ? pool_outcome_of_status(r->status) : POOL_UNAVAILABLE;
+    enum pool_outcome outcome = r->status ? pool_outcome_of_status(r->status) : POOL_UNAVAILABLE;
     bool may_switch = r->status == 0 || pool_may_switch(r->status, r->model_missing);
     if (r->model_missing)
         outcome = POOL_NEUTRAL;
@@ -223,8 +222,8 @@ static enum status step_orphan(struct step *s)
 {
     if (s->job.state == JOB_SUBMITTING && s->job.upstream_id.n == 0) {
         /* An account that honours the key may be asked again, by the same words. */
-        struct pool_want want = {.platform = STR("sora"), .model = s->job.model,
-                                 .only_account = s->job.account_id};
+        struct pool_want want = {
+            .platform = STR("sora"), .model = s->job.model, .only_account = s->job.account_id};
         int64_t retry;
         if (!s->hold->slot.account &&
             pool_take(s->app->pool, &want, &s->hold->slot, &retry) == POOL_GOT &&
@@ -327,8 +326,8 @@ void step_done(struct step *s)
 
 bool jobs_submit_step(struct jobs *j, const struct job_claim *claim)
 {
-    struct workers *workers =
-        claim->state == JOB_STORING ? j->app->transfer_workers : j->app->step_workers;
+    struct workers *workers = claim->state == JOB_STORING ? j->app->transfer_workers
+                                                          : j->app->step_workers;
     struct step *s = mem_zalloc(sizeof(*s));
     s->work.run = step_run;
     s->jobs = j;

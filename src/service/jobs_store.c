@@ -120,8 +120,8 @@ static enum status not_stored(struct step *s, struct generation *g, enum status 
         return step_fail_z(s, FAILURE_UPSTREAM,
                            "The upstream's link had expired before the file could be fetched.");
     if (++s->job.attempts < JOBS_STORE_TRIES) {
-        log_info("media will be fetched again", LOG_I("job", s->job.id),
-                 LOG_Z("code", s->err.code), LOG_I("attempt", s->job.attempts));
+        log_info("media will be fetched again", LOG_I("job", s->job.id), LOG_Z("code", s->err.code),
+                 LOG_I("attempt", s->job.attempts));
         s->job.next_at = clock_wall_ms() + (1000LL << s->job.attempts);
         return step_save(s, JOB_STORING, false);
     }
@@ -140,10 +140,8 @@ enum status step_storing(struct step *s)
     TRY(generation_load(s->w->db, s->job.generation_id, s->arena, &g, &s->err));
     fill_links(s, &g, media, n);
     pool_hold(s->app->pool, s->job.account_id, &account);
-    struct library_source source = {.media = media,
-                                    .count = n,
-                                    .account = account.account,
-                                    .cancelled = &s->hold->cancelled};
+    struct library_source source = {
+        .media = media, .count = n, .account = account.account, .cancelled = &s->hold->cancelled};
     enum status status = library_fetch(s->w, &g, &source, s->arena, &take, &s->err);
     pool_drop(&account);
     if (status != OK)

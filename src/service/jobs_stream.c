@@ -314,8 +314,8 @@ static void fill_request(struct job_stream *st, const struct dialect_http *http)
     struct step *s = st->s;
     const struct pool_account *account = s->hold->slot.account;
     struct url *url = arena_alloc(s->arena, sizeof(*url));
-    struct http_header *headers =
-        arena_alloc(s->arena, (http->header_count + 1) * sizeof(*headers));
+    struct http_header *headers = arena_alloc(s->arena,
+                                              (http->header_count + 1) * sizeof(*headers));
     size_t n = 0;
     *url = http->url;
     for (; n < http->header_count; n++)
@@ -382,7 +382,8 @@ struct cut {
 static void cut_run(struct task *t)
 {
     struct cut *c = CONTAINER_OF(t, struct cut, task);
-    LIST_EACH(node, &c->jobs->stream_list) {
+    LIST_EACH(node, &c->jobs->stream_list)
+    {
         struct job_stream *st = CONTAINER_OF(node, struct job_stream, link);
         atomic_store(&st->s->hold->cancelled, true);
         stop_call(st);

@@ -147,8 +147,8 @@ static enum status submit(struct step *s, const struct dialect_http *http)
 
     step_fetch_request(s, http, &request);
     struct http_header *headers = (struct http_header *)request.headers;
-    headers[request.header_count++] =
-        (struct http_header){STR("Idempotency-Key"), s->job.idempotency_key};
+    headers[request.header_count++] = (struct http_header){STR("Idempotency-Key"),
+                                                           s->job.idempotency_key};
     if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err) != OK) {
         if (answer.request_sent)
             return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);

@@ -15,11 +15,11 @@
 #include "store/objects.h"
 
 enum {
-    PART_BYTES = 8 << 20,        /* room is taken part by part when the length is unknown */
-    SNIFF_BYTES = 64,            /* enough to know every type we keep */
+    PART_BYTES = 8 << 20, /* room is taken part by part when the length is unknown */
+    SNIFF_BYTES = 64,     /* enough to know every type we keep */
     CONNECT_MS = 10000,
     STALL_MS = 60000,
-    RENEW_MS = 30000,            /* of a reservation's lease while bytes flow */
+    RENEW_MS = 30000, /* of a reservation's lease while bytes flow */
 };
 
 /* One file on its way from a link to the store. */
@@ -102,8 +102,7 @@ static enum status open_object(struct transfer *t)
 {
     const char *type = media_type_sniff((struct str){t->head, t->head_n});
     if (!is_media(type, t->wanted))
-        return err_say(t->err, E_UPSTREAM, "bad_media",
-                       "The upstream's link did not lead to %s.",
+        return err_say(t->err, E_UPSTREAM, "bad_media", "The upstream's link did not lead to %s.",
                        t->wanted == MEDIA_VIDEO ? "a video" : "an image");
     t->object = (struct object){
         .user_id = t->g->user_id,
@@ -259,8 +258,14 @@ static enum status fetch_one(struct worker *w, const struct generation *g,
     const struct job_media *m = &source->media[place];
     _cleanup_(sha256_freep) struct sha256 *hash = sha256_new();
     struct err sink_err = {0};
-    struct transfer t = {.w = w, .g = g, .arena = a, .err = &sink_err, .place = place,
-                         .wanted = m->type, .length = -1, .hash = hash};
+    struct transfer t = {.w = w,
+                         .g = g,
+                         .arena = a,
+                         .err = &sink_err,
+                         .place = place,
+                         .wanted = m->type,
+                         .length = -1,
+                         .hash = hash};
 
     enum status status = run_transfer(&t, m, source);
     if (status != OK) {
@@ -370,9 +375,8 @@ enum status library_write(struct worker *w, struct object *o, struct str bytes, 
     return OK;
 }
 
-enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes,
-                              const char *type, struct arena *a, struct object *ret,
-                              struct err *err)
+enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes, const char *type,
+                              struct arena *a, struct object *ret, struct err *err)
 {
     char uuid[UUID_SIZE];
     if (!w->app->local)

@@ -23,7 +23,7 @@ enum { LIBRARY_MAX_FILES = DIALECT_MAX_MEDIA };
 struct library_take {
     struct object files[LIBRARY_MAX_FILES];
     size_t count;
-    struct object poster; /* id 0: none */
+    struct object poster;     /* id 0: none */
     struct media_facts facts; /* of the first file */
     int64_t bytes;            /* of all files, the poster not counted */
 };
@@ -53,8 +53,7 @@ enum status library_write(struct worker *w, struct object *o, struct str bytes, 
                           struct err *err);
 /* Bytes of one's own (an input image) as a free object, still `writing` until
  * quota_settle(); key inputs/{user}/{uuid}.{ext}. */
-enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes,
-                              const char *type, struct arena *a, struct object *ret,
-                              struct err *err);
+enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes, const char *type,
+                              struct arena *a, struct object *ret, struct err *err);
 enum status library_read_object(struct worker *w, int64_t object_id, size_t max, struct arena *a,
                                 struct object *ret, struct str *ret_bytes, struct err *err);

@@ -15,10 +15,20 @@ struct family {
 
 static const struct family families[] = {
     {"sora2", "Sora 2", "Video with sound", "1280x720", "720x1280", {10, 15, 25}, false},
-    {"sora2pro", "Sora 2 Pro", "Finer video with sound", "1280x720", "720x1280", {10, 15, 25},
+    {"sora2pro",
+     "Sora 2 Pro",
+     "Finer video with sound",
+     "1280x720",
+     "720x1280",
+     {10, 15, 25},
      false},
-    {"sora2pro-hd", "Sora 2 Pro HD", "Finer video in high definition", "1792x1024", "1024x1792",
-     {10, 15}, false},
+    {"sora2pro-hd",
+     "Sora 2 Pro HD",
+     "Finer video in high definition",
+     "1792x1024",
+     "1024x1792",
+     {10, 15},
+     false},
 };
 
 struct image_model {
@@ -54,8 +64,7 @@ static struct model *list_add(struct list *l, struct str id)
 static void add_video(struct list *l, const struct family *f, const char *orientation, int seconds)
 {
     bool landscape = orientation[0] == 'l';
-    struct model *m =
-        list_add(l, arena_printf(l->arena, "%s-%s-%ds", f->id, orientation, seconds));
+    struct model *m = list_add(l, arena_printf(l->arena, "%s-%s-%ds", f->id, orientation, seconds));
     if (!m)
         return;
     m->name = arena_printf(l->arena, "%s, %s, %d s", f->name, orientation, seconds);
@@ -115,8 +124,7 @@ static void read_model(struct list *l, struct json j)
     if (!m)
         return;
     m->name = arena_str(l->arena, json_str_or(json_get(j, "name"), id));
-    m->description =
-        arena_str(l->arena, json_str_or(json_get(j, "description"), STR("")));
+    m->description = arena_str(l->arena, json_str_or(json_get(j, "description"), STR("")));
     media_type_parse(json_str_or(json_get(j, "media_type"), STR("video")), &m->media_type);
     struct str orientation = json_str_or(json_get(j, "orientation"), STR_NONE);
     if (orientation.n)
@@ -157,8 +165,7 @@ enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool 
                         struct arena *a, struct model **ret, size_t *ret_count, struct err *err)
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
-    struct pool_want want = {.platform = STR("sora"), .group_id = group_id,
-                             .ungrouped = ungrouped};
+    struct pool_want want = {.platform = STR("sora"), .group_id = group_id, .ungrouped = ungrouped};
     struct list l = {.arena = a, .models = arena_alloc(a, MODELS_MAX * sizeof(struct model))};
     if (!l.models)
         return err_set(err, E_NO_MEMORY, "overloaded");

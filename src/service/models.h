@@ -14,8 +14,8 @@ struct model {
     enum media_type media_type;
     struct str orientation; /* fixed by the model; STR_NONE: free */
     int64_t seconds[MODEL_MAX_SECONDS];
-    size_t seconds_count;   /* one: fixed; 0: none, or unknown */
-    struct str size;        /* "1280x720" of the result; STR_NONE: unknown */
+    size_t seconds_count; /* one: fixed; 0: none, or unknown */
+    struct str size;      /* "1280x720" of the result; STR_NONE: unknown */
     bool image_input;
 };
 

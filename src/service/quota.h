@@ -13,7 +13,7 @@
 enum quota_source { QUOTA_USER, QUOTA_GROUP, QUOTA_SYSTEM, QUOTA_UNLIMITED };
 
 struct quota {
-    int64_t limit;    /* bytes; 0: unlimited */
+    int64_t limit; /* bytes; 0: unlimited */
     int64_t used, reserved;
     int64_t available; /* bytes; INT64_MAX when unlimited */
     enum quota_source source;

@@ -74,8 +74,8 @@ enum status generation_load_owned(struct db_conn *db, int64_t user_id, int64_t i
                     DB_ARGS(P_INT(id), P_INT(user_id)), a, ret, err);
 }
 
-enum status generation_load(struct db_conn *db, int64_t id, struct arena *a,
-                            struct generation *ret, struct err *err)
+enum status generation_load(struct db_conn *db, int64_t id, struct arena *a, struct generation *ret,
+                            struct err *err)
 {
     return load_one(db, "SELECT " COLUMNS " FROM sora_generations WHERE id = $1",
                     DB_ARGS(P_INT(id)), a, ret, err);
@@ -160,8 +160,8 @@ enum status generation_list(struct db_conn *db, const struct generation_filter *
                             int64_t offset, struct arena *a, struct generation **ret,
                             size_t *ret_count, int64_t *ret_total, struct err *err)
 {
-    static const char count_sql[] =
-        "SELECT COUNT(*) FROM (SELECT 1" FILTER " LIMIT 10000) AS counted";
+    static const char count_sql[] = "SELECT COUNT(*) FROM (SELECT 1" FILTER
+                                    " LIMIT 10000) AS counted";
     _cleanup_(buf_cleanup) struct buf status = BUF_INIT(256), storage = BUF_INIT(256),
                                       media = BUF_INIT(64), search = BUF_INIT(4096);
     bool found;
@@ -207,9 +207,8 @@ enum status generation_move(struct db_conn *tx, int64_t id, enum generation_stat
     if (to == GENERATION_GENERATING)
         TRY(db_exec(tx, start_sql, DB_ARGS(P_INT(id), P_INT(now_ms)), &changed, err));
     else
-        TRY(db_exec(tx, end_sql,
-                    DB_ARGS(P_INT(id), P_INT(now_ms), P_Z(generation_status_name(to))), &changed,
-                    err));
+        TRY(db_exec(tx, end_sql, DB_ARGS(P_INT(id), P_INT(now_ms), P_Z(generation_status_name(to))),
+                    &changed, err));
     return need_change(changed, err);
 }
 
@@ -241,17 +240,16 @@ enum status generation_set_result(struct db_conn *tx, const struct generation *g
         "storage_reason = $10, expires_at = $11 WHERE id = $1";
     return db_exec(tx, sql,
                    DB_ARGS(P_INT(g->id), P_Z(storage_type_name(g->storage_type)),
-                           P_STR_OR_NULL(g->media_url), P_STR(g->media_urls),
-                           P_STR(g->object_keys), P_INT(g->file_size_bytes), P_INT(g->width),
-                           P_INT(g->height), P_INT(g->duration_ms),
-                           P_STR_OR_NULL(g->storage_reason), P_INT_OR_NULL(g->expires_at)),
+                           P_STR_OR_NULL(g->media_url), P_STR(g->media_urls), P_STR(g->object_keys),
+                           P_INT(g->file_size_bytes), P_INT(g->width), P_INT(g->height),
+                           P_INT(g->duration_ms), P_STR_OR_NULL(g->storage_reason),
+                           P_INT_OR_NULL(g->expires_at)),
                    NULL, err);
 }
 
 enum status generation_delete(struct db_conn *tx, int64_t id, struct err *err)
 {
-    return db_exec(tx, "DELETE FROM sora_generations WHERE id = $1", DB_ARGS(P_INT(id)), NULL,
-                   err);
+    return db_exec(tx, "DELETE FROM sora_generations WHERE id = $1", DB_ARGS(P_INT(id)), NULL, err);
 }
 
 enum status generation_typical_ms(struct db_conn *db, struct str model, int64_t *ret,

@@ -11,8 +11,8 @@ enum status generation_insert(struct db_conn *tx, struct generation *g, struct e
 /* E_NOT_FOUND, also when it is another user's. */
 enum status generation_load_owned(struct db_conn *db, int64_t user_id, int64_t id, struct arena *a,
                                   struct generation *ret, struct err *err);
-enum status generation_load(struct db_conn *db, int64_t id, struct arena *a,
-                            struct generation *ret, struct err *err);
+enum status generation_load(struct db_conn *db, int64_t id, struct arena *a, struct generation *ret,
+                            struct err *err);
 
 /* Each list is a bit set over its enum; 0: all. */
 struct generation_filter {

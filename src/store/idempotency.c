@@ -24,10 +24,10 @@ enum status idempotency_claim(struct db_conn *tx, struct idempotency *row, struc
     static const char sql[] = "INSERT INTO idempotency (scope, key, request_hash, created_at) "
                               "VALUES ($1, $2, $3, $4) ON CONFLICT (scope, key) DO NOTHING";
     int64_t inserted;
-    TRY(db_exec(tx, sql,
-                DB_ARGS(P_STR(row->scope), P_STR(row->key), P_STR(row->request_hash),
-                        P_INT(now_ms)),
-                &inserted, err));
+    TRY(db_exec(
+        tx, sql,
+        DB_ARGS(P_STR(row->scope), P_STR(row->key), P_STR(row->request_hash), P_INT(now_ms)),
+        &inserted, err));
     *ret_first = inserted > 0;
     return *ret_first ? OK : load(tx, row, a, err);
 }

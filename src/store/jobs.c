@@ -52,15 +52,14 @@ enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
         "created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12, $13, "
         "$14) RETURNING id";
     bool found;
-    return db_query_int(tx, sql,
-                        DB_ARGS(P_STR(j->public_id), P_Z(job_kind_name(j->kind)),
-                                P_INT_OR_NULL(j->generation_id), P_INT(j->user_id),
-                                P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id), P_STR(j->model),
-                                P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
-                                P_STR(j->idempotency_key), P_INT(j->next_at),
-                                P_INT(j->pending_until), P_INT(j->deadline_at),
-                                P_INT(j->created_at)),
-                        &j->id, &found, err);
+    return db_query_int(
+        tx, sql,
+        DB_ARGS(P_STR(j->public_id), P_Z(job_kind_name(j->kind)), P_INT_OR_NULL(j->generation_id),
+                P_INT(j->user_id), P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id),
+                P_STR(j->model), P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
+                P_STR(j->idempotency_key), P_INT(j->next_at), P_INT(j->pending_until),
+                P_INT(j->deadline_at), P_INT(j->created_at)),
+        &j->id, &found, err);
 }
 
 enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,
@@ -88,9 +87,8 @@ static enum status read_claims(struct db_conn *db, struct str owner, int64_t now
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
     size_t n = 0;
-    TRY(db_query(db, sql,
-                 DB_ARGS(P_STR(owner), P_INT(now_ms), P_INT(lease_until_ms), P_INT(max)), &rows,
-                 err));
+    TRY(db_query(db, sql, DB_ARGS(P_STR(owner), P_INT(now_ms), P_INT(lease_until_ms), P_INT(max)),
+                 &rows, err));
     for (;;) {
         TRY(db_next(rows, &row, err));
         if (!row || n == max)
@@ -174,8 +172,8 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
         return err_say(err, E_INTERNAL, "internal_error", "A job may not go from %s to %s.",
                        job_state_name(from), job_state_name(j->state));
     if (j->state == JOB_ENDED)
-        remove_at = j->ended_at + (j->kind == JOB_VIDEO || j->kind == JOB_IMAGE ? 24 : 1) *
-                                      INT64_C(3600000);
+        remove_at = j->ended_at +
+                    (j->kind == JOB_VIDEO || j->kind == JOB_IMAGE ? 24 : 1) * INT64_C(3600000);
     TRY(db_exec(tx, sql,
                 DB_ARGS(P_INT(j->id), P_INT(j->fence), P_Z(job_state_name(j->state)),
                         P_INT_OR_NULL(j->account_id), P_STR(j->tried_accounts),

@@ -80,8 +80,8 @@ enum status object_list_of_generation(struct db_conn *db, int64_t generation_id,
                      DB_ARGS(P_INT(generation_id)), a, ret, max, ret_count, err);
 }
 
-enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved,
-                           int64_t lease_until_ms, struct err *err)
+enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t lease_until_ms,
+                           struct err *err)
 {
     static const char sql[] = "UPDATE objects SET reserved = $2, lease_until = $3 "
                               "WHERE id = $1 AND state = 'writing'";
@@ -114,8 +114,7 @@ enum status object_discard(struct db_conn *tx, const struct object *o, int64_t n
 }
 
 enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena *a,
-                                struct object *ret, size_t max, size_t *ret_count,
-                                struct err *err)
+                                struct object *ret, size_t max, size_t *ret_count, struct err *err)
 {
     return read_list(db,
                      "SELECT " COLUMNS
@@ -125,12 +124,10 @@ enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena
 }
 
 enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter counter,
-                        int64_t now_ms, int64_t *ret_stored, int64_t *ret_reserved,
-                        struct err *err)
+                        int64_t now_ms, int64_t *ret_stored, int64_t *ret_reserved, struct err *err)
 {
-    static const char stored_sql[] =
-        "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM objects "
-        "WHERE user_id = $1 AND counter = $2 AND state = 'stored'";
+    static const char stored_sql[] = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM objects "
+                                     "WHERE user_id = $1 AND counter = $2 AND state = 'stored'";
     static const char reserved_sql[] =
         "SELECT CAST(COALESCE(SUM(reserved), 0) AS BIGINT) FROM objects "
         "WHERE user_id = $1 AND counter = $2 AND state = 'writing' AND lease_until >= $3";
@@ -161,8 +158,7 @@ enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int6
 }
 
 enum status deletion_list_due(struct db_conn *db, int64_t now_ms, struct arena *a,
-                              struct deletion *ret, size_t max, size_t *ret_count,
-                              struct err *err)
+                              struct deletion *ret, size_t max, size_t *ret_count, struct err *err)
 {
     static const char sql[] = "SELECT id, attempts, storage, key FROM deletions "
                               "WHERE next_at <= $1 ORDER BY next_at LIMIT $2";

@@ -17,8 +17,8 @@ enum status object_list_of_generation(struct db_conn *db, int64_t generation_id,
                                       struct object *ret, size_t max, size_t *ret_count,
                                       struct err *err);
 /* Raises the reservation of a writing one and prolongs its lease. */
-enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved,
-                           int64_t lease_until_ms, struct err *err);
+enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t lease_until_ms,
+                           struct err *err);
 /* writing → stored: size, checksum, type; the reservation is gone.  E_CONFLICT, code
  * "lease_lost", if the row is not writing any more. */
 enum status object_settle(struct db_conn *tx, const struct object *o, struct err *err);
@@ -27,8 +27,7 @@ enum status object_discard(struct db_conn *tx, const struct object *o, int64_t n
                            struct err *err);
 /* Writing rows whose lease has ended. */
 enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena *a,
-                                struct object *ret, size_t max, size_t *ret_count,
-                                struct err *err);
+                                struct object *ret, size_t max, size_t *ret_count, struct err *err);
 /* Stored and live reserved bytes of one counter. */
 enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter counter,
                         int64_t now_ms, int64_t *ret_stored, int64_t *ret_reserved,
@@ -44,8 +43,7 @@ struct deletion {
     struct str key;
 };
 enum status deletion_list_due(struct db_conn *db, int64_t now_ms, struct arena *a,
-                              struct deletion *ret, size_t max, size_t *ret_count,
-                              struct err *err);
+                              struct deletion *ret, size_t max, size_t *ret_count, struct err *err);
 enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err);
 enum status deletion_later(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct str why,
                            struct err *err);
