@@ -22,7 +22,7 @@ void err_fill(struct err *err, enum status status, const char *code)
     copy_text(err->code, sizeof(err->code), code);
 }
 
-enum status err_say(struct err *err, enum status status, const char *code, const char *format, ...)
+void err_fill_text(struct err *err, enum status status, const char *code, const char *format, ...)
 {
     err_fill(err, status, code);
     if (err) {
@@ -31,10 +31,9 @@ enum status err_say(struct err *err, enum status status, const char *code, const
         vsnprintf(err->text, sizeof(err->text), format, args);
         va_end(args);
     }
-    return status;
 }
 
-enum status err_field(struct err *err, const char *code, const char *field, const char *format, ...)
+void err_fill_field(struct err *err, const char *code, const char *field, const char *format, ...)
 {
     err_fill(err, E_INVALID, code);
     if (err) {
@@ -44,7 +43,6 @@ enum status err_field(struct err *err, const char *code, const char *field, cons
         vsnprintf(err->text, sizeof(err->text), format, args);
         va_end(args);
     }
-    return E_INVALID;
 }
 
 void err_number(struct err *err, const char *name, int64_t value)

@@ -64,31 +64,46 @@ struct err {
             return try_status_;                                                                    \
     } while (0)
 
-/* Clears err (which may be NULL) and sets status and code. */
+/* These fill err (which may be NULL).  Use the ones below, made for `return err_set(…)`. */
 void err_fill(struct err *err, enum status status, const char *code);
-/* The same, for `return err_set(…)`: the compiler sees which status is returned. */
+void err_fill_text(struct err *err, enum status status, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void err_fill_field(struct err *err, const char *code, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void err_fill_errno(struct err *err, const char *what);
+
+/* Each fills err and returns its status, in sight of the compiler, which would otherwise
+ * take it for a possible OK and warn about outputs left unset. */
 static inline enum status err_set(struct err *err, enum status status, const char *code)
 {
     err_fill(err, status, code);
     return status;
 }
-/* The same with a public sentence. */
-enum status err_say(struct err *err, enum status status, const char *code, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-/* E_INVALID about one input field; the sentence names it. */
-enum status err_field(struct err *err, const char *code, const char *field, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-/* Adds a figure; past ERR_NUMBERS_MAX it is left out. */
-void err_number(struct err *err, const char *name, int64_t value);
-/* Adds what only the log may know (an errno, an upstream's words). */
-void err_detail(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void err_fill_errno(struct err *err, const char *what);
+/* The same with a public sentence: err_say(err, status, code, format, …). */
+#define err_say(err, outcome, ...)                                                                 \
+    ({                                                                                             \
+        enum status err_status_ = (outcome);                                                       \
+        err_fill_text((err), err_status_, __VA_ARGS__);                                            \
+        err_status_;                                                                               \
+    })
+/* E_INVALID about one input field, which the sentence names:
+ * err_field(err, code, field, format, …). */
+#define err_field(...)                                                                             \
+    ({                                                                                             \
+        err_fill_field(__VA_ARGS__);                                                               \
+        E_INVALID;                                                                                 \
+    })
 /* E_IO with errno's text as the detail. */
 static inline enum status err_errno(struct err *err, const char *what)
 {
     err_fill_errno(err, what);
     return E_IO;
 }
+
+/* Adds a figure; past ERR_NUMBERS_MAX it is left out. */
+void err_number(struct err *err, const char *name, int64_t value);
+/* Adds what only the log may know (an errno, an upstream's words). */
+void err_detail(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "invalid", "not_found" …: for logs and metrics. */
 const char *status_name(enum status status);
