@@ -66,6 +66,18 @@ describe('the catalogues', () => {
     expect(missing).toEqual([])
   })
 
+  it('[UI-9] hold nothing that the page does not ask for', () => {
+    const text = sources()
+      .map((source) => source.text)
+      .join()
+    const starts = [...text.matchAll(/`([\w.]+\.)\$\{/g)].map(([, start]) => start!)
+    const idle = [...english.keys()].filter(
+      (key) =>
+        !text.includes(`'${key}'`) && !text.includes(`"${key}"`) && !starts.some((start) => key.startsWith(start)),
+    )
+    expect(idle).toEqual([])
+  })
+
   it('[UI-9] hold every word that the page shows', () => {
     expect(findStrayStrings(src)).toEqual([])
   })

@@ -24,11 +24,11 @@ export function useLibrary() {
   const loading = ref(false)
   const loaded = ref(false)
   const error = ref<unknown>(null)
-  let page = 0
+  const page = ref(0)
   let visit = 0
 
   const list = computed(() => [...items.values()].filter((item) => !timeline.hidden.has(item.id)).sort(newestFirst))
-  const hasMore = computed(() => loaded.value && page * pageSize < total.value)
+  const hasMore = computed(() => loaded.value && page.value * pageSize < total.value)
 
   function query() {
     return {
@@ -55,10 +55,10 @@ export function useLibrary() {
     loading.value = true
     error.value = null
     try {
-      const answer = await api.list({ ...query(), page: fresh ? 1 : page + 1, page_size: pageSize })
+      const answer = await api.list({ ...query(), page: fresh ? 1 : page.value + 1, page_size: pageSize })
       if (mine !== visit) return
       if (fresh) items.clear()
-      page = fresh ? 1 : page + 1
+      page.value = fresh ? 1 : page.value + 1
       total.value = answer.total
       for (const item of answer.data) items.set(item.id, item)
       loaded.value = true

@@ -2,7 +2,7 @@ import { computed, inject, onScopeDispose, provide, ref, watch, type InjectionKe
 import { useI18n } from 'vue-i18n'
 import { ApiError, useApi } from '@/api'
 import type { Generation, Model, Quota, StorageStatus } from '@/api/types'
-import { cardState, linkClosesAt, linkNoticeMs } from '@/lib/generation'
+import { linkClosesAt, linkNoticeMs, linkUrgentMs } from '@/lib/generation'
 import { excerpt } from '@/lib/format'
 import { groupModels } from '@/lib/models'
 import { useClock } from '../useClock'
@@ -133,19 +133,20 @@ function createSora() {
     if (!given && generation.params?.image_input) toasts.show({ tone: 'warn', text: t('sora.imageGone') })
   }
 
-  /** At five minutes the countdown speaks once. */
-  const noticed = new Set<number>()
+  /** The countdown speaks at five minutes, with a toast, and at two. */
+  const noticed = new Set<string>()
   watch(clock.now, (now) => {
     for (const item of unsaved.value) {
       const left = (linkClosesAt(item) ?? now) - now
-      if (left > linkNoticeMs || noticed.has(item.id)) continue
-      noticed.add(item.id)
-      toasts.show({
-        tone: 'warn',
-        durationMs: 12_000,
-        text: t('sora.closesSoon', { prompt: excerpt(item.prompt, 24), n: Math.max(1, Math.ceil(left / 60_000)) }),
-        action: { label: t('sora.download'), run: () => downloads.download(item) },
-      })
+      const stage = left <= linkUrgentMs ? 'urgent' : left <= linkNoticeMs ? 'soon' : null
+      if (!stage || noticed.has(`${item.id}-${stage}`)) continue
+      noticed.add(`${item.id}-${stage}`)
+      const text = t('sora.closesSoon', { prompt: excerpt(item.prompt, 24), n: Math.max(1, Math.ceil(left / 60_000)) })
+      if (stage === 'urgent') announcement.value = text
+      else {
+        const action = { label: t('sora.download'), run: () => downloads.download(item) }
+        toasts.show({ tone: 'warn', durationMs: 12_000, text, action })
+      }
     }
   })
 
@@ -169,7 +170,6 @@ function createSora() {
   return {
     timeline,
     quota,
-    storage,
     models,
     modelsError,
     families,
@@ -192,7 +192,6 @@ function createSora() {
     loadQuota,
     loadModels,
     askPermission: notices.askPermission,
-    cardState,
   }
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { effectScope, ref, type EffectScope } from 'vue'
 import { ApiError, type Api } from '@/api'
-import type { Generation } from '@/api/types'
+import type { Generation, GenerationQuery } from '@/api/types'
 import { generation } from '@/test-helpers'
 import type { Clock } from '../useClock'
 import type { LiveEvents } from '../useEvents'
@@ -32,9 +32,9 @@ const events: LiveEvents = {
 
 function api() {
   return {
-    list: vi.fn(async ({ status }: { status?: string }) => {
-      const data = [...server.values()].filter((item) => !status || status.split(',').includes(item.status))
-      return { data, total: data.length, page: 1, page_size: 20 }
+    list: vi.fn(async ({ status, page = 1, page_size = 20 }: GenerationQuery) => {
+      const found = [...server.values()].filter((item) => !status || status.split(',').includes(item.status))
+      return { data: found.slice((page - 1) * page_size, page * page_size), total: found.length, page, page_size }
     }),
     get: vi.fn(async (id: number) => {
       const item = server.get(id)
@@ -132,6 +132,18 @@ describe('the timeline', () => {
     reconnected?.()
     await vi.advanceTimersByTimeAsync(0)
     expect(timeline.list.value.map((item) => item.id)).toEqual([3])
+  })
+
+  it('loads older works page by page, to the end', async () => {
+    for (let id = 1; id <= 50; id++) server.set(id, generation({ id }))
+    const { timeline } = begin()
+    await timeline.refresh()
+    const seen = [timeline.list.value.length]
+    for (let turn = 0; turn < 4 && timeline.hasMore.value; turn++) {
+      await timeline.loadMore()
+      seen.push(timeline.list.value.length)
+    }
+    expect(seen).toEqual([20, 40, 50])
   })
 
   it('drops a job that was deleted elsewhere', async () => {

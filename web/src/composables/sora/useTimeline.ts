@@ -51,11 +51,11 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
   const loaded = ref(false)
   const error = ref<unknown>(null)
   const total = ref(0)
-  let page = 0
+  const page = ref(0)
 
   const list = computed(() => [...items.values()].filter((item) => !hidden.has(item.id)).sort(newestFirst))
   const running = computed(() => [...items.values()].filter(isRunning))
-  const hasMore = computed(() => loaded.value && page * pageSize < total.value)
+  const hasMore = computed(() => loaded.value && page.value * pageSize < total.value)
 
   const polling = usePolling({
     wanted: () => running.value.some((item) => item.id > 0),
@@ -111,7 +111,7 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
       const still = new Set(active.data.map((item) => item.id))
       await Promise.all(known.filter((id) => id > 0 && !still.has(id)).map(refreshOne))
       total.value = first.total
-      page = Math.max(page, 1)
+      page.value = Math.max(page.value, 1)
       loaded.value = true
       updatedAt.value = clock.read()
       polling.restart()
@@ -126,8 +126,8 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
     if (loading.value || !hasMore.value) return
     loading.value = true
     try {
-      const next = await api.list({ page: page + 1, page_size: pageSize })
-      page += 1
+      const next = await api.list({ page: page.value + 1, page_size: pageSize })
+      page.value += 1
       total.value = next.total
       for (const item of next.data) put(item)
     } finally {
