@@ -7,6 +7,7 @@
 #include "platform/media_probe.h"
 #include "service/generations.h"
 #include "service/library.h"
+#include "service/relay_link.h"
 #include "store/objects.h"
 
 /* Where a work can be played and downloaded. */
@@ -46,16 +47,27 @@ static enum status find_stored(struct worker *w, struct arena *a, struct str ori
     return OK;
 }
 
-static enum status find_upstream(struct arena *a, const struct generation *g, struct places *ret,
-                                 struct err *err)
+/* What only the account's credential opens goes through a signed link of ours (GW-9). */
+static struct str upstream_link(struct worker *w, struct arena *a, struct str origin,
+                                struct str address, bool download)
+{
+    struct relay_link link;
+    if (!relay_link_read(address, &link))
+        return arena_str(a, address);
+    struct str signed_link = relay_link_sign(w->app->keys, a, origin, &link, clock_wall_ms());
+    return download ? arena_printf(a, "%.*s?download=1", STR_ARG(signed_link)) : signed_link;
+}
+
+static enum status find_upstream(struct worker *w, struct arena *a, struct str origin,
+                                 const struct generation *g, struct places *ret, struct err *err)
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     TRY(json_parse(g->media_urls, &doc, err));
     struct json list = json_root(doc);
     for (size_t i = 0; i < json_size(list) && i < LIBRARY_MAX_FILES; i++) {
-        struct str link = arena_str(a, json_str_or(json_at(list, i), STR("")));
-        ret->urls[ret->count] = link;
-        ret->downloads[ret->count++] = link;
+        struct str address = json_str_or(json_at(list, i), STR(""));
+        ret->urls[ret->count] = upstream_link(w, a, origin, address, false);
+        ret->downloads[ret->count++] = upstream_link(w, a, origin, address, true);
     }
     return OK;
 }
@@ -124,7 +136,7 @@ enum status view_generation(struct worker *w, struct arena *a, struct str origin
     if (g->storage_type == STORAGE_LOCAL || g->storage_type == STORAGE_S3)
         TRY(find_stored(w, a, origin, g, &places, err));
     else if (g->storage_type == STORAGE_UPSTREAM)
-        TRY(find_upstream(a, g, &places, err));
+        TRY(find_upstream(w, a, origin, g, &places, err));
     json_object(j);
     json_kv_int(j, "id", g->id);
     json_kv_str(j, "model", g->model);

@@ -12,6 +12,7 @@
 #include "service/jobs_impl.h"
 #include "service/library.h"
 #include "service/quota.h"
+#include "service/relay_link.h"
 #include "store/generations.h"
 
 /* UI-4: how long an upstream's own link is promised to live. */
@@ -49,9 +50,12 @@ static void fill_links(struct step *s, struct generation *g, const struct job_me
                        size_t n)
 {
     struct str urls[LIBRARY_MAX_FILES];
-    for (size_t i = 0; i < n; i++)
-        urls[i] = media[i].url;
-    g->media_url = n ? media[0].url : STR_NONE;
+    for (size_t i = 0; i < n; i++) {
+        urls[i] = media[i].needs_credential
+                      ? relay_link_refer(s->arena, s->job.account_id, media[i].url)
+                      : media[i].url;
+    }
+    g->media_url = n ? urls[0] : STR_NONE;
     g->media_urls = write_strings(s, urls, n);
     g->object_keys = STR("[]");
 }

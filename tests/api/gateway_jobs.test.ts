@@ -228,6 +228,18 @@ describe("links that need the credential", () => {
     await gone.text();
   });
 
+  test("[GW-9] [SG-9] a work that did not fit is kept as such a link, to play and to download", async () => {
+    await admin.ask("PATCH", "/api/v1/admin/settings", { sora_default_storage_quota_bytes: 1000 });
+    const work = await admin.ended(await admin.generate("too large"));
+    await admin.ask("PATCH", "/api/v1/admin/settings", { sora_default_storage_quota_bytes: null });
+    assert.equal(work.storage_type, "upstream");
+    assert.ok(work.media_urls[0].startsWith(`${kinora.url}/media/upstream/`));
+    const answer = await fetch((work.download_urls as string[])[0]);
+    assert.equal(answer.headers.get("content-disposition"), "attachment");
+    assert.ok((await answer.arrayBuffer()).byteLength > 1000);
+    await admin.ask("DELETE", `/api/v1/sora/generations/${work.id}`);
+  });
+
   test("[GW-9] the link outlives the process that made it", async () => {
     const url = await link("survivor");
     await kinora.stop({ keep: true });
