@@ -224,12 +224,11 @@ static void *run(void *arg)
     return NULL;
 }
 
-static int setup(void **state)
+static int start(int timeout_ms)
 {
     struct err err = {0};
     struct sockaddr_in address;
     socklen_t size = sizeof(address);
-    (void)state;
     memset(&f, 0, sizeof(f));
     sem_init(&f.ended, 0, 0);
     sem_init(&f.task_ran, 0, 0);
@@ -237,10 +236,10 @@ static int setup(void **state)
     f.server = server_new(&(struct server_config){
         .loop = f.loop,
         .limits = http_default_limits,
-        .head_timeout_ms = 400,
-        .body_timeout_ms = 400,
-        .idle_timeout_ms = 400,
-        .write_timeout_ms = 400,
+        .head_timeout_ms = timeout_ms,
+        .body_timeout_ms = timeout_ms,
+        .idle_timeout_ms = timeout_ms,
+        .write_timeout_ms = timeout_ms,
         .max_connections = MAX_CONNECTIONS,
         .out_high = 256 * 1024,
         .out_low = 64 * 1024,
@@ -253,6 +252,19 @@ static int setup(void **state)
     server_listen(f.server, fd);
     pthread_create(&f.thread, NULL, run, NULL);
     return 0;
+}
+
+/* Deadlines that no test meets, however loaded the machine is. */
+static int setup(void **state)
+{
+    (void)state;
+    return start(5000);
+}
+
+static int setup_hasty(void **state)
+{
+    (void)state;
+    return start(400);
 }
 
 static int teardown(void **state)
@@ -639,7 +651,7 @@ static void notices_a_client_that_leaves_a_quiet_exchange(void **state)
         int64_t before = clock_mono_ms();
         close(fd);
         sem_wait(&f.ended);
-        assert_true(clock_mono_ms() - before < 300);
+        assert_true(clock_mono_ms() - before < 2000);
     }
     assert_int_equal(counted(&f.counts.gone), 2);
     assert_int_equal(counted(&f.counts.complete), 0);
@@ -681,7 +693,7 @@ static void streams_outlive_the_idle_time_and_end_with_the_last_chunk(void **sta
     _cleanup_close_ int fd = dial();
     (void)state;
     put(fd, STR("GET /stream HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
-    poll(NULL, 0, 700); /* longer than every deadline of the set-up */
+    poll(NULL, 0, 700); /* longer than every deadline of setup_hasty */
     on_loop(stream_write);
     on_loop(stream_end);
     assert_true(read_all(fd, &b));
@@ -857,7 +869,8 @@ static void says_in_one_sentence_why_it_cannot_listen(void **state)
     assert_true(any >= 0);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn)  cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define HASTY(fn) cmocka_unit_test_setup_teardown(fn, setup_hasty, teardown)
 
 int main(void)
 {
@@ -880,12 +893,12 @@ int main(void)
         TEST(sends_100_only_when_the_body_is_wanted),
         TEST(notices_a_client_that_leaves_a_quiet_exchange),
         TEST(serves_a_half_closed_client_to_the_end),
-        TEST(streams_outlive_the_idle_time_and_end_with_the_last_chunk),
+        HASTY(streams_outlive_the_idle_time_and_end_with_the_last_chunk),
         TEST(an_aborted_answer_does_not_look_finished),
-        TEST(a_byte_now_and_then_keeps_no_head_open),
-        TEST(a_byte_now_and_then_keeps_no_body_open),
-        TEST(idle_connections_are_closed),
-        TEST(slow_readers_are_cut),
+        HASTY(a_byte_now_and_then_keeps_no_head_open),
+        HASTY(a_byte_now_and_then_keeps_no_body_open),
+        HASTY(idle_connections_are_closed),
+        HASTY(slow_readers_are_cut),
         TEST(over_the_connection_limit_answers_503),
         TEST(draining_closes_idle_connections_and_lets_open_answers_end),
         TEST(aborting_ends_every_exchange_once),
