@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* site — an empty installation on the engine of a test: schema, key ring, settings,
+/* site — an empty installation on the engine of a test: schema, key ring, settings, pool,
  * one worker's connection and an arena. */
 #include "engines.h"
 
 #include "base/clock.h"
 #include "platform/migrate.h"
+#include "pool/pool.h"
 #include "service/identity.h"
 #include "service/people.h"
 #include "service/settings.h"
@@ -33,6 +34,7 @@ static inline void site_open(struct site *s, struct engine *e)
     unlink(s->key_file);
     ok(migrate_run(s->db, NULL, err));
     ok(key_ring_load(s->key_file, &s->app.keys, err));
+    ok(pool_new(s->app.keys, &s->app.pool, err));
     ok(settings_open(&s->app, s->db, err));
     identity_open(&s->app);
 }
@@ -41,6 +43,7 @@ static inline void site_close(struct site *s)
 {
     identity_close(&s->app);
     settings_close(&s->app);
+    pool_free(s->app.pool);
     key_ring_free(s->app.keys);
     unlink(s->key_file);
     db_conn_free(s->db);
