@@ -103,8 +103,6 @@ static const struct message table[] = {
     {"platform_not_supported", 400, "当前分组的平台不支持此接口",
      "The platform of this group is not supported here."},
     {"model_not_found", 404, "模型不存在", "There is no such model."},
-    {"proxy_not_supported", 503, "支持此模型的账号使用了代理，直连调用暂不支持",
-     "The accounts that serve this model use a proxy, which direct calls do not."},
     {"no_account", 503, "暂无可用账号，请稍后再试", "No account is available. Try again later."},
     {"proxy_not_supported", 503, "可用账号都配置了代理，暂不支持直接调用",
      "The accounts that could answer use a proxy, which direct calls do not support."},
