@@ -81,6 +81,16 @@ bool buf_add_char(struct buf *b, char c)
     return buf_add(b, (struct str){&c, 1});
 }
 
+bool buf_add_u64(struct buf *b, uint64_t value)
+{
+    char digits[20];
+    size_t i = sizeof(digits);
+    do {
+        digits[--i] = (char)('0' + value % 10);
+    } while (value /= 10);
+    return buf_add(b, (struct str){digits + i, sizeof(digits) - i});
+}
+
 bool buf_vaddf(struct buf *b, const char *format, va_list args)
 {
     va_list again;

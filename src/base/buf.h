@@ -46,6 +46,8 @@ void buf_commit(struct buf *b, size_t n);
 
 bool buf_add(struct buf *b, struct str s);
 bool buf_add_char(struct buf *b, char c);
+/* In decimal; what a hot path uses instead of buf_addf(). */
+bool buf_add_u64(struct buf *b, uint64_t value);
 bool buf_addf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool buf_vaddf(struct buf *b, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));

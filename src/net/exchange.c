@@ -127,16 +127,6 @@ static bool is_servers_own(struct str name)
     return false;
 }
 
-static void write_number(struct buf *out, uint64_t n)
-{
-    char digits[20];
-    size_t i = sizeof(digits);
-    do {
-        digits[--i] = (char)('0' + n % 10);
-    } while (n /= 10);
-    buf_add(out, (struct str){digits + i, sizeof(digits) - i});
-}
-
 /* The rest of the body is more than we would read for nothing, or waits for a 100 that
  * will not come. */
 static bool body_costs_connection(const struct exchange *x)
@@ -168,7 +158,7 @@ static void write_framing(struct exchange *x, struct buf *out, int status, int64
         buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
     } else if (length >= 0 && status != 204 && status != 304) {
         buf_add(out, STR("Content-Length: "));
-        write_number(out, (uint64_t)length);
+        buf_add_u64(out, (uint64_t)length);
         buf_add(out, STR("\r\n"));
     }
 }
@@ -329,10 +319,16 @@ static const char *code_of(int status)
     }
 }
 
+static bool is_explained(struct exchange *x, int status, struct buf *out)
+{
+    const struct server_config *config = &conn_of(x)->server->config;
+    return x->handler && config->explain && config->explain(x, status, out, config->ctx);
+}
+
 void exchange_fail(struct exchange *x, int status, const char *reason)
 {
     struct conn *c = conn_of(x);
-    char text[256];
+    char text[512];
     struct buf body = {.p = text, .size = sizeof(text), .cap = sizeof(text)};
     const struct http_header type = {STR("Content-Type"), STR("application/json")};
 
@@ -345,9 +341,10 @@ void exchange_fail(struct exchange *x, int status, const char *reason)
         return;
     }
     /* Reasons are constants of ours without anything to escape. */
-    buf_addf(&body,
-             "{\"error\":{\"message\":\"The request was refused: %s.\",\"type\":\"%s\","
-             "\"param\":null,\"code\":\"%s\"}}",
-             reason, status < 500 ? "invalid_request_error" : "server_error", code_of(status));
+    if (!is_explained(x, status, &body))
+        buf_addf(&body,
+                 "{\"error\":{\"message\":\"The request was refused: %s.\",\"type\":\"%s\","
+                 "\"param\":null,\"code\":\"%s\"}}",
+                 reason, status < 500 ? "invalid_request_error" : "server_error", code_of(status));
     exchange_reply(x, status, &type, 1, buf_str(&body));
 }

@@ -38,6 +38,13 @@ static bool has_content(enum http_method method)
     return method == HTTP_POST || method == HTTP_PUT || method == HTTP_PATCH;
 }
 
+static void write_length(struct buf *out, uint64_t length)
+{
+    buf_add(out, STR("Content-Length: "));
+    buf_add_u64(out, length);
+    buf_add(out, STR("\r\n"));
+}
+
 bool request_write_head(struct upstream_call *call, const struct upstream_request *r)
 {
     struct buf *out = &call->out;
@@ -56,7 +63,7 @@ bool request_write_head(struct upstream_call *call, const struct upstream_reques
     if (call->chunked)
         buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
     else if (r->body_length > 0 || has_content(call->method))
-        buf_addf(out, "Content-Length: %lld\r\n", (long long)r->body_length);
+        write_length(out, (uint64_t)r->body_length);
     return buf_add(out, STR("\r\n"));
 }
 
