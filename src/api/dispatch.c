@@ -86,7 +86,17 @@ static void pending_free(struct pending *p)
 
 /* ---- answering, on the loop */
 
-/* The call's error as a whole answer: OpenAI's shape under /v1 and /sora/v1. */
+/* OpenAI's shape under /v1 and /sora/v1. */
+static void write_error(struct buf *out, struct str path, enum language language, int status,
+                        const struct err *err)
+{
+    if (str_starts(path, STR("/v1/")) || str_starts(path, STR("/sora/v1/")))
+        respond_openai_error(out, status, err);
+    else
+        respond_error(out, language, err);
+}
+
+/* The call's error as a whole answer. */
 static void reply_error(struct exchange *x, enum language language, const struct err *err)
 {
     struct buf out = BUF_INIT(64 << 10);
@@ -96,10 +106,7 @@ static void reply_error(struct exchange *x, enum language language, const struct
     struct http_header headers[2] = {json_type};
     size_t n = 1;
 
-    if (str_starts(path, STR("/v1/")) || str_starts(path, STR("/sora/v1/")))
-        respond_openai_error(&out, status, err);
-    else
-        respond_error(&out, language, err);
+    write_error(&out, path, language, status, err);
     if (err->retry_after_ms) {
         snprintf(seconds, sizeof(seconds), "%lld", (long long)(err->retry_after_ms + 999) / 1000);
         headers[n++] = (struct http_header){STR("Retry-After"), str_of(seconds)};
@@ -309,6 +316,18 @@ static void refuse(struct dispatch *d, struct exchange *x, enum status status, c
     respond_error(&out, request_language(d, exchange_head(x)), &err);
     exchange_reply(x, 405, headers, ARRAY_SIZE(headers), buf_str(&out));
     buf_release(&out);
+}
+
+bool dispatch_explain(struct exchange *x, int status, struct buf *out, void *ctx)
+{
+    const struct http_head *head = exchange_head(x);
+    struct err err;
+    if (status != 400 && status != 413)
+        return false;
+    err_set(&err, status == 413 ? E_TOO_LARGE : E_INVALID,
+            status == 413 ? "too_large" : "bad_request");
+    write_error(out, head->path, request_language(ctx, head), status, &err);
+    return true;
 }
 
 void dispatch_request(struct exchange *x, void *ctx)

@@ -15,6 +15,8 @@ struct dispatch *dispatch_new(struct app *app, struct loop *loop, struct upstrea
 void dispatch_free(struct dispatch *d);
 /* server_config.on_request; ctx is the dispatch. */
 void dispatch_request(struct exchange *x, void *ctx);
+/* server_config.explain: in the shape and the language of our own errors. */
+bool dispatch_explain(struct exchange *x, int status, struct buf *out, void *ctx);
 
 struct app *dispatch_app(const struct dispatch *d);
 struct loop *dispatch_loop(const struct dispatch *d);

@@ -149,6 +149,7 @@ static enum status open_lane(struct serving *s, struct lane *lane, int fd, struc
                                    .out_high = 256 << 10,
                                    .out_low = 64 << 10,
                                    .on_request = dispatch_request,
+                                   .explain = dispatch_explain,
                                    .ctx = lane->dispatch};
     lane->server = server_new(&config);
     server_listen(lane->server, fd);

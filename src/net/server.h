@@ -40,6 +40,9 @@ struct server_config {
      * exchange_handle(), or replies at once.  Unknown methods (501), OPTIONS * (204) and
      * what is no request never come here. */
     void (*on_request)(struct exchange *x, void *ctx);
+    /* Writes the JSON of a refusal that the server gives in a handler's place (400, 413,
+     * 408); false, or NULL: it is told in OpenAI's shape. */
+    bool (*explain)(struct exchange *x, int status, struct buf *out, void *ctx);
     void *ctx;
 };
 
