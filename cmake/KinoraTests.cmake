@@ -13,16 +13,22 @@ function(kinora_test name label)
         LABELS ${label} TIMEOUT 120 ENVIRONMENT "${test_environment}")
 endfunction()
 
-# kinora_libraries_for(SOURCE RET): the floors up to the highest one that a test includes, so that
-# a low floor's test needs nothing above it, and proves so by linking.
+# kinora_libraries_for(SOURCE RET): the floors up to the highest one that a test includes, itself or
+# by the headers beside it, so that a low floor's test needs nothing above it, and proves so by linking.
 function(kinora_libraries_for source ret)
     set(includes "")
-    file(GLOB shared CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/*.h)
-    foreach(file IN LISTS shared ITEMS ${source})
-        file(STRINGS ${file} lines REGEX "^#include \"[a-z]+/")
+    set(files ${source})
+    while(files)
+        list(POP_FRONT files file)
+        set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+        file(STRINGS ${file} lines REGEX "^#include \"")
         list(APPEND includes ${lines})
-    endforeach()
-    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source} ${shared})
+        foreach(line IN LISTS lines)
+            if(line MATCHES "\"([a-z_]+\\.h)\"" AND EXISTS ${CMAKE_SOURCE_DIR}/tests/unit/${CMAKE_MATCH_1})
+                list(APPEND files ${CMAKE_SOURCE_DIR}/tests/unit/${CMAKE_MATCH_1})
+            endif()
+        endforeach()
+    endwhile()
 
     set(below "")
     set(wanted "")
@@ -50,6 +56,7 @@ if(KINORA_TESTS)
     endforeach()
 endif()
 
+add_custom_target(fuzzers) # all of them, and no more than they link
 file(GLOB fuzz_targets CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
 foreach(source IN LISTS fuzz_targets)
     cmake_path(GET source STEM name)
@@ -58,6 +65,7 @@ foreach(source IN LISTS fuzz_targets)
     if(KINORA_FUZZ)
         kinora_program(${name} SOURCES ${source} LIBRARIES ${libraries})
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        add_dependencies(fuzzers ${name})
     else()
         kinora_program(${name} LIBRARIES ${libraries}
             SOURCES ${source} ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.c)

@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export seconds=${1:-20}
 shift || true
-scripts/build.sh fuzz
+scripts/build.sh fuzz fuzzers
 export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
 
 fuzz_one() { # NAME
