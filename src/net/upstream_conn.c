@@ -397,7 +397,7 @@ static void read_idle(struct conn *c)
 static void readable(struct conn *c)
 {
     struct upstream_call *call = c->call;
-    int reads = c->tls ? TLS_READS : 1;
+    int reads = c->tls ? TLS_READS : 1; /* left */
 
     if (c->state == CONN_IDLE) {
         read_idle(c);
@@ -405,10 +405,13 @@ static void readable(struct conn *c)
     }
     if (c->task.next) /* what is held comes first */
         return;
-    while (reads-- && (c->tls ? read_tls(c) : read_plain(c))) {
+    while (reads && (c->tls ? read_tls(c) : read_plain(c))) {
+        reads--;
         if (c->call != call || c->state != CONN_ACTIVE || c->paused)
             return;
     }
-    if (c->call == call && c->state == CONN_ACTIVE && c->tls && tls_pending(c->tls))
+    /* Only when it was us who stopped: half a record is pending too, and the rest of it
+     * comes with an event. */
+    if (!reads && tls_pending(c->tls))
         conn_go_on_later(c);
 }

@@ -4,6 +4,7 @@
 #include "calls.h"
 
 #include <signal.h>
+#include <time.h>
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 
@@ -268,6 +269,42 @@ static void a_large_request_goes_whole(void **state)
     finish();
 }
 
+/* The answer's one record in two halves, with a pause between. */
+static void serve_half_a_record(struct peer_link *l)
+{
+    char *record;
+    peer_request(l);
+    BIO *aside = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(l->ssl, aside);
+    peer_send(l, OK_HEAD "hello");
+    size_t n = (size_t)BIO_get_mem_data(aside, &record);
+    ssize_t sent = send(l->fd, record, n / 2, MSG_NOSIGNAL);
+    usleep(400 * 1000);
+    if (sent > 0)
+        send(l->fd, record + sent, n - (size_t)sent, MSG_NOSIGNAL);
+    SSL_set0_wbio(l->ssl, BIO_new_socket(l->fd, BIO_NOCLOSE));
+}
+
+static int64_t own_cpu_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void half_a_record_is_waited_for_without_spinning(void **state)
+{
+    (void)state;
+    begin(serve_half_a_record, good());
+    struct call c = {
+        .url = peer_url(peer, "https", "localhost"), .level = GUARD_ADMIN, .ca = authority.pem};
+    int64_t before = own_cpu_ms();
+    call_run(&c);
+    assert_in_range(own_cpu_ms() - before, 0, 60);
+    expect_answer(&c, 200, "hello");
+    finish();
+}
+
 static void serve_no_tls(struct peer_link *l)
 {
     char some[1000];
@@ -323,6 +360,8 @@ int main(void)
         TEST("large answers come whole, also to slow takers",
              large_answers_come_whole_also_to_slow_takers),
         TEST("a large request goes whole", a_large_request_goes_whole),
+        TEST("half a record is waited for without spinning",
+             half_a_record_is_waited_for_without_spinning),
         TEST("[AC-5] a peer without TLS is a TLS failure", a_peer_without_tls_is_a_tls_failure),
         TEST("a handshake has the time of the connection",
              a_handshake_has_the_time_of_the_connection),
