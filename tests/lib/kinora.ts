@@ -58,14 +58,17 @@ export class Kinora {
       env: { ...process.env, ...this.options.env },
     });
     this.child.stderr!.on("data", (piece) => (this.log += String(piece)));
-    for await (const line of createInterface({ input: this.child.stdout! })) {
-      const ready = /^kinora \S+ ready (http:\S+)$/.exec(line);
-      if (!ready) continue;
-      this.url = ready[1];
-      this.child.stdout!.on("data", () => {});
-      return;
-    }
-    throw new Error(`kinora did not start: ${this.log}`);
+    const lines = createInterface({ input: this.child.stdout! });
+    const ready = new Promise<string>((resolve, reject) => {
+      lines.on("line", (line) => {
+        const address = /^kinora \S+ ready (http:\S+)$/.exec(line);
+        if (address) resolve(address[1]);
+        // Printed after the ready line.
+        this.setupLink ??= /^no administrator yet: (http:\S+)$/.exec(line)?.[1];
+      });
+      lines.on("close", () => reject(new Error(`kinora did not start: ${this.log}`)));
+    });
+    this.url = await ready;
   }
 
   get pid(): number {

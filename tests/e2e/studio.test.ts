@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// The studio: from the prompt to the finished work, and all that can come in between. Jobs whose
+// prompt says "slowly" stand still upstream until the test moves them, so that nothing here
+// depends on how fast the machine is.
+import assert from "node:assert/strict";
+import { deflateSync, crc32 } from "node:zlib";
+import { atBothWidths, Stage, type Visitor } from "../lib/browser.ts";
+import type { Job } from "../lib/demo.ts";
+import { eventually } from "../lib/kinora.ts";
+
+const stage = await Stage.open("studio");
+const { admin, demo } = stage;
+await admin.account(demo, "chat");
+await demo.fault({ name: "slow", route: "chat", prompt: "slowly", times: 0, job: { duration_ms: 3_600_000 } });
+
+function jobOf(prompt: string): Promise<Job> {
+  return eventually(`a job upstream: ${prompt}`, async () =>
+    (await demo.jobs()).find((job) => job.prompt === prompt),
+  );
+}
+
+async function steer(prompt: string, order: Record<string, unknown>): Promise<void> {
+  await demo.steer((await jobOf(prompt)).id, order);
+}
+
+// The card's percentage has come as far as this.
+async function progressIs(v: Visitor, prompt: string, percent: number): Promise<void> {
+  const bar = v.card(prompt).getByRole("progressbar");
+  await eventually(`${prompt} at ${percent} %`, async () => {
+    const value = await bar.getAttribute("data-value");
+    return Number(value) === percent;
+  });
+}
+
+// A PNG of one colour.
+function png(size: number): Buffer {
+  const chunk = (name: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    const ends = Buffer.alloc(8);
+    ends.writeUInt32BE(data.length, 0);
+    ends.writeUInt32BE(crc32(body), 4);
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+  };
+  const head = Buffer.from([0, 0, 0, size, 0, 0, 0, size, 8, 2, 0, 0, 0]);
+  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(size * 3, 0x7f)]);
+  const rows = Buffer.concat(Array.from({ length: size }, () => row));
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk("IHDR", head),
+    chunk("IDAT", deflateSync(rows)),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
+}
+
+atBothWidths(
+  stage,
+  "[UI-3, UI-4, V-2] a prompt becomes a card that works, ends and plays, and is kept",
+  async (enter, size) => {
+    const prompt = `a lighthouse, slowly turning ${size.name}`;
+    const v = await enter({ person: await stage.newcomer(), path: "/sora" });
+    await v.see("timeline-empty");
+    await v.ask(prompt);
+    await v.cardIs(prompt, "generating");
+    assert.equal(await v.at("prompt-input").inputValue(), "");
+    await v.see("running-slots", "1/3");
+    await steer(prompt, { progress: 30 });
+    await progressIs(v, prompt, 30);
+    await steer(prompt, { progress: 72 });
+    await progressIs(v, prompt, 72);
+    await steer(prompt, { finish: true });
+    const card = await v.cardIs(prompt, "local");
+    await v.see("running-slots", "0/3");
+    await v.plays(card.locator("video"));
+
+    await v.click("tab-library");
+    await v.see("library-tile", prompt);
+    assert.match((await v.at("quota-bar").textContent())!, /[1-9].* [KMG]B used/);
+  },
+);
+
+atBothWidths(
+  stage,
+  "[UI-3] orientation and length are part of what is asked, and Ctrl+Enter sends",
+  async (enter, size) => {
+    const prompt = `a tall tower ${size.name}`;
+    const v = await enter({ person: await stage.newcomer(), path: "/sora" });
+    const sheet = size.phone ? "sheet-" : "";
+    if (size.phone) await v.click("format-chip");
+    await v.page.locator(`[data-testid="${sheet}orientation-portrait"]`).check({ force: true });
+    await v.page.locator(`[data-testid="${sheet}duration-15"]`).check({ force: true });
+    if (size.phone) {
+      await v.page.keyboard.press("Escape");
+      await v.gone("sheet-duration");
+    }
+    await v.fill("prompt-input", prompt);
+    await v.at("prompt-input").press("Control+Enter");
+    await v.cardIs(prompt, "local");
+    assert.equal((await jobOf(prompt)).model, "sora2-portrait-15s");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[UI-3, UI-4] an image model offers no orientation and no length, and gives a picture",
+  async (enter, size) => {
+    const prompt = `a paper boat ${size.name}`;
+    const v = await enter({ person: await stage.newcomer(), path: "/sora" });
+    await v.see(size.phone ? "format-chip" : "duration");
+    await v.chooseModel("gpt-image");
+    for (const control of ["orientation", "duration", "format-chip"])
+      assert.equal(await v.at(control).count(), 0, control);
+    await v.ask(prompt);
+    const card = await v.cardIs(prompt, "local");
+    const image = card.locator("img");
+    await eventually("the picture is there", () =>
+      image.evaluate((i: HTMLImageElement) => i.complete && i.naturalWidth === 1024),
+    );
+    const kind = await v.page.evaluate(
+      async (url) => (await fetch(url)).headers.get("content-type"),
+      (await image.getAttribute("src"))!,
+    );
+    assert.equal(kind, "image/png");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[UI-5, V-12] a reload and another device show the same running card, and it goes on",
+  async (enter, size) => {
+    const prompt = `a snail, slowly ${size.name}`;
+    const person = await stage.newcomer();
+    const v = await enter({ person, path: "/sora" });
+    await v.ask(prompt);
+    const id = await (await v.cardIs(prompt, "generating")).getAttribute("data-id");
+    await steer(prompt, { progress: 40 });
+    await progressIs(v, prompt, 40);
+    await v.page.reload();
+    assert.equal(await (await v.cardIs(prompt, "generating")).getAttribute("data-id"), id);
+    await progressIs(v, prompt, 40);
+    const other = await enter({ person, path: "/sora" });
+    assert.equal(await (await other.cardIs(prompt, "generating")).getAttribute("data-id"), id);
+    await steer(prompt, { progress: 80 });
+    await progressIs(v, prompt, 80);
+    await progressIs(other, prompt, 80);
+    await steer(prompt, { finish: true });
+    await v.cardIs(prompt, "local");
+    await other.cardIs(prompt, "local");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[ST-1, UI-3, V-13] three may run, Generate says so, and a fourth is refused",
+  async (enter, size) => {
+    const person = await stage.newcomer();
+    const v = await enter({ person, path: "/sora" });
+    const prompts = [1, 2, 3].map((n) => `wave ${n}, slowly ${size.name}`);
+    for (const prompt of prompts) {
+      await v.ask(prompt);
+      await v.cardIs(prompt, "generating");
+    }
+    await v.see("running-slots", "3/3");
+    await v.fill("prompt-input", "a fourth");
+    assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "true");
+    await v.press("generate-button");
+    await v.see("toast", "Three are running");
+    const fourth = await person.call("POST", "/api/v1/sora/generate", {
+      model: "sora2-landscape-10s",
+      prompt: "a fourth",
+    });
+    assert.equal(fourth.status, 429);
+    assert.equal(await v.at("job-card").count(), 3);
+    for (const prompt of prompts) await steer(prompt, { finish: true });
+    await v.see("running-slots", "0/3");
+    await v.click("generate-button");
+    await v.cardIs("a fourth", "local");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[ST-5, UI-4, V-10] cancelling asks first, then stops the job, and takes no storage",
+  async (enter, size) => {
+    const prompt = `a glacier, slowly ${size.name}`;
+    const person = await stage.newcomer();
+    const v = await enter({ person, path: "/sora" });
+    await v.ask(prompt);
+    await v.cardIs(prompt, "generating");
+    await jobOf(prompt);
+    await v.click("job-cancel");
+    await v.click("confirm-cancel");
+    await v.gone("confirm");
+    await v.cardIs(prompt, "generating");
+    await v.click("job-cancel");
+    await v.click("confirm-ok");
+    const card = await v.cardIs(prompt, "cancelled");
+    await card.getByText("It takes no storage").waitFor();
+    await eventually("the upstream's job ends", async () => (await jobOf(prompt)).status === "cancelled");
+    const quota = await person.ask("GET", "/api/v1/sora/quota");
+    assert.equal(quota.used_bytes, 0);
+  },
+);
+
+atBothWidths(
+  stage,
+  "[ST-8, UI-4] a failed card names the class, and is tried again as it was or after a change",
+  async (enter, size) => {
+    const refused = `somebody famous ${size.name}`;
+    const broken = `a broken kiln ${size.name}`;
+    await demo.fault(
+      { route: "chat", prompt: refused, times: 1, job: { refuse: true } },
+      { route: "chat", prompt: broken, times: 1, job: { fail: "the kiln is cold" } },
+    );
+    const v = await enter({ person: await stage.newcomer(), path: "/sora" });
+    await v.ask(refused);
+    const first = await v.cardIs(refused, "failed");
+    await first.getByText("Failed: content policy").waitFor();
+    await v.at("job-edit-retry", first).click();
+    assert.equal(await v.at("prompt-input").inputValue(), refused);
+    await v.ask(`${refused}, but only a hat`);
+    await v.cardIs(`${refused}, but only a hat`, "local");
+
+    await v.ask(broken);
+    const second = await v.cardIs(broken, "failed");
+    await second.getByText("Failed: upstream").waitFor();
+    await v.at("job-retry", second).click();
+    await v.cardIs(broken, "local");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[SG-9, UI-4, V-6] a work that does not fit is offered with a countdown, and leaving asks",
+  async (enter, size) => {
+    const prompt = `a wide valley ${size.name}`;
+    const person = await stage.newcomer({ sora_storage_quota_bytes: 1000 });
+    const v = await enter({ person, path: "/sora" });
+    await v.ask(prompt);
+    const card = await v.cardIs(prompt, "link");
+    assert.match((await v.at("countdown", card).textContent())!, /^1[0-5]:\d\d$/);
+    assert.equal(await v.at("job-save", card).getAttribute("aria-disabled"), "true");
+    await v.plays(card.locator("video"));
+    const asked = v.page.waitForEvent("dialog");
+    const leaving = v.page.goto("/keys").catch(() => undefined);
+    const dialog = await asked;
+    assert.equal(dialog.type(), "beforeunload");
+    await dialog.dismiss();
+    await leaving;
+    // The link is the upstream's own, which only a tab of its own can open.
+    const opened = v.context.waitForEvent("page");
+    await v.at("job-download", card).click();
+    await (await opened).close();
+    await v.go("/keys");
+    await v.see("keys-page");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[UI-2, UI-6, V-4] a full quota is told with its figures, and leads to the library",
+  async (enter, size) => {
+    const prompt = `a heavy stone ${size.name}`;
+    const person = await stage.newcomer();
+    const v = await enter({ person, path: "/sora" });
+    v.allow(/^POST \/api\/v1\/sora\/generate 429$/);
+    await v.ask(prompt);
+    await v.cardIs(prompt, "local");
+    const { used_bytes } = await person.ask("GET", "/api/v1/sora/quota");
+    await admin.ask("PATCH", `/api/v1/admin/users/${person.user.id}`, {
+      sora_storage_quota_bytes: used_bytes,
+    });
+    await v.ask("one too many");
+    const dialog = await v.see("quota-dialog");
+    assert.match((await v.at("quota-figures", dialog).textContent())!, /\d.*B\s+of \d.*B/);
+    assert.equal(await v.at("quota-bar").getAttribute("data-tone"), "danger");
+    await v.click("quota-to-library");
+    await v.see("library-tile", prompt);
+    await v.click("tab-generate");
+    assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "true");
+    assert.equal(await v.at("prompt-input").inputValue(), "one too many");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[ST-9] with the events blocked, the page asks by itself",
+  async (enter, size) => {
+    const prompt = `a quiet pond, slowly ${size.name}`;
+    const v = await enter({
+      person: await stage.newcomer(),
+      path: "/sora",
+      prepare: async (visitor) => {
+        visitor.allow(/^GET \/api\/v1\/sora\/events net::ERR_FAILED$/);
+        await visitor.page.route("**/api/v1/sora/events", (route) => route.abort());
+      },
+    });
+    await v.ask(prompt);
+    await v.cardIs(prompt, "generating");
+    await steer(prompt, { progress: 55 });
+    await progressIs(v, prompt, 55);
+    await steer(prompt, { finish: true });
+    await v.cardIs(prompt, "local");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[UI-3] a reference image goes up with its prompt",
+  async (enter, size) => {
+    const prompt = `in this colour ${size.name}`;
+    const picture = png(64);
+    const v = await enter({ person: await stage.newcomer(), path: "/sora" });
+    const chosen = v.page.waitForEvent("filechooser");
+    await v.click("reference-button");
+    await (await chosen).setFiles({ name: "grey.png", mimeType: "image/png", buffer: picture });
+    await v.see("reference-image");
+    await v.ask(prompt);
+    await v.cardIs(prompt, "local");
+    await v.gone("reference-image");
+    const sent = (await demo.requests("chat"))
+      .map((request) => Buffer.from(request.body.base64 ?? "", "base64").toString())
+      .filter((body) => body.includes(prompt));
+    assert.equal(sent.length, 1);
+    assert.ok(sent[0].includes(picture.toString("base64")), "the picture's bytes");
+  },
+);

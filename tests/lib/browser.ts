@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// People in front of the page: one browser per file, a context for each of them. Whatever the
+// page complains of is written down (errors of the console and of scripts, answers of 400 and
+// above, requests without an answer, breaches of the content policy), and a test that leaves
+// something there fails.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, test } from "node:test";
+import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
+import { Demo } from "./demo.ts";
+import { eventually, Kinora, type Person } from "./kinora.ts";
+
+const SHOTS = "build/test-output/e2e";
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+// Against hanging, not a measurement: the server may run under a sanitizer on a busy machine.
+const PATIENCE_MS = 20_000;
+
+export interface Size {
+  name: string;
+  width: number;
+  height: number;
+  phone: boolean;
+}
+
+const SIZES: Size[] = [
+  { name: "1440x900", width: 1440, height: 900, phone: false },
+  { name: "390x844", width: 390, height: 844, phone: true },
+];
+
+export interface Wishes {
+  language?: "en" | "zh";
+  // Signed in from the start, and then at this path.
+  person?: Person;
+  path?: string;
+  // Another server than the stage's.
+  kinora?: Kinora;
+  // Before the first request.
+  prepare?: (visitor: Visitor) => Promise<void>;
+}
+
+// What a file of tests runs against: a browser, a demo upstream, a Kinora and its administrator.
+export class Stage {
+  readonly suite: string;
+  browser!: Browser;
+  demo!: Demo;
+  kinora!: Kinora;
+  admin!: Person;
+  private readonly others: Kinora[] = [];
+  private guests = 0;
+
+  private constructor(suite: string) {
+    this.suite = suite;
+  }
+
+  // To be awaited before the first test is named; ends after the last.
+  static async open(suite: string): Promise<Stage> {
+    const stage = new Stage(suite);
+    try {
+      await stage.start();
+    } catch (error) {
+      await stage.close();
+      throw error;
+    }
+    after(() => stage.close());
+    return stage;
+  }
+
+  private async start(): Promise<void> {
+    mkdirSync(SHOTS, { recursive: true });
+    const executablePath = process.env.KINORA_CHROMIUM ?? "/usr/bin/chromium";
+    this.browser = await chromium.launch({ executablePath, args: FLAGS });
+    this.demo = await Demo.start("--speed", "20", "--plain-media");
+    this.kinora = await Kinora.start();
+    this.admin = await this.kinora.admin();
+  }
+
+  // All of them, whatever the first ones say: what is left behind keeps the run from ending.
+  private async close(): Promise<void> {
+    await this.browser?.close();
+    const ends = [this.kinora?.stop(), this.demo?.stop(), ...this.others.map((k) => k.stop())];
+    for (const end of await Promise.allSettled(ends)) if (end.status === "rejected") throw end.reason;
+  }
+
+  // One more server, that ends with the rest.
+  async another(): Promise<Kinora> {
+    const kinora = await Kinora.start();
+    this.others.push(kinora);
+    return kinora;
+  }
+
+  // Someone without any jobs.
+  newcomer(more: Record<string, unknown> = {}): Promise<Person> {
+    return this.admin.member(`guest-${++this.guests}@example.org`, more);
+  }
+
+  async visitor(kinora: Kinora, size: Size, wishes: Wishes): Promise<Visitor> {
+    const { width, height, phone } = size;
+    const context = await this.browser.newContext({
+      baseURL: kinora.url,
+      viewport: { width, height },
+      isMobile: phone,
+      hasTouch: phone,
+      locale: wishes.language === "zh" ? "zh-CN" : "en-US",
+    });
+    context.setDefaultTimeout(PATIENCE_MS);
+    if (wishes.person) {
+      const { token } = wishes.person;
+      await context.addCookies([{ name: "kinora_session", value: token, url: kinora.url }]);
+    }
+    const visitor = new Visitor(context, await context.newPage(), size);
+    await visitor.watch();
+    await wishes.prepare?.(visitor);
+    if (wishes.path) await visitor.go(wishes.path);
+    return visitor;
+  }
+}
+
+export type Enter = (wishes?: Wishes) => Promise<Visitor>;
+
+// Runs a test once in a window and once on a phone. Everyone whom it lets in is watched, and
+// leaves a picture of the last view under build/test-output/e2e/.
+export function atBothWidths(
+  stage: Stage,
+  title: string,
+  body: (enter: Enter, size: Size) => Promise<void>,
+): void {
+  for (const size of SIZES) {
+    test(`${title} (${size.name})`, { timeout: 90_000 }, async () => {
+      const visitors: Visitor[] = [];
+      const enter: Enter = async (wishes = {}) => {
+        const visitor = await stage.visitor(wishes.kinora ?? stage.kinora, size, wishes);
+        visitors.push(visitor);
+        return visitor;
+      };
+      try {
+        await body(enter, size);
+        for (const visitor of visitors) visitor.check();
+      } finally {
+        const words = title.replace(/\[[^\]]*\]/g, "").trim().replace(/\W+/g, "-").slice(0, 60);
+        for (const [i, visitor] of visitors.entries())
+          await visitor.leave(`${SHOTS}/${stage.suite}-${words}-${i + 1}-${size.name}.png`);
+      }
+    });
+  }
+}
+
+export class Visitor {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly size: Size;
+  private readonly problems: string[] = [];
+  private readonly allowed: RegExp[] = [];
+
+  constructor(context: BrowserContext, page: Page, size: Size) {
+    this.context = context;
+    this.page = page;
+    this.size = size;
+  }
+
+  async watch(): Promise<void> {
+    const { page } = this;
+    page.on("console", (message) => {
+      // The browser's own word on an answer; "response" below has it with its address.
+      if (message.type() !== "error" || message.text().startsWith("Failed to load resource")) return;
+      this.problems.push(`console: ${message.text()}`);
+    });
+    page.on("pageerror", (error) => this.problems.push(`script: ${error.stack ?? error.message}`));
+    page.on("response", (response) => {
+      if (response.status() < 400) return;
+      const { pathname } = new URL(response.url());
+      this.problems.push(`${response.request().method()} ${pathname} ${response.status()}`);
+    });
+    page.on("requestfailed", (request) => {
+      const why = request.failure()?.errorText ?? "";
+      // A page that is left, and a video that has read enough, end their requests so.
+      if (why === "net::ERR_ABORTED") return;
+      this.problems.push(`${request.method()} ${new URL(request.url()).pathname} ${why}`);
+    });
+    await page.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", (event) => {
+        console.error(`content policy: ${event.violatedDirective} ${event.blockedURI}`);
+      });
+    });
+  }
+
+  // What this test provokes on purpose.
+  allow(...problems: RegExp[]): void {
+    this.allowed.push(...problems);
+  }
+
+  check(): void {
+    const unexpected = this.problems.filter((problem) => !this.allowed.some((a) => a.test(problem)));
+    assert.deepEqual(unexpected, []);
+  }
+
+  async leave(picture: string): Promise<void> {
+    await this.page.screenshot({ path: picture, timeout: 5000 }).catch(() => undefined);
+    await this.context.close();
+  }
+
+  // Goes to a path of this server.
+  async go(path: string): Promise<void> {
+    await this.page.goto(path, { waitUntil: "load" });
+  }
+
+  // By data-testid, and only what can be seen: the sidebar exists twice on phones.
+  at(testid: string, within?: Locator): Locator {
+    return (within ?? this.page).locator(`[data-testid="${testid}"]`).filter({ visible: true });
+  }
+
+  async see(testid: string, text?: string | RegExp): Promise<Locator> {
+    const found = text === undefined ? this.at(testid) : this.at(testid).filter({ hasText: text });
+    await found.first().waitFor({ state: "visible" });
+    return found.first();
+  }
+
+  async gone(testid: string): Promise<void> {
+    await eventually(`${testid} gone`, async () => (await this.at(testid).count()) === 0, 20);
+  }
+
+  click(testid: string): Promise<void> {
+    return this.at(testid).click();
+  }
+
+  // Also what says that it is disabled, as a hand would.
+  press(testid: string): Promise<void> {
+    return this.at(testid).click({ force: true });
+  }
+
+  fill(testid: string, text: string): Promise<void> {
+    return this.at(testid).fill(text);
+  }
+
+  // The ids of the sidebar's entries, in order.
+  async entries(): Promise<string[]> {
+    await this.openSidebar();
+    const links = this.page.locator('[data-testid^="nav-"]').filter({ visible: true });
+    await links.first().waitFor();
+    return links.evaluateAll((all) => all.map((a) => a.getAttribute("data-testid")!.slice(4)));
+  }
+
+  async openSidebar(): Promise<void> {
+    if (this.size.phone && (await this.at("sidebar").count()) === 0) await this.click("open-menu");
+  }
+
+  async closeSidebar(): Promise<void> {
+    if (!this.size.phone) return;
+    await this.page.keyboard.press("Escape");
+    await this.gone("sidebar");
+  }
+
+  // Goes somewhere by the sidebar.
+  async navigate(entry: string): Promise<void> {
+    await this.openSidebar();
+    await this.click(`nav-${entry}`);
+    if (this.size.phone) await this.gone("sidebar");
+  }
+
+  // The timeline's card with this prompt.
+  card(prompt: string): Locator {
+    return this.at("job-card").filter({ hasText: prompt });
+  }
+
+  async cardIs(prompt: string, state: string): Promise<Locator> {
+    const card = this.page.locator(`[data-testid="job-card"][data-state="${state}"]`);
+    const found = card.filter({ hasText: prompt });
+    await found.waitFor({ state: "visible", timeout: 40_000 });
+    return found;
+  }
+
+  async ask(prompt: string): Promise<void> {
+    await this.fill("prompt-input", prompt);
+    await this.click("generate-button");
+  }
+
+  async chooseModel(family: string): Promise<void> {
+    await this.click("model-menu");
+    await this.click(`model-option-${family}`);
+    await this.gone(`model-option-${family}`);
+  }
+
+  // Plays the video and waits until its picture moves.
+  async plays(video: Locator): Promise<void> {
+    await video.evaluate((v: HTMLVideoElement) => v.play());
+    const begun = await video.evaluate((v: HTMLVideoElement) => v.currentTime);
+    await eventually("the video plays", () =>
+      video.evaluate(
+        (v: HTMLVideoElement, from) => v.videoWidth > 0 && !v.paused && v.currentTime > from + 0.2,
+        begun,
+      ),
+    );
+  }
+
+  // Every text that can be seen or heard, with the language it is marked as.
+  texts(): Promise<{ text: string; lang: string }[]> {
+    return this.page.evaluate(() => {
+      const found: { text: string; lang: string }[] = [];
+      const langOf = (e: Element) => e.closest("[lang]")?.getAttribute("lang") ?? "";
+      const add = (text: string | null, e: Element) => {
+        if (text?.trim()) found.push({ text: text.trim(), lang: langOf(e) });
+      };
+      for (const e of document.body.querySelectorAll("*")) {
+        if (!e.checkVisibility({ visibilityProperty: true })) continue;
+        for (const node of e.childNodes) if (node.nodeType === Node.TEXT_NODE) add(node.nodeValue, e);
+        for (const name of ["aria-label", "title", "placeholder", "alt"]) add(e.getAttribute(name), e);
+      }
+      add(document.title, document.documentElement);
+      return found;
+    });
+  }
+}
