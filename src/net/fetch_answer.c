@@ -129,6 +129,9 @@ bool fetch_body_piece(struct fetch_run *run, struct str piece)
 {
     const struct fetch_request *r = run->request;
 
+    /* libcurl takes bare line feeds for the end of a head; the codec did not see one then. */
+    if (!run->head_done)
+        return stop(run, FETCH_BAD_HEAD);
     run->body_seen += piece.n;
     if (run->following)
         return run->body_seen <= REDIRECT_BODY_MAX || stop(run, FETCH_SEEN_ENOUGH);

@@ -121,6 +121,9 @@ static void serve(struct peer_link *l)
         } else if (is(l, "/bad")) {
             peer_send(l, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1, 2\r\n\r\nx");
             return;
+        } else if (is(l, "/bare")) {
+            peer_send(l, "HTTP/1.1 403 No\nContent-Length: 4\n\nbare");
+            return;
         } else if (is(l, "/noise")) {
             peer_send(l, "220 mail.example ESMTP\r\n");
             return;
@@ -512,6 +515,13 @@ static void a_body_is_bounded_and_may_go_to_a_sink(void **state)
     r.on_head = refuse_head;
     expect_code(&r, "cancelled", true);
     assert_int_equal(answer.status, 429);
+    /* No byte of a body whose head nobody has judged. */
+    buf_reset(&out);
+    r = request("/bare");
+    r.on_body = take_some;
+    r.ctx = &out;
+    expect_code(&r, "bad_answer", true);
+    assert_int_equal(buf_len(&out), 0);
 }
 
 static void a_post_does_not_ride_on_a_kept_connection(void **state)
