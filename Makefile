@@ -30,6 +30,7 @@ lint:
 format:
 	@scripts/setup.sh lint
 	@scripts/format.sh
+	@scripts/coverage --write
 
 # make fuzz SECONDS=600 TARGET=http1
 fuzz:

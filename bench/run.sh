@@ -87,10 +87,11 @@ start idle 0 "$build/kinora" serve --listen 127.0.0.1:19004 --data "$dir/idle" -
 until curl -fsS -o /dev/null http://127.0.0.1:19004/healthz 2>/dev/null; do sleep 0.005; done
 first_answer_ms=$((($(date +%s%N) - began) / 1000000))
 sleep 2
+# shellcheck disable=SC2154 # start() made it
 idle_kb=$(awk '/^VmRSS/{print $2}' "/proc/$pid_idle/status")
 
 # ---- rounds, interleaved so that a slow moment hits all alike
-for name in nginx go kinora; do : >"$dir/$name.us" >"$dir/$name.rps"; done
+rm -f "$dir"/*.us "$dir"/*.rps
 for _ in $(seq "$rounds"); do
     for peer in nginx:19002 go:19003 kinora:19001; do
         read -r us rps < <(measure "${peer%:*}" "${peer#*:}")
@@ -100,7 +101,9 @@ for _ in $(seq "$rounds"); do
 done
 
 report() {
+    # shellcheck disable=SC2034 # read by name below
     local nginx_us go_us kinora_us
+    # shellcheck disable=SC2034
     nginx_us=$(median <"$dir/nginx.us") go_us=$(median <"$dir/go.us") kinora_us=$(median <"$dir/kinora.us")
     echo "| | CPU µs/request | requests/s | Kinora's CPU as a ratio |"
     echo "|---|---|---|---|"

@@ -1,64 +1,51 @@
 #!/bin/bash
-# services.sh start [PORT]    starts the servers that tests talk to, on loopback from PORT on
-#                             (17400), and prints where they are as NAME=VALUE lines
-# services.sh stop [PORT]     stops them; what they held is gone
+# services.sh start [PORT [NAME…]]    starts the servers that tests talk to, on loopback from PORT
+#                                     on (17400), and prints where they are as NAME=VALUE lines
+# services.sh stop [PORT]             stops them; what they held is gone
 #
-#   KINORA_TEST_POSTGRES    postgresql://… of a server where the user may create databases
-#   KINORA_TEST_S3          http://127.0.0.1:PORT of a Ceph RADOS Gateway, with its bucket and keys
-# A server whose package is not installed is left out; tests that need it then say so.
+#   postgres (the one that is started unless others are named)
+#       KINORA_TEST_POSTGRES    postgres://… of a server where the user may create databases
+#   s3  (its packages: scripts/setup.sh s3)
+#       KINORA_TEST_S3          http://127.0.0.1:PORT of a Ceph RADOS Gateway; …_BUCKET, …_ACCESS_KEY
+#                               and …_SECRET_KEY go with it
 set -euo pipefail
 cd "$(dirname "$0")/.."
-pg_port=${2:-17400}
-s3_port=$((pg_port + 10))
-dir=$PWD/build/services/$pg_port
-pg_bin=$(find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
-
-as_postgres() { # PostgreSQL refuses to run as root
-    if [ "$(id -u)" = 0 ]; then
-        runuser -u postgres -- "$@"
-    else
-        "$@"
-    fi
-}
-
+verb=${1-}
+port=${2:-17400}
+s3_port=$((port + 10))
+s3_dir=$PWD/build/services/$port/rgw
 # Not below build/: the account postgres may not be able to enter the checkout.
-pg_dir=${TMPDIR:-/tmp}/kinora-postgres-$(id -u)-$pg_port
+postgres_dir=${TMPDIR:-/tmp}/kinora-postgres-$(id -u)-$port
 
 start_postgres() {
-    if [ ! -e "$pg_dir/PG_VERSION" ]; then
-        mkdir -p "$pg_dir"
-        [ "$(id -u)" != 0 ] || chown postgres: "$pg_dir"
-        (cd / && as_postgres "$pg_bin/initdb" -D "$pg_dir" -U kinora -A trust -E UTF8 --locale=C.UTF-8 -N) \
-            >"$dir/initdb.log" 2>&1
-    fi
-    (cd / && as_postgres "$pg_bin/pg_ctl" -D "$pg_dir" status) >/dev/null 2>&1 ||
-        (cd / && as_postgres "$pg_bin/pg_ctl" -D "$pg_dir" -w -t 60 -l "$pg_dir/server.log" \
-            -o "-p $pg_port -h 127.0.0.1 -k $pg_dir -c fsync=off -c max_connections=300" start) \
-            >"$dir/postgres.log" 2>&1
-    echo "KINORA_TEST_POSTGRES=postgresql://kinora@127.0.0.1:$pg_port/postgres"
+    echo "KINORA_TEST_POSTGRES=$(scripts/start-postgres.sh start "$postgres_dir" "$port")"
 }
 
 start_s3() {
-    scripts/start-rgw.sh start "$dir/rgw" "$s3_port" kinora-test kinora-test-secret kinora \
-        >"$dir/rgw.log" 2>&1 || { cat "$dir/rgw.log" >&2 && return 1; }
+    mkdir -p "$s3_dir"
+    scripts/start-rgw.sh start "$s3_dir" "$s3_port" kinora-test kinora-test-secret kinora \
+        >"$s3_dir.log" 2>&1 || { cat "$s3_dir.log" >&2 && return 1; }
     echo "KINORA_TEST_S3=http://127.0.0.1:$s3_port"
     echo "KINORA_TEST_S3_BUCKET=kinora"
     echo "KINORA_TEST_S3_ACCESS_KEY=kinora-test"
     echo "KINORA_TEST_S3_SECRET_KEY=kinora-test-secret"
 }
 
-case ${1-} in
+case $verb in
 start)
-    mkdir -p "$dir"
-    [ -z "$pg_bin" ] || start_postgres
-    ! command -v radosgw >/dev/null || start_s3
+    shift $(($# < 2 ? $# : 2))
+    [ $# -gt 0 ] || set -- postgres
+    for name; do
+        case $name in
+        postgres) start_postgres ;;
+        s3) start_s3 ;;
+        *) echo "services.sh: there is no $name, only postgres and s3" >&2 && exit 2 ;;
+        esac
+    done
     ;;
 stop)
-    [ ! -d "$dir/rgw" ] || scripts/start-rgw.sh wipe "$dir/rgw"
-    if [ -e "$pg_dir/postmaster.pid" ]; then
-        (cd / && as_postgres "$pg_bin/pg_ctl" -D "$pg_dir" -m fast -w stop) >/dev/null 2>&1
-    fi
-    rm -rf "$pg_dir"
+    [ ! -d "$s3_dir" ] || scripts/start-rgw.sh wipe "$s3_dir"
+    [ ! -d "$postgres_dir" ] || scripts/start-postgres.sh stop "$postgres_dir"
     ;;
-*) echo "usage: services.sh start|stop [PORT]" >&2 && exit 2 ;;
+*) echo "usage: services.sh start [PORT [NAME…]] | stop [PORT]" >&2 && exit 2 ;;
 esac

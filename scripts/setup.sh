@@ -1,5 +1,5 @@
 #!/bin/bash
-# setup.sh PROFILE: installs what PROFILE (build, lint, test, full) needs and the machine
+# setup.sh PROFILE: installs what PROFILE (build, lint, test, full, s3, bench) needs and the machine
 # lacks: Debian packages, and Node from npm where the system's is too old.
 # Does nothing, quickly, when all is there. KINORA_NO_SETUP=1 skips it.
 set -euo pipefail
@@ -10,16 +10,17 @@ build=(gcc libc6-dev cmake ninja-build pkg-config python3 git ca-certificates cu
     libjansson-dev libmagic-dev ffmpeg)
 lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libcmocka-dev
     shellcheck)
-test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk
-    radosgw ceph-mon ceph-osd ceph-common)
+test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk)
 # shellcheck disable=SC2034 # chosen by name below
 full=("${test[@]}" valgrind)
+# shellcheck disable=SC2034
+s3=("${build[@]}" radosgw ceph-mon ceph-osd ceph-common)
 # shellcheck disable=SC2034
 bench=("${build[@]}" nginx-light golang-go wrk)
 
 case ${1-} in
-build | lint | test | full | bench) declare -n wanted=$1 ;;
-*) echo "usage: setup.sh build|lint|test|full|bench" >&2 && exit 2 ;;
+build | lint | test | full | s3 | bench) declare -n wanted=$1 ;;
+*) echo "usage: setup.sh build|lint|test|full|s3|bench" >&2 && exit 2 ;;
 esac
 [ -z "${KINORA_NO_SETUP:-}" ] || exit 0
 
