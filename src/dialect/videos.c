@@ -16,7 +16,7 @@
 #include "net/multipart.h"
 #include "platform/json_in.h"
 
-enum { BODY_MAX = 32 << 20, SECONDS_TEXT = 24 };
+enum { BODY_MAX = 32 << 20, ID_MAX = 512 };
 
 /* ---- submission */
 
@@ -197,8 +197,9 @@ static enum status read_submit(const struct dialect_target *t, const struct dial
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is not JSON.");
     struct json j = json_root(doc);
     struct str id = task_id_of(j);
-    if (!id.n)
-        return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer has no id.");
+    /* One that no address can carry could never be asked for. */
+    if (!id.n || id.n > ID_MAX)
+        return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer has no usable id.");
     TRY(read_task(in, j, a, ret, err));
     ret->task_id = arena_str(a, id);
     /* All that polling and fetching need, whatever ids later answers show. */
