@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "platform/file.h"
 
-enum { PATH_BYTES = 1024, KEY_BYTES = 512, MAX_DEPTH = 16 };
+enum { PATH_BYTES = 1024, KEY_BYTES = 512, MAX_DEPTH = 16, CREATE_TRIES = 8 };
 
 struct local_store {
     char root[PATH_BYTES];
@@ -98,15 +98,26 @@ static enum status disk_error(struct err *err, const char *what)
     return E_NO_SPACE;
 }
 
+/* local_remove() takes empty folders away, perhaps the very one that was just made sure of. */
+static enum status make_file(struct local_writer *w, struct err *err)
+{
+    char dir[PATH_BYTES + KEY_BYTES];
+    parent_of(w->path, dir);
+    w->fd = -1;
+    errno = ENOENT;
+    for (int i = 0; i < CREATE_TRIES && w->fd < 0 && errno == ENOENT; i++) {
+        TRY(file_make_dirs(dir, 0700, err));
+        w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+    return OK;
+}
+
 enum status local_create(struct local_store *s, struct str key, struct local_writer **ret,
                          struct err *err)
 {
     _cleanup_free_ struct local_writer *w = mem_zalloc(sizeof(*w));
-    char dir[PATH_BYTES + KEY_BYTES];
     TRY(path_of(s, key, w->path, err));
-    parent_of(w->path, dir);
-    TRY(file_make_dirs(dir, 0700, err));
-    w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    TRY(make_file(w, err));
     if (w->fd < 0)
         return errno == EEXIST ? err_set(err, E_CONFLICT, "key_taken")
                                : disk_error(err, "make a media file");

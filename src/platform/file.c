@@ -31,11 +31,12 @@ static enum status copy_path(const char *path, char out[PATH_MAX], struct err *e
     return OK;
 }
 
+/* A new folder's name is durable before anything is put inside. */
 static enum status make_one(const char *path, unsigned mode, struct err *err)
 {
     struct stat st;
     if (mkdir(path, (mode_t)mode) == 0)
-        return OK;
+        return file_sync_parent(path, err);
     if (errno == EEXIST && stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode))
             return OK;
