@@ -250,6 +250,8 @@ static void stream_open(struct exchange *x, struct call *c)
     s->user = events_subscribe(c->app->events, s->loop, TOPIC_USER, s->who.user_id, on_event, s);
     s->site = events_subscribe(c->app->events, s->loop, TOPIC_SITE, 0, on_event, s);
     timer_set_in(s->loop, &s->heartbeat, HEARTBEAT_MS);
+    /* The session may have ended since the worker looked, before anyone told us of it. */
+    on_event(s, &(struct event){.kind = EVENT_SESSIONS});
 }
 
 enum status sora_events(struct call *c, struct err *err)
