@@ -2,20 +2,25 @@ import { describe, expect, it } from 'vitest'
 import type { Model } from '@/api/types'
 import { fitChoice, groupModels, modelName, parseModelId, resolveModel } from './models'
 
-const video = (id: string, extra: Partial<Model> = {}): Model => ({
+const model = (id: string, extra: Partial<Model> = {}): Model => ({
   id,
   name: id,
   media_type: 'video',
+  description: '',
+  orientations: [],
+  seconds: [],
+  sizes: [],
   image_input: true,
   ...extra,
 })
+const sides = ['landscape', 'portrait'] as const
 const listed: Model[] = [
-  ...['landscape', 'portrait'].flatMap((side) => [25, 10, 15].map((s) => video(`sora2-${side}-${s}s`))),
-  ...['landscape', 'portrait'].flatMap((side) => [10, 15].map((s) => video(`sora2pro-hd-${side}-${s}s`))),
-  video('wan-2.2', { name: 'Wan 2.2', orientations: ['landscape', 'square'], seconds: [4, 8] }),
-  { id: 'gpt-image', name: 'GPT Image', media_type: 'image' },
-  { id: 'gpt-image-landscape', name: 'GPT Image Landscape', media_type: 'image', orientations: ['landscape'] },
-  { id: 'prompt-enhance-short-10s', name: 'x', media_type: 'text', hidden: true },
+  ...sides.flatMap((side) => [25, 10, 15].map((s) => model(`sora2-${side}-${s}s`))),
+  ...sides.flatMap((side) => [10, 15].map((s) => model(`sora2pro-hd-${side}-${s}s`))),
+  model('wan-2.2', { name: 'Wan 2.2', orientations: ['landscape'], seconds: [4, 8] }),
+  model('gpt-image', { name: 'GPT Image', media_type: 'image' }),
+  model('gpt-image-landscape', { name: 'GPT Image Landscape', media_type: 'image', orientations: ['landscape'] }),
+  model('prompt-enhance-short-10s', { hidden: true }),
 ]
 const families = groupModels(listed)
 const family = (id: string) => families.find((item) => item.id === id)!
@@ -40,9 +45,9 @@ describe('the model menu', () => {
   })
 
   it('passes orientation and seconds as fields to models of another pattern, and nothing to image models', () => {
-    expect(resolveModel(family('wan-2.2'), { family: '', orientation: 'square', seconds: 8 })).toEqual({
+    expect(resolveModel(family('wan-2.2'), { family: '', orientation: 'landscape', seconds: 8 })).toEqual({
       model: 'wan-2.2',
-      orientation: 'square',
+      orientation: 'landscape',
       seconds: 8,
     })
     expect(resolveModel(family('gpt-image-landscape'), { family: '', orientation: 'landscape', seconds: 10 })).toEqual({

@@ -1,12 +1,12 @@
-import type { Model } from '@/api/types'
+import type { MediaType, Model, Orientation } from '@/api/types'
 
 /** One line of the model menu: a model, or the models that differ only in orientation and duration. */
 export interface ModelFamily {
   id: string
   name: string
-  kind: 'video' | 'image' | 'other'
+  kind: MediaType
   description: string
-  orientations: string[]
+  orientations: Orientation[]
   seconds: number[]
   imageInput: boolean
   /** Members by `orientation-seconds`; empty where the id itself is the model. */
@@ -50,20 +50,15 @@ export function modelName(id: string, models: Model[] = []): string {
   return familyNames[family] ?? models.find((model) => model.id === id)?.name ?? family
 }
 
-function kindOf(model: Model): ModelFamily['kind'] {
-  if (model.media_type === 'video' || model.media_type === 'image') return model.media_type
-  return 'other'
-}
-
 function newFamily(id: string, model: Model): ModelFamily {
   return {
     id,
     name: familyNames[id] ?? model.name ?? model.id,
-    kind: kindOf(model),
-    description: model.description ?? '',
-    orientations: model.orientations ?? [],
-    seconds: model.seconds ?? [],
-    imageInput: model.image_input ?? false,
+    kind: model.media_type,
+    description: model.description,
+    orientations: model.orientations,
+    seconds: model.seconds,
+    imageInput: model.image_input,
     members: new Map(),
     model,
   }
@@ -75,11 +70,11 @@ export function groupModels(models: Model[]): ModelFamily[] {
   for (const model of models) {
     if (model.hidden) continue
     const parts = pattern.exec(model.id)
-    if (!parts || kindOf(model) !== 'video') {
+    if (!parts || model.media_type !== 'video') {
       families.set(model.id, newFamily(model.id, model))
       continue
     }
-    const [, id, orientation, seconds] = parts as unknown as [string, string, string, string]
+    const [, id, orientation, seconds] = parts as unknown as [string, string, Orientation, string]
     const family = families.get(id) ?? { ...newFamily(id, model), orientations: [], seconds: [] }
     if (!family.orientations.includes(orientation)) family.orientations.push(orientation)
     if (!family.seconds.includes(Number(seconds))) family.seconds.push(Number(seconds))
@@ -92,9 +87,8 @@ export function groupModels(models: Model[]): ModelFamily[] {
 
 /** The choice, moved to what the family can do: the same orientation and the nearest duration. */
 export function fitChoice(family: ModelFamily, choice: ModelChoice): ModelChoice {
-  const orientation = family.orientations.includes(choice.orientation)
-    ? choice.orientation
-    : (family.orientations[0] ?? '')
+  const orientation =
+    family.orientations.find((offered) => offered === choice.orientation) ?? family.orientations[0] ?? ''
   const nearest = [...family.seconds].sort((a, b) => Math.abs(a - choice.seconds) - Math.abs(b - choice.seconds))[0]
   return { family: family.id, orientation, seconds: nearest ?? 0 }
 }
@@ -103,13 +97,11 @@ export function fitChoice(family: ModelFamily, choice: ModelChoice): ModelChoice
 export function resolveModel(
   family: ModelFamily,
   choice: ModelChoice,
-): { model: string; orientation?: string; seconds?: number } {
+): { model: string; orientation?: Orientation; seconds?: number } {
   const member = family.members.get(`${choice.orientation}-${choice.seconds}`)
   if (member) return { model: member.id }
-  const fields: { model: string; orientation?: string; seconds?: number } = { model: family.model.id }
-  if (family.kind === 'video') {
-    if (family.orientations.includes(choice.orientation)) fields.orientation = choice.orientation
-    if (family.seconds.includes(choice.seconds)) fields.seconds = choice.seconds
-  }
-  return fields
+  if (family.kind === 'image') return { model: family.model.id }
+  const orientation = family.orientations.find((offered) => offered === choice.orientation)
+  const seconds = family.seconds.find((offered) => offered === choice.seconds)
+  return { model: family.model.id, ...(orientation ? { orientation } : {}), ...(seconds ? { seconds } : {}) }
 }

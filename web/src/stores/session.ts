@@ -11,6 +11,7 @@ const unknownSettings: PublicSettings = {
   language: 'zh',
   setup_required: false,
   version: '',
+  site_name: '',
 }
 
 /** Who is signed in, and what this server offers. The session itself is a cookie that no script can read. */
