@@ -31,6 +31,8 @@ static void cool(struct marks *m, const struct mark_event *e, int64_t ms)
 
 static void mark_auth(struct marks *m, const struct mark_event *e)
 {
+    if (m->auth_failures_in_row > 0 && e->began_at < m->marked_at)
+        return;
     m->auth_failures_in_row++;
     if (m->auth_failures_in_row < MARKS_AUTH_FAILURES) {
         cool(m, e,

@@ -116,6 +116,23 @@ static void one_incident(void **state)
     assert_int_equal(m.failures_in_row, 0);
 }
 
+/* A hundred calls under way when a key is refused are one failure, not half an hour's wait. */
+static void one_refusal(void **state)
+{
+    (void)state;
+    struct marks m = {0};
+    for (int64_t i = 0; i < 100; i++)
+        apply(&m, POOL_AUTH_FAILED, 0, 1 + i, 200 + i, NOW);
+    assert_int_equal(m.status, ACCOUNT_ACTIVE);
+    assert_int_equal(m.auth_failures_in_row, 1);
+    assert_int_equal(m.overloaded_until, NOW + 2000);
+    apply(&m, POOL_AUTH_FAILED, 0, 400, 401, NOW); /* the second, then the third and its like */
+    for (int64_t i = 0; i < 100; i++)
+        apply(&m, POOL_AUTH_FAILED, 0, 410 + i, 600 + i, NOW);
+    assert_int_equal(m.status, ACCOUNT_ERROR);
+    assert_int_equal(m.overloaded_until, NOW + MARKS_PROBE_MIN_MS);
+}
+
 static void becomes_error(void **state)
 {
     (void)state;
@@ -175,6 +192,8 @@ int main(void)
         {"[GW-5] faults back off, doubled to five minutes and spread", backs_off, NULL, NULL, NULL},
         {"[GW-5] calls that fail together are one incident, and older successes clear nothing",
          one_incident, NULL, NULL, NULL},
+        {"[GW-5] calls that are refused together count once towards an error", one_refusal, NULL,
+         NULL, NULL},
         {"[GW-5] three 401 in a row make an error that is tried again after growing times",
          becomes_error, NULL, NULL, NULL},
         {"[GW-5] a success between keeps 401s from adding up", success_between, NULL, NULL, NULL},
