@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What administrators and owners of keys do: accounts, people, groups, settings, keys.
+import assert from "node:assert/strict";
+import { atBothWidths, Stage } from "../lib/browser.ts";
+import { eventually } from "../lib/kinora.ts";
+
+const stage = await Stage.open("admin");
+const { admin, demo } = stage;
+
+atBothWidths(
+  stage,
+  "[AC-2, AC-5, UI-8, V-8] an account is checked while it is typed, tested, and kept",
+  async (enter, size) => {
+    const name = `demo ${size.name}`;
+    const v = await enter({ person: admin, path: "/admin/accounts" });
+    await v.click("account-add");
+    await v.click("tab-oauth");
+    await v.see("oauth-note");
+    assert.ok(await v.at("account-submit").isDisabled());
+    await v.click("tab-apikey");
+    await v.click("account-submit");
+    await v.page.getByText("This field is required").first().waitFor();
+    await v.fill("account-name", name);
+    await v.fill("account-base-url", "ftp://example.org");
+    await v.page.getByText("Begin with http:// or https://").waitFor();
+    await v.fill("account-base-url", `${demo.url}/sora/v1/`);
+    await v.see("account-endpoint", `${demo.url}/sora/v1/chat/completions`);
+
+    await v.fill("account-base-url", "http://127.0.0.1:1");
+    await v.fill("account-api-key", "sk-demo");
+    await v.click("account-test");
+    await v.see("account-test-failed");
+    await v.fill("account-base-url", demo.url);
+    await v.click("account-test");
+    await v.see("account-test-ok", /Connected in \d+ ms/);
+    await v.click("account-submit");
+    await v.gone("account-dialog");
+    const row = await v.see("account-row", name);
+    assert.ok((await v.entries()).includes("sora"), "Sora appears");
+    await v.closeSidebar();
+
+    await v.at("account-menu", row).click();
+    await v.click("account-menu-disable");
+    await v.page.locator('[data-testid="account-row"][data-state="disabled"]').waitFor();
+    await v.at("account-menu", row).click();
+    await v.click("account-menu-remove");
+    await v.click("confirm-ok");
+    await v.gone("account-row");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[AC-5] a test that the upstream turns down says that it was for the key",
+  async (enter) => {
+    const account = await admin.account(demo, "chat");
+    const v = await enter({ person: admin, path: "/admin/accounts" });
+    await demo.fault({ name: "locked", route: "models", status: 401, times: 0 });
+    try {
+      await v.at("account-menu", await v.see("account-row")).click();
+      await v.click("account-menu-test");
+      await v.see("toast", /authentication/i);
+    } finally {
+      await demo.control("DELETE", "/faults/locked");
+      await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
+    }
+  },
+);
+
+atBothWidths(
+  stage,
+  "[AD-1] people and groups are made and changed, settings are kept",
+  async (enter, size) => {
+    const group = `painters ${size.name}`;
+    const email = `new-${size.width}@example.org`;
+    const v = await enter({ person: admin, path: "/admin/groups" });
+    await v.see("group-row", "default");
+    await v.click("group-add");
+    await v.fill("group-name", group);
+    await v.fill("group-quota", "2 GB");
+    await v.click("group-submit");
+    await v.see("group-row", group);
+
+    await v.navigate("users");
+    await v.see("user-row", "admin@example.org");
+    await v.click("user-add");
+    await v.fill("user-email", email);
+    await v.fill("user-password", "a long enough one");
+    await v.at("user-group").selectOption({ label: group });
+    await v.click("user-submit");
+    await v.see("user-row", email);
+    const { data } = await admin.ask("GET", `/api/v1/admin/groups?page_size=100`);
+    const made = data.find((g: { name: string }) => g.name === group);
+    assert.equal(made.sora_storage_quota_bytes, 2 * 1024 ** 3);
+
+    await v.navigate("settings");
+    await v.see("settings-general");
+    const site = `Studio ${size.name}`;
+    await v.page.getByLabel("Name of this site").fill(site);
+    await v.click("settings-save");
+    await v.see("toast", "Settings saved");
+    const settings = await admin.ask("GET", "/api/v1/admin/settings");
+    assert.equal(settings.site_name, site);
+
+    await v.navigate("audit");
+    await v.see("audit-row");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[ID-3] a key is shown once, works, and can be deleted",
+  async (enter) => {
+    const v = await enter({ person: await stage.newcomer(), path: "/keys" });
+    await v.click("key-add");
+    await v.fill("key-name", "my script");
+    await v.click("key-create");
+    const key = (await (await v.see("key-secret")).textContent())!.trim();
+    assert.match(key, /^sk-\S{20,}$/);
+    const use = () => fetch(`${stage.kinora.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+    assert.equal((await use()).status, 200);
+    await v.click("key-done");
+    const row = await v.see("key-row", "my script");
+    await v.page.reload();
+    await row.waitFor();
+    assert.ok(!(await v.page.content()).includes(key), "the key is nowhere on the page");
+    await v.at("key-menu", row).click();
+    await v.click("key-menu-delete");
+    await v.click("confirm-ok");
+    await v.gone("key-row");
+    await eventually("the key no longer works", async () => (await use()).status === 401);
+  },
+);
