@@ -337,7 +337,8 @@ void conn_send_out(struct conn *c, struct str body)
         }
     }
     conn_want(c);
-    if (c->head_done || !c->got_bytes)
+    /* A head that has begun has its time already. */
+    if (c->head_done || !buf_len(&c->in))
         conn_arm(c);
 }
 

@@ -651,6 +651,32 @@ static void serve_drops_for_ever(struct peer_link *l)
     }
 }
 
+static void serve_interim_then_silence(struct peer_link *l)
+{
+    static char rest[1 << 16];
+    peer_recv(l, rest, sizeof(rest));
+    peer_send(l, "HTTP/1.1 102 Processing\r\n\r\n");
+    usleep(50 * 1000);
+    peer_wait_until_gone(l);
+}
+
+static void an_interim_answer_stops_no_clock(void **state)
+{
+    (void)state;
+    begin(serve_interim_then_silence);
+    struct call c = {.url = here(),
+                     .level = GUARD_ADMIN,
+                     .method = "POST",
+                     .pieces = true,
+                     .left_to_write = BIG,
+                     .first_byte_ms = 150};
+    int64_t started = clock_mono_ms();
+    call_run(&c);
+    expect_fault(&c, UPSTREAM_FIRST_BYTE_TIME);
+    assert_true(clock_mono_ms() - started < 3000);
+    finish();
+}
+
 static void deadlines_hold_whatever_the_peer_does(void **state)
 {
     (void)state;
@@ -790,6 +816,7 @@ int main(void)
         TEST("an answer before the end of the request is taken",
              an_answer_before_the_end_of_the_request_is_taken),
         TEST("[GW-5] deadlines hold whatever the peer does", deadlines_hold_whatever_the_peer_does),
+        TEST("an interim answer stops no clock", an_interim_answer_stops_no_clock),
         TEST("[GW-5] a connection that does not come about times out",
              a_connection_that_does_not_come_about_times_out),
         TEST("[AC-7] what cannot be reached says why", what_cannot_be_reached_says_why),
