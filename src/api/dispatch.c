@@ -11,6 +11,7 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/metrics.h"
 
 /* Some clients send an empty object where nothing is asked for. */
 enum { IGNORED_BODY = 1024 };
@@ -111,6 +112,7 @@ static void reply_error(struct exchange *x, enum language language, const struct
         snprintf(seconds, sizeof(seconds), "%lld", (long long)(err->retry_after_ms + 999) / 1000);
         headers[n++] = (struct http_header){STR("Retry-After"), str_of(seconds)};
     }
+    metrics_answer(METRICS_API, status);
     exchange_reply(x, status, headers, n, buf_str(&out));
     buf_release(&out);
 }
@@ -151,6 +153,7 @@ static void pending_answer(struct task *task)
     if (p->outcome == OK && buf_failed(&c->out))
         p->outcome = err_say(&p->err, E_INTERNAL, "internal_error", "The answer was too large.");
     if (p->outcome == OK) {
+        metrics_answer(METRICS_API, c->status);
         exchange_reply(p->x, c->status, c->headers, c->header_count, buf_str(&c->out));
     } else {
         log_outcome(c, &p->err);

@@ -6,6 +6,7 @@
 #include "api/origin.h"
 #include "api/respond.h"
 #include "base/clock.h"
+#include "service/metrics.h"
 #include "service/models.h"
 #include "service/relay_media.h"
 
@@ -31,6 +32,7 @@ static void refuse(struct exchange *x, int http_status, const struct err *err)
 {
     _cleanup_(buf_cleanup) struct buf out = BUF_INIT(ERROR_BYTES);
     int status = http_status ? http_status : respond_status(err->status);
+    metrics_answer(METRICS_GATEWAY, status);
     respond_openai_error(&out, status, err);
     reply_error(x, status, err, buf_str(&out));
 }
@@ -41,7 +43,9 @@ static void refuse_media(struct exchange *x, int http_status, const struct err *
     _cleanup_(buf_cleanup) struct buf out = BUF_INIT(ERROR_BYTES);
     struct str wanted = http_head_get(exchange_head(x), STR("accept-language"));
     respond_error(&out, language_of(wanted, LANG_ZH), err);
-    reply_error(x, http_status ? http_status : respond_status(err->status), err, buf_str(&out));
+    int status = http_status ? http_status : respond_status(err->status);
+    metrics_answer(METRICS_MEDIA, status);
+    reply_error(x, status, err, buf_str(&out));
 }
 
 static struct str origin(const struct exchange *x, struct app *app, struct arena *a)
@@ -121,5 +125,6 @@ void gateway_models(struct exchange *x, struct dispatch *d)
     }
     json_out_init(&j, &out);
     write_models(&j, models, n);
+    metrics_answer(METRICS_GATEWAY, 200);
     exchange_reply(x, 200, &json_type, 1, buf_str(&out));
 }

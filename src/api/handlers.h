@@ -37,4 +37,4 @@ call_handler sora_events;
 call_handler media_object;
 
 /* system.c */
-call_handler system_ready, system_openapi;
+call_handler system_ready, system_metrics, system_openapi;

@@ -96,6 +96,7 @@ static const struct route routes[] = {
     /* Watching over it (AD-3). */
     {HTTP_GET, "/healthz", LOOP(ACCESS_ANYONE, health_reply)},
     {HTTP_GET, "/readyz", ANYONE(system_ready, NO_BODY)},
+    {HTTP_GET, "/metrics", ANYONE(system_metrics, NO_BODY)},
     {HTTP_GET, "/openapi.json", ANYONE(system_openapi, NO_BODY)},
 };
 

@@ -9,6 +9,7 @@
 #include "net/sse.h"
 #include "service/chat_answer_impl.h"
 #include "service/events.h"
+#include "service/metrics.h"
 #include "service/settings.h"
 
 enum { ANSWER_ARENA = 1 << 20, EVENTS_MAX = 1 << 20, HEARTBEAT_MS = 10000 };
@@ -86,6 +87,7 @@ static void reply_whole(struct chat_answer *c)
 {
     static const struct http_header type = HTTP_HEADER("Content-Type", "application/json");
     _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
+    metrics_answer(METRICS_GATEWAY, 200);
     chat_write_completion(&out, &c->job, c->created_s);
     exchange_reply(c->x, 200, &type, 1, buf_str(&out));
 }
@@ -165,6 +167,7 @@ static void begin(struct chat_answer *c)
     timer_set_in(c->host.loop, &c->heartbeat, HEARTBEAT_MS);
     if (!c->stream)
         return;
+    metrics_answer(METRICS_GATEWAY, 200);
     exchange_start(c->x, 200, headers, ARRAY_SIZE(headers), EXCHANGE_CHUNKED);
     chat_write_role(&out, &c->job, c->created_s);
     exchange_write(c->x, buf_str(&out));
@@ -201,6 +204,7 @@ static void on_done(struct exchange *x, bool complete)
 {
     struct chat_answer *c = exchange_ctx(x);
     (void)complete;
+    metrics_stream_end();
     stop_following(c);
     c->x = NULL;
     if (!c->working)
@@ -220,6 +224,7 @@ static struct chat_answer *answer_new(struct exchange *x, const struct relay_hos
 {
     const struct http_head *head = exchange_head(x);
     struct chat_answer *c = mem_zalloc(sizeof(*c));
+    metrics_stream_begin();
     c->host = *host;
     c->caller = *caller;
     c->x = x;

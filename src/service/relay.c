@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "service/chat_answer.h"
+#include "service/metrics.h"
 #include "service/relay_impl.h"
 
 static const struct str sora = {"sora", 4};
@@ -91,6 +92,7 @@ static void become_job(struct relay *r)
     bool stream = scan_json_kind(&r->scan, SCAN_STREAM) == SCAN_TRUE;
     relay_give_back(r, POOL_NEUTRAL, 0);
     chat_answer_start(r->x, &r->host, &r->caller, &r->spool, stream);
+    metrics_stream_end();
     let_go(r);
     free(r);
 }
@@ -172,6 +174,7 @@ void relay_next(struct relay *r, enum pool_outcome outcome, int64_t retry_after_
     r->phase = RELAY_WAITING;
     if (more && r->switches < RELAY_SWITCHES) {
         r->switches++;
+        metrics_switch();
         relay_choose(r);
     } else {
         give_up(r, POOL_NONE, 0);
@@ -267,6 +270,7 @@ static void on_done(struct exchange *x, bool complete)
 {
     struct relay *r = exchange_ctx(x);
     (void)complete;
+    metrics_stream_end();
     let_go(r);
     free(r);
 }
@@ -308,6 +312,7 @@ void relay_chat(struct exchange *x, const struct relay_host *host, bool forced)
         return;
     }
     struct relay *r = mem_zalloc(sizeof(*r));
+    metrics_stream_begin();
     r->host = *host;
     r->x = x;
     r->caller = caller;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "service/metrics.h"
 #include "service/relay_impl.h"
 
 enum { HEADERS_MAX = 6 };
@@ -35,6 +36,7 @@ static void begin_passing(struct relay *r, int status, const struct http_header 
     r->status = status;
     if (!r->sending)
         spool_release(&r->spool);
+    metrics_answer(METRICS_GATEWAY, status);
     exchange_start(r->x, status, headers, n, length);
 }
 
@@ -43,6 +45,7 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
     struct relay *r = ctx;
     struct http_header headers[HEADERS_MAX];
     (void)call;
+    metrics_first_byte(loop_now_ms(r->host.loop) - r->called_ms);
     if (pool_may_switch(head->status, true)) {
         r->answer = relay_answer_new(head);
         return;
@@ -271,6 +274,8 @@ void relay_call_start(struct relay *r)
         .idle_timeout_ms = RELAY_LONG_MS,
     };
     r->phase = RELAY_CALLING;
+    r->called_ms = loop_now_ms(r->host.loop);
+    metrics_call();
     r->upward_full = false;
     if (!timer_is_set(&r->deadline))
         timer_set_in(r->host.loop, &r->deadline, RELAY_LONG_MS);

@@ -51,6 +51,7 @@ struct relay {
     struct pool_waiter *waiter;
     struct upstream_call *call;
     struct timer deadline;
+    int64_t called_ms; /* the loop's, when this attempt began */
     int switches, status;
     bool proxied;                /* an account was passed over for its proxy */
     bool ended;                  /* the client's body is whole */

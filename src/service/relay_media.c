@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "net/server.h"
 #include "net/upstream.h"
+#include "service/metrics.h"
 #include "service/relay_link.h"
 
 enum {
@@ -91,6 +92,7 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
     if (status == 200 || status == 206 || status == 304 || status == 416) {
         size_t n = answer_headers(p->x, head, headers);
         bool known = !head->chunked && head->content_length >= 0;
+        metrics_answer(METRICS_MEDIA, status);
         exchange_start(p->x, status, headers, n, known ? head->content_length : EXCHANGE_CHUNKED);
         return;
     }

@@ -557,3 +557,53 @@ describe("a cascade", () => {
     await branch.stop();
   });
 });
+
+describe("watching over it", () => {
+  async function scrape(headers: Record<string, string> = {}): Promise<Map<string, number>> {
+    const answer = await fetch(`${kinora.url}/metrics`, { headers });
+    assert.equal(answer.status, 200);
+    assert.match(answer.headers.get("content-type")!, /^text\/plain; version=0\.0\.4/);
+    const lines = (await answer.text()).split("\n").filter((l) => l && !l.startsWith("#"));
+    return new Map(lines.map((l) => [l.slice(0, l.lastIndexOf(" ")), Number(l.split(" ").at(-1))]));
+  }
+
+  test("[AD-3] /metrics counts answers, calls upstream, switches and open streams", async () => {
+    await accounts({}, {});
+    const before = await scrape();
+    await demo.fault(
+      { route: "chat", key: "key-1", status: 500 },
+      { name: "open", route: "chat", key: "key-2", idle: true },
+    );
+    const answer = await post(form("watched", { stream: true }));
+    const open = await scrape();
+    assert.equal(open.get("kinora_gateway_streams"), 1);
+    await demo.release("open");
+    await answer.text();
+    const grown = (name: string) => open.get(name)! - before.get(name)!;
+    assert.equal(grown("kinora_relay_calls_total"), 2);
+    assert.equal(grown("kinora_relay_switches_total"), 1);
+    assert.equal(grown("kinora_relay_first_byte_seconds_count"), 2);
+    assert.equal(grown('kinora_answers_total{route="gateway",status="2xx"}'), 1);
+    await eventually("the stream is over", async () => {
+      return (await scrape()).get("kinora_gateway_streams") === 0;
+    });
+  });
+
+  test("[AD-3] /metrics is for this machine, or for whoever has the token", async () => {
+    const proxied = { "x-forwarded-for": "192.0.2.1" };
+    const hidden = await fetch(`${kinora.url}/metrics`, { headers: proxied });
+    assert.equal(hidden.status, 404);
+    await hidden.text();
+    await admin.ask("PATCH", "/api/v1/admin/settings", { metrics_token: "scraper-1" });
+    for (const [token, status] of [
+      ["scraper-1", 200],
+      ["scraper-2", 404],
+      ["", 404],
+    ] as const) {
+      const headers = { ...proxied, authorization: `Bearer ${token}` };
+      const answer = await fetch(`${kinora.url}/metrics`, { headers });
+      assert.equal(answer.status, status);
+      await answer.text();
+    }
+  });
+});
