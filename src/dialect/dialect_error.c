@@ -118,7 +118,7 @@ enum failure_class dialect_failure_class(struct str code, struct str message)
         return FAILURE_CONTENT_POLICY;
     if (has_word(code, account) || has_word(message, account))
         return FAILURE_ACCOUNT;
-    if (has_word(code, slow))
+    if (has_word(code, slow) || has_word(message, slow))
         return FAILURE_TIMEOUT;
     return FAILURE_UPSTREAM;
 }

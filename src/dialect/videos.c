@@ -4,6 +4,7 @@
  *
  *   POST {base}/v1/videos        multipart, as the official package sends it: vLLM-Omni takes
  *                                nothing else, and all the others take it too
+ *   POST …/{id}/remix            JSON, the prompt alone
  *   GET  {base}/v1/videos/{id}   status words in any case, see `words`
  *   GET  …/{id}/content          opened by the account's own credential
  *   DELETE …/{id}                stops it, or only forgets it (SGLang)
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json_out.h"
 #include "dialect/dialect_http.h"
 #include "net/multipart.h"
 #include "platform/json_in.h"
@@ -56,6 +58,38 @@ static void write_reference(struct buf *out, const char *boundary, const struct 
     }
 }
 
+static enum status task_endpoint(struct str task_id, const char *more, struct arena *a,
+                                 struct str *ret, struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf path = BUF_INIT(8192);
+    buf_add(&path, STR("/v1/videos/"));
+    url_percent_encode(task_id, false, &path);
+    buf_add(&path, str_of(more));
+    *ret = buf_failed(&path) ? STR_NONE : arena_str(a, buf_str(&path));
+    return ret->p ? OK : err_say(err, E_UPSTREAM, "bad_answer", "The upstream's id is too long.");
+}
+
+/* A remix takes nothing but the prompt. */
+static enum status build_remix(const struct dialect_target *t, const struct dialect_request *r,
+                               struct arena *a, struct dialect_http *ret, struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf body = BUF_INIT(BODY_MAX);
+    struct json_out j;
+    struct str endpoint;
+    TRY(task_endpoint(r->remix_of, "/remix", a, &endpoint, err));
+    TRY(dialect_http_begin(ret, t, STR("POST"), endpoint, a, err));
+    json_out_init(&j, &body);
+    json_object(&j);
+    json_kv_str(&j, "prompt", r->prompt);
+    json_object_end(&j);
+    ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));
+    if (!ret->body.p)
+        return err_say(err, E_INVALID, "too_large", "The request is too large for this upstream.");
+    dialect_http_bearer(ret, t, a);
+    dialect_http_header(ret, STR("Content-Type"), STR("application/json"));
+    return OK;
+}
+
 static enum status build_submit(const struct dialect_target *t, const struct dialect_request *r,
                                 struct arena *a, struct dialect_http *ret, struct err *err)
 {
@@ -64,6 +98,8 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     if (r->media_type != MEDIA_VIDEO)
         return err_say(err, E_INVALID, "not_in_dialect",
                        "This upstream account makes videos only.");
+    if (r->remix_of.n)
+        return build_remix(t, r, a, ret, err);
     TRY(dialect_http_begin(ret, t, STR("POST"), STR("/v1/videos"), a, err));
     multipart_boundary(boundary);
     write_fields(&body, boundary, r, a);
@@ -156,31 +192,32 @@ static struct str task_id_of(struct json j)
     return id.n ? id : json_str_or(json_get(j, "task_id"), STR_NONE);
 }
 
-static enum status task_endpoint(struct str task_id, const char *more, struct arena *a,
-                                 struct str *ret, struct err *err)
+/* A public address in the task itself, or in its metadata (new-api). */
+static bool add_link(const struct dialect_target *t, struct json j, struct arena *a,
+                     struct dialect_outcome *ret)
 {
-    _cleanup_(buf_cleanup) struct buf path = BUF_INIT(8192);
-    buf_add(&path, STR("/v1/videos/"));
-    url_percent_encode(task_id, false, &path);
-    buf_add(&path, str_of(more));
-    *ret = buf_failed(&path) ? STR_NONE : arena_str(a, buf_str(&path));
-    return ret->p ? OK : err_say(err, E_UPSTREAM, "bad_answer", "The upstream's id is too long.");
+    static const char *const fields[] = {"url", "video_url", "output_url", NULL};
+    const struct json places[] = {j, json_get(j, "metadata")};
+    for (size_t p = 0; p < ARRAY_SIZE(places); p++) {
+        for (size_t i = 0; fields[i]; i++) {
+            struct str link = json_str_or(json_get(places[p], fields[i]), STR_NONE);
+            if (link.n && dialect_media_link(t, link, MEDIA_VIDEO, a, &ret->media[0]))
+                return true;
+        }
+    }
+    return false;
 }
 
-/* A public address in the task itself, else the content address. */
+/* Without an address of its own: the content address. */
 static enum status add_content(const struct dialect_target *t, struct json j, struct str task_id,
                                struct arena *a, struct dialect_outcome *ret, struct err *err)
 {
-    static const char *const fields[] = {"url", "video_url", "output_url", NULL};
     struct dialect_http http;
     struct str endpoint;
-    for (size_t i = 0; fields[i]; i++) {
-        struct str link = json_str_or(json_get(j, fields[i]), STR_NONE);
-        if (link.n && dialect_media_link(t, link, MEDIA_VIDEO, a, &ret->media[0])) {
-            ret->media_count = 1;
-            return OK;
-        }
-    }
+    ret->media_count = 1;
+    if (add_link(t, j, a, ret))
+        return OK;
+    ret->media_count = 0;
     TRY(task_endpoint(task_id, "/content", a, &endpoint, err));
     TRY(dialect_http_begin(&http, t, STR("GET"), endpoint, a, err));
     ret->media[0] = (struct dialect_media){

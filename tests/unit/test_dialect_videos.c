@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dialect_world.h"
+
+static const char *const servers[] = {"openai", "vllm-omni", "sglang", "litellm", "new-api"};
+
+static const struct dialect *videos(void)
+{
+    return dialect_find(STR("videos"));
+}
+
+static enum dialect_state state_named(struct str name)
+{
+    if (str_eq(name, STR("pending")))
+        return DIALECT_PENDING;
+    if (str_eq(name, STR("completed")))
+        return DIALECT_DONE;
+    if (str_eq(name, STR("failed")))
+        return DIALECT_FAILED;
+    if (str_eq(name, STR("cancelled")))
+        return DIALECT_CANCELLED;
+    return DIALECT_RUNNING; /* "generating", and "unknown": it goes on */
+}
+
+static void compare(struct world *w, struct json reads, const struct dialect_outcome *o)
+{
+    struct json state = json_get(reads, "state"), url = json_get(reads, "url"),
+                error = json_get(reads, "error"), progress = json_get(reads, "progress");
+    (void)w;
+    assert_int_equal(o->state, state_named(json_str_or(state, STR(""))));
+    if (json_is_int(progress) && o->progress >= 0)
+        assert_int_equal(o->progress, json_int_or(progress, -1));
+    if (json_is_string(error))
+        assert_true(str_eq(o->message, json_str_or(error, STR_NONE)));
+    if (json_is_string(url)) {
+        assert_int_equal(o->media_count, 1);
+        assert_true(str_eq(o->media[0].url, json_str_or(url, STR_NONE)));
+        assert_false(o->media[0].needs_credential);
+    }
+}
+
+static void read_one(struct world *w, struct json answer)
+{
+    struct dialect_answer in = wire_answer(w, answer);
+    struct str request = json_str_or(json_get(answer, "request"), STR(""));
+    struct json reads = json_get(answer, "reads");
+    struct dialect_outcome o = {.progress = -1};
+    if (!json_is_string(json_get(reads, "state")))
+        return;
+    if (str_starts(request, STR("POST "))) {
+        assert_int_equal(videos()->read_submit(&w->target, &in, w->arena, &o, &w->err), OK);
+        assert_true(str_eq(o.task_id, json_str_or(json_get(reads, "id"), STR_NONE)));
+    } else {
+        assert_int_equal(videos()->read_poll(&w->target, STR("mine"), &in, w->arena, &o, &w->err),
+                         OK);
+    }
+    compare(w, reads, &o);
+    /* What has no address of its own is fetched by the id we were given. */
+    if (o.state == DIALECT_DONE && !json_is_string(json_get(reads, "url"))) {
+        expect_str(o.media[0].url, "https://up.example/api/v1/videos/mine/content");
+        assert_true(o.media[0].needs_credential);
+    }
+}
+
+static void reads_the_answers_of_other_servers(void **state)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(servers); i++)
+        each_answer(*state, servers[i], read_one);
+}
+
+static struct dialect_http submit(struct world *w, const struct dialect_request *r)
+{
+    struct dialect_http http;
+    assert_int_equal(videos()->build_submit(&w->target, r, w->arena, &http, &w->err), OK);
+    assert_true(http.sends_credential);
+    return http;
+}
+
+static void submits_a_form_with_size_and_seconds(void **state)
+{
+    struct world *w = *state;
+    struct dialect_request r = {.model = STR("m"),
+                                .prompt = STR("a paper boat"),
+                                .orientation = STR("portrait"),
+                                .seconds = 10,
+                                .image_bytes = STR("PNG"),
+                                .image_type = STR("image/png")};
+    struct dialect_http http = submit(w, &r);
+    expect_str(url_text(&http.url, w->arena), "https://up.example/api/v1/videos");
+    expect_str(http.method, "POST");
+    expect_str(http.headers[0].value, "Bearer sk-upstream");
+    static const char *const parts[] = {"a paper boat", "\"model\"",  "720x1280",
+                                        "\"seconds\"",  "\r\n10\r\n", "input_reference"};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        assert_true(str_find(http.body, str_of(parts[i])) >= 0);
+}
+
+static void a_remix_is_a_request_of_its_own(void **state)
+{
+    struct world *w = *state;
+    struct dialect_request r = {
+        .model = STR("m"), .prompt = STR("now at night"), .remix_of = STR("video_1/../x")};
+    struct dialect_http http = submit(w, &r);
+    expect_str(url_text(&http.url, w->arena),
+               "https://up.example/api/v1/videos/video_1%2F..%2Fx/remix");
+    expect_str(http.body, "{\"prompt\":\"now at night\"}");
+}
+
+static void says_no_to_images(void **state)
+{
+    struct world *w = *state;
+    struct dialect_request r = {.model = STR("m"), .media_type = MEDIA_IMAGE};
+    struct dialect_http http;
+    assert_int_equal(videos()->build_submit(&w->target, &r, w->arena, &http, &w->err), E_INVALID);
+    assert_string_equal(w->err.code, "not_in_dialect");
+}
+
+static void expect_bad(struct world *w, struct str body)
+{
+    struct dialect_answer in = {200, STR("application/json"), body};
+    struct dialect_outcome o;
+    assert_int_equal(videos()->read_submit(&w->target, &in, w->arena, &o, &w->err), E_UPSTREAM);
+    assert_string_equal(w->err.code, "bad_answer");
+}
+
+static void an_answer_that_is_no_task_is_a_bad_answer(void **state)
+{
+    expect_bad(*state, STR(""));
+    expect_bad(*state, STR("<html>"));
+    expect_bad(*state, STR("[]"));
+    expect_bad(*state, STR("{\"status\":\"queued\"}"));
+    expect_bad(*state, STR("{\"id\":7,\"status\":\"queued\"}"));
+    expect_bad(*state, STR("{\"id\":\"a\"}"));
+}
+
+static void done_with_an_error_is_failed(void **state)
+{
+    struct world *w = *state;
+    struct dialect_answer in = {
+        200, STR("application/json"),
+        STR("{\"id\":\"a\",\"status\":\"completed\",\"error\":{\"message\":\"moderation\"}}")};
+    struct dialect_outcome o;
+    assert_int_equal(videos()->read_poll(&w->target, STR("a"), &in, w->arena, &o, &w->err), OK);
+    assert_int_equal(o.state, DIALECT_FAILED);
+    assert_int_equal(o.failure, FAILURE_CONTENT_POLICY);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        {"[AC-4] reads the documented answers of other servers", reads_the_answers_of_other_servers,
+         world_open, world_close, NULL},
+        {"[AC-4] submits a form with size and seconds", submits_a_form_with_size_and_seconds,
+         world_open, world_close, NULL},
+        {"[AC-4] a remix is a request of its own, its id a single segment",
+         a_remix_is_a_request_of_its_own, world_open, world_close, NULL},
+        {"[AC-4] says no to images", says_no_to_images, world_open, world_close, NULL},
+        {"[AC-4] an answer that is no task is a bad answer",
+         an_answer_that_is_no_task_is_a_bad_answer, world_open, world_close, NULL},
+        {"[AC-4] done with an error is failed, and classed", done_with_an_error_is_failed,
+         world_open, world_close, NULL},
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
