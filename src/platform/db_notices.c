@@ -66,11 +66,17 @@ static struct notice *notice_new(const char *channel, struct str payload)
 
 static void push(struct notices *n, struct notice *item)
 {
-    bool heard = atomic_load(&n->started);
-    if (heard && queue_push(n->queue, item))
+    if (!atomic_load(&n->started)) {
+        free(item);
         return;
-    if (heard)
-        atomic_store(&n->dropped, true);
+    }
+    if (queue_push(n->queue, item))
+        return;
+    atomic_store(&n->dropped, true);
+    /* Once more: the dispatcher may have emptied the queue before it could see the flag, and
+     * then nothing else would bring it to look. */
+    if (queue_push(n->queue, item))
+        return;
     free(item);
 }
 
