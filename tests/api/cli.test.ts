@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands: what they say and what they end with (docs/spec.md, section 10).
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Kinora, PASSWORD } from "../lib/kinora.ts";
+import { stopAll } from "../lib/raw.ts";
+
+const BINARY = process.env.KINORA_BIN ?? "build/asan/kinora";
+const folder = mkdtempSync(join(tmpdir(), "kinora-cli-"));
+let kinora: Kinora;
+
+before(async () => {
+  kinora = await Kinora.start();
+});
+
+after(async () => {
+  await stopAll(kinora);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function run(args: string[], input = "", env: Record<string, string> = {}) {
+  const all = { ...process.env, ...env };
+  return spawnSync(BINARY, args, { input, encoding: "utf8", env: all, timeout: 20000 });
+}
+
+// One clear line on standard error, nothing on standard output, status 2.
+function assertUsage(done: ReturnType<typeof run>, says: RegExp): void {
+  assert.equal(done.status, 2, `${done.stdout}${done.stderr}`);
+  assert.equal(done.stdout, "");
+  assert.match(done.stderr, /^kinora: [^\n]+\n$/);
+  assert.match(done.stderr, says);
+}
+
+test("A wrong command, option, value or word is one clear line and status 2", () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  assertUsage(run(["fly"]), /no command "fly"/);
+  assertUsage(run(["serve", "--lissten", "x"]), /--lissten/);
+  assertUsage(run(["serve", "--listen"]), /--listen/);
+  assertUsage(run(["serve", "--data", folder, "--listen", "nowhere"]), /nowhere/);
+  assertUsage(run(["serve", "--data", folder, "--listen", "127.0.0.1:99999"]), /99999/);
+  assertUsage(run(["serve", "--data", folder, "--loops", "many"]), /--loops .*"many"/);
+  assertUsage(run(["serve", "--data", folder, "--drain", "-1"]), /--drain/);
+  assertUsage(run(["serve", "extra"]), /"extra"/);
+  assertUsage(run(["user"]), /./);
+  assertUsage(run(["user", "fly", "a@b.example"]), /./);
+  assertUsage(run(["routes", "extra"]), /"extra"/);
+});
+
+test("A data folder that cannot be used is one clear line and status 2", () => {
+  const file = join(folder, "plain-file");
+  writeFileSync(file, "");
+  assertUsage(run(["serve", "--data", file]), /plain-file/);
+  assertUsage(run(["serve", "--data", join(file, "below")]), /plain-file\/below/);
+  assertUsage(run(["migrate", "--data", "/proc/kinora"]), /\/proc\/kinora/);
+});
+
+test("A database address that leads nowhere is one clear line and status 2, without its password", () => {
+  const refused = run(["migrate", "--data", folder, "--database", "postgres://u:secret@127.0.0.1:1/k"]);
+  assertUsage(refused, /./);
+  assert.doesNotMatch(refused.stderr, /secret/);
+  assertUsage(run(["serve", "--data", folder, "--database", "mysql://localhost/k"]), /mysql|database/i);
+});
+
+test("A second server on the same folder is refused, and the first goes on", async () => {
+  const second = run(["serve", "--data", kinora.data, "--listen", "127.0.0.1:0"]);
+  assertUsage(second, /another server/);
+  assert.equal((await fetch(`${kinora.url}/healthz`)).status, 200);
+});
+
+test("An address in use is one clear line and status 2", () => {
+  const { host } = new URL(kinora.url);
+  assertUsage(run(["serve", "--data", join(folder, "other"), "--listen", host]), new RegExp(host));
+});
+
+test("Without a command, or with --help, the commands are listed; each has its own help", () => {
+  const none = run([]);
+  assert.equal(none.status, 2);
+  assert.match(none.stderr, /^Usage: kinora COMMAND/);
+  const help = run(["--help"]);
+  assert.equal(help.status, 0);
+  for (const command of ["serve", "user", "migrate", "routes", "version"]) {
+    assert.match(help.stdout, new RegExp(`^  ${command} `, "m"));
+  }
+  for (const command of ["serve", "migrate", "routes"]) {
+    const own = run([command, "--help"]);
+    assert.equal(own.status, 0);
+    assert.match(own.stdout, new RegExp(`^Usage: kinora ${command}`));
+  }
+});
+
+test("kinora version says the version that the server answers with", async () => {
+  const said = run(["version"]).stdout;
+  assert.match(said, /^kinora \d+\.\d+\.\d+\S*\n$/);
+  assert.equal(run(["--version"]).stdout, said);
+  const open: any = await (await fetch(`${kinora.url}/api/v1/settings/public`)).json();
+  assert.equal(`kinora ${open.version}\n`, said);
+});
+
+test("[V-7] kinora migrate brings a new folder up to date, and a second time has nothing to do", () => {
+  const data = join(folder, "new");
+  const first = run(["migrate", "--data", data]);
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(first.stdout, /^\d+ migrations? applied\n$/);
+  assert.doesNotMatch(first.stdout, /^0 /);
+  const second = run(["migrate", "--data", data]);
+  assert.equal(second.status, 0, second.stderr);
+  assert.match(second.stdout, /^0 migrations applied\n$/);
+});
+
+test("[V-7] What was there before a migration is there after it, and after a restart", async () => {
+  const own = await Kinora.start();
+  try {
+    const admin = await own.admin();
+    const before = await admin.ask("GET", "/api/v1/auth/me");
+    await own.stop({ keep: true });
+    assert.match(own.run(["migrate"]).stdout, /^0 migrations applied/);
+    await own.launch();
+    const after = await (await own.signIn(admin.user.email)).ask("GET", "/api/v1/auth/me");
+    assert.deepEqual(after, before);
+  } finally {
+    await own.stop();
+  }
+});
+
+test("[ID-4] kinora user add makes people, and kinora user passwd ends their sessions", async () => {
+  const add = (email: string, ...more: string[]) =>
+    kinora.run(["user", "add", email, "--password-stdin", ...more], PASSWORD);
+  assert.equal(add("boss@example.org", "--admin").status, 0);
+  assert.equal(add("person@example.org").status, 0);
+  const person = await kinora.signIn("person@example.org");
+  assert.equal(person.user.role, "user");
+  assert.equal((await kinora.signIn("boss@example.org")).user.role, "admin");
+  for (const [email, password] of [["person@example.org", PASSWORD], ["no address", PASSWORD], ["x@example.org", "short"]]) {
+    const refused = kinora.run(["user", "add", email, "--password-stdin"], password);
+    assert.notEqual(refused.status, 0);
+    assert.match(refused.stderr, /^kinora: [^\n]+\n$/);
+  }
+  const changed = kinora.run(["user", "passwd", "person@example.org", "--password-stdin"], "another password");
+  assert.equal(changed.status, 0, changed.stderr);
+  assert.equal((await person.call("GET", "/api/v1/auth/me")).status, 401);
+  assert.ok(await kinora.signIn("person@example.org", "another password"));
+  const nobody = kinora.run(["user", "passwd", "nobody@example.org", "--password-stdin"], PASSWORD);
+  assert.notEqual(nobody.status, 0);
+  assert.match(nobody.stderr, /^kinora: [^\n]+\n$/);
+});
+
+test("Options stand in the environment too, and the command line wins", () => {
+  const data = join(folder, "by-environment");
+  const env = { KINORA_DATA: data };
+  assert.equal(run(["migrate"], "", env).status, 0);
+  assert.match(run(["migrate", "--data", data]).stdout, /^0 /);
+  assert.match(run(["migrate", "--data", join(folder, "other2")], "", env).stdout, /^[1-9]/);
+});
