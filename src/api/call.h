@@ -66,6 +66,9 @@ struct call {
     /* Instead of an answer: run on the loop when the handler has returned OK, and the
      * exchange is its own from then on.  The call is freed when it returns. */
     void (*takeover)(struct exchange *x, struct call *c);
+    /* Gives back what takeover_arg holds when the client left before it could run; may be
+     * NULL. */
+    void (*abandon)(struct call *c);
     void *takeover_arg;
 };
 

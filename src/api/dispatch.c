@@ -76,6 +76,8 @@ static const struct http_header json_type = HTTP_HEADER("Content-Type", "applica
 
 static void pending_free(struct pending *p)
 {
+    if (p->call.abandon)
+        p->call.abandon(&p->call);
     buf_release(&p->body);
     buf_release(&p->call.out);
     json_doc_free(p->call.doc);
@@ -146,6 +148,7 @@ static void pending_answer(struct task *task)
         struct exchange *x = p->x;
         p->x = NULL;
         exchange_handle(x, &over_exchange, NULL);
+        c->abandon = NULL;
         c->takeover(x, c);
         pending_free(p);
         return;

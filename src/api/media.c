@@ -2,6 +2,7 @@
 /* Files of the store, by their signed links (SG-4).  The link alone opens them: no session
  * is asked for, so a player or a download manager needs nothing else. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "api/handlers.h"
 #include "base/clock.h"
@@ -43,6 +44,12 @@ static void send_open_file(struct exchange *x, struct call *c)
     send_file(x, c->app->transfer_workers, f->fd, (uint64_t)f->size, &options, nothing, NULL);
 }
 
+static void close_file(struct call *c)
+{
+    const struct open_file *f = c->takeover_arg;
+    close(f->fd);
+}
+
 /* The last segment is a suggestion of ours; anything else in it is dropped. */
 static struct str safe_name(struct call *c)
 {
@@ -74,5 +81,6 @@ enum status media_object(struct call *c, struct err *err)
                                   download ? "attachment" : "inline", STR_ARG(safe_name(c)));
     c->takeover_arg = f;
     c->takeover = send_open_file;
+    c->abandon = close_file;
     return OK;
 }
