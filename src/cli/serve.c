@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api/dispatch.h"
 #include "base/clock.h"
@@ -159,6 +160,11 @@ static enum status open_lane(struct serving *s, struct lane *lane, int fd, struc
 
 static enum status open_lanes(struct serving *s, size_t count, struct err *err)
 {
+    /* The lanes share the address with each other, but not with another server. */
+    int probe = server_bind(str_of(s->app.listen), false, err);
+    if (probe < 0)
+        return E_IO;
+    close(probe);
     for (size_t i = 0; i < count; i++) {
         int fd = server_bind(str_of(s->app.listen), true, err);
         if (fd < 0)
@@ -227,10 +233,10 @@ static void drain_lanes(struct serving *s, int64_t until_ms)
     wait_empty(s, clock_mono_ms() + 5000);
 }
 
-static void wait_streams(struct serving *s, int64_t until_ms)
+static void wait_jobs(struct serving *s, int64_t until_ms)
 {
     struct timespec pause = {.tv_nsec = 20 * 1000000L};
-    while (jobs_stream_count(&s->app) > 0 && clock_mono_ms() < until_ms)
+    while (jobs_busy_count(&s->app) > 0 && clock_mono_ms() < until_ms)
         nanosleep(&pause, NULL);
 }
 
@@ -266,7 +272,7 @@ static void stop_serving(struct serving *s)
     if (s->lane_count)
         drain_lanes(s, until);
     if (app->jobs) {
-        wait_streams(s, until);
+        wait_jobs(s, until);
         jobs_cut(app);
     }
     stop_workers(&app->api_workers);

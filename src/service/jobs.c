@@ -66,57 +66,6 @@ enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err)
     return events_note(tx, TOPIC_JOB, EVENT_JOB, job_id, 1, err);
 }
 
-/* ---- holds */
-
-static struct hold *find_hold(struct jobs *j, int64_t job_id)
-{
-    LIST_EACH(node, &j->holds)
-    {
-        struct hold *h = CONTAINER_OF(node, struct hold, link);
-        if (h->job_id == job_id)
-            return h;
-    }
-    return NULL;
-}
-
-struct hold *hold_take(struct jobs *j, int64_t job_id)
-{
-    pthread_mutex_lock(&j->lock);
-    struct hold *h = find_hold(j, job_id);
-    if (!h) {
-        h = mem_zalloc(sizeof(*h));
-        h->job_id = job_id;
-        list_push_back(&j->holds, &h->link);
-    } else if (h->busy) {
-        h = NULL;
-    }
-    if (h)
-        h->busy = true;
-    pthread_mutex_unlock(&j->lock);
-    return h;
-}
-
-void hold_put(struct jobs *j, struct hold *h)
-{
-    pthread_mutex_lock(&j->lock);
-    h->busy = false;
-    bool empty = !h->slot.account;
-    if (empty)
-        list_remove(&h->link);
-    pthread_mutex_unlock(&j->lock);
-    if (empty)
-        free(h);
-}
-
-void hold_release_slot(struct jobs *j, struct hold *h, enum pool_outcome outcome,
-                       int64_t retry_after_ms)
-{
-    if (!h->slot.account)
-        return;
-    pool_release(j->app->pool, &h->slot, outcome, retry_after_ms);
-    memset(&h->slot, 0, sizeof(h->slot));
-}
-
 /* ---- scheduler */
 
 static void wait_for_work(struct jobs *j)
@@ -176,30 +125,6 @@ static void *scheduler_main(void *arg)
     return NULL;
 }
 
-/* A step or stream that takes longer than a lease keeps it by this. */
-static void *keeper_main(void *arg)
-{
-    struct jobs *j = arg;
-    struct db_conn *db = db_conn_new(j->app->db);
-    int64_t next = clock_mono_ms() + JOBS_KEEP_MS;
-    while (!is_stopping(j)) {
-        struct timespec pause = {.tv_nsec = 100000000L};
-        struct err err;
-        nanosleep(&pause, NULL);
-        if (clock_mono_ms() < next)
-            continue;
-        next = clock_mono_ms() + JOBS_KEEP_MS;
-        pthread_mutex_lock(&j->lock);
-        bool idle = list_empty(&j->holds);
-        pthread_mutex_unlock(&j->lock);
-        if (!idle && job_keep_leases(db, str_of(j->app->node_id), clock_wall_ms() + JOBS_LEASE_MS,
-                                     &err) != OK)
-            log_warn("leases could not be kept", LOG_Z("code", err.code), LOG_Z("why", err.detail));
-    }
-    db_conn_free(db);
-    return NULL;
-}
-
 static void *stream_main(void *arg)
 {
     struct jobs *j = arg;
@@ -243,6 +168,7 @@ enum status jobs_start(struct app *app, struct err *err)
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&j->lock, NULL);
     list_init(&j->holds);
+    list_init(&j->steps);
     list_init(&j->stream_list);
     j->app = app;
     j->loop = loop_new();
@@ -273,18 +199,43 @@ void jobs_drain(struct app *app)
     pthread_cond_signal(&j->wake);
     pthread_mutex_unlock(&j->lock);
     pthread_join(j->scheduler, NULL);
-    pthread_join(j->keeper, NULL);
 }
 
-int jobs_stream_count(struct app *app)
+int jobs_busy_count(struct app *app)
 {
-    return atomic_load(&app->jobs->streams);
+    struct jobs *j = app->jobs;
+    int n = 0;
+    pthread_mutex_lock(&j->lock);
+    LIST_EACH(node, &j->steps)
+    n++;
+    pthread_mutex_unlock(&j->lock);
+    return n;
+}
+
+static void stop_holders(struct jobs *j)
+{
+    pthread_mutex_lock(&j->lock);
+    LIST_EACH(node, &j->holds)
+    {
+        struct hold *h = CONTAINER_OF(node, struct hold, link);
+        if (h->busy)
+            atomic_store(&h->cancelled, true);
+    }
+    pthread_mutex_unlock(&j->lock);
 }
 
 void jobs_cut(struct app *app)
 {
     struct jobs *j = app->jobs;
-    streams_cut(j);
+    struct timespec pause = {.tv_nsec = 10 * 1000000L};
+    atomic_store(&j->cut, true);
+    /* A step that runs may still begin a stream; workers give back one after the other. */
+    while (jobs_busy_count(app) > 0) {
+        stop_holders(j);
+        streams_cut(j);
+        nanosleep(&pause, NULL);
+    }
+    pthread_join(j->keeper, NULL);
     loop_stop(j->loop);
     pthread_join(j->stream_thread, NULL);
 }
@@ -299,6 +250,7 @@ void jobs_free(struct app *app)
         struct hold *h = CONTAINER_OF(node, struct hold, link);
         list_remove(&h->link);
         hold_release_slot(j, h, POOL_NEUTRAL, 0);
+        free(h->upstream_id);
         free(h);
     }
     upstream_client_free(j->upstream);

@@ -35,11 +35,11 @@ enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err);
 
 /* Starts the scheduler and the lease keeper; jobs left by a dead process are taken up. */
 enum status jobs_start(struct app *app, struct err *err);
-/* The end, in this order, with the workers stopped between cut and free: no new steps;
- * (streams may end by themselves meanwhile: jobs_stream_count); streams that are left are
- * cut, and their rows are found at the next start. */
+/* The end, in this order, with the workers stopped between cut and free: no new claims
+ * (steps and streams may end by themselves meanwhile: jobs_busy_count); what is left is
+ * cut, and goes on at the next start or on another node. */
 void jobs_drain(struct app *app);
-int jobs_stream_count(struct app *app);
+int jobs_busy_count(struct app *app);
 void jobs_cut(struct app *app);
 void jobs_free(struct app *app);
 

@@ -28,21 +28,40 @@ void upstream_forget(struct step *s)
                  LOG_Z("code", err.code));
 }
 
-/* In a worker: the hold was idle when the job was ended. */
-static void cancel_run(struct work *work, void *thread_state)
+/* In a worker: the hold was idle when the job was ended.  An upstream that has not ended it
+ * itself is told; the row may be gone, or have ended before the id was in it. */
+static void drop_run(struct work *work, void *thread_state)
 {
     struct step *s = CONTAINER_OF(work, struct step, work);
     s->w = thread_state;
     s->app = s->w->app;
     s->hold = hold_take(s->jobs, s->claim.id);
     if (s->hold) {
-        /* The row may be gone already; the slot comes back all the same. */
-        if (job_load(s->w->db, s->claim.id, s->arena, &s->job, &s->err) == OK)
+        enum status status = job_load(s->w->db, s->claim.id, s->arena, &s->job, &s->err);
+        bool ended = status == E_NOT_FOUND || (status == OK && s->job.state == JOB_ENDED);
+        if (!s->job.upstream_id.n && s->hold->upstream_id)
+            s->job.upstream_id = arena_str(s->arena, str_of(s->hold->upstream_id));
+        if (ended && s->job.error_class == FAILURE_NONE && !s->job.result.n)
             upstream_forget(s);
-        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+        if (ended)
+            hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
         hold_put(s->jobs, s->hold);
     }
     step_free(s);
+}
+
+bool jobs_drop_hold(struct jobs *j, int64_t job_id)
+{
+    struct step *s = mem_zalloc(sizeof(*s));
+    s->work.run = drop_run;
+    s->jobs = j;
+    s->claim.id = job_id;
+    s->arena = arena_new(JOBS_STEP_ARENA);
+    list_init(&s->link);
+    if (workers_submit(j->app->step_workers, &s->work))
+        return true;
+    step_free(s);
+    return false;
 }
 
 void jobs_after_cancel(struct jobs *j, int64_t job_id)
@@ -60,15 +79,6 @@ void jobs_after_cancel(struct jobs *j, int64_t job_id)
             stream_wake(h->stream);
     }
     pthread_mutex_unlock(&j->lock);
-    if (!idle)
-        return;
-    struct step *s = mem_zalloc(sizeof(*s));
-    s->work.run = cancel_run;
-    s->jobs = j;
-    s->claim.id = job_id;
-    s->arena = arena_new(JOBS_STEP_ARENA);
-    if (!workers_submit(j->app->step_workers, &s->work)) {
+    if (idle && !jobs_drop_hold(j, job_id))
         log_warn("a cancelled job's slot waits for a free worker", LOG_I("job", job_id));
-        step_free(s);
-    }
 }

@@ -4,7 +4,8 @@
  *
  * A *hold* is the one thing about a job that lives in memory: the slot it takes in the
  * pool, and its stream if it has one.  A *step* is one claim in one worker.  Files:
- *   jobs.c         start, scheduler, lease keeper, holds
+ *   jobs.c         start, scheduler, the end
+ *   jobs_keep.c    holds, and the keeper of leases and holds
  *   jobs_step.c    one step: load, check, dispatch by state, save the outcome
  *   jobs_submit.c  choosing an account and sending the submission
  *   jobs_poll.c    asking for the state
@@ -24,11 +25,12 @@
 
 enum {
     JOBS_LEASE_MS = 30000,
-    JOBS_KEEP_MS = 8000, /* leases are prolonged this often */
+    JOBS_KEEP_MS = 8000, /* leases are prolonged, and idle holds compared with rows */
     JOBS_TICK_MS = 250,  /* the scheduler looks at least this often */
     JOBS_BATCH = 32,
     JOBS_MAX_SWITCHES = 3,
     JOBS_STORE_TRIES = 5,
+    JOBS_RESUBMITS = 5,         /* of one submission, to an account that honours its key */
     JOBS_STEP_ARENA = 96 << 20, /* an input image of 20 MiB, thrice over in JSON */
 };
 
@@ -39,7 +41,8 @@ struct hold {
     int64_t job_id;
     struct pool_slot slot; /* account NULL: none held */
     bool busy;             /* a step or a stream is using it */
-    atomic_bool cancelled; /* its owner has ended the job */
+    atomic_bool cancelled; /* its owner has ended the job, or the process ends */
+    char *upstream_id;     /* NULL: not known; the row may go before the upstream is told */
     struct job_stream *stream;
 };
 
@@ -50,6 +53,8 @@ struct jobs {
     pthread_cond_t wake;
     bool woken, stopping;
     struct list holds;
+    struct list steps; /* whose claims are in memory: queued, running, streaming */
+    atomic_bool cut;   /* the process ends: nothing is begun, what runs stops */
     /* Streams live on a loop of the engine's own. */
     struct loop *loop;
     struct upstream_client *upstream;
@@ -65,6 +70,7 @@ struct job_failure {
 
 struct step {
     struct work work;
+    struct list link; /* in jobs.steps, from its submission on */
     struct jobs *jobs;
     struct worker *w;
     struct app *app;
@@ -73,10 +79,11 @@ struct step {
     struct job job;
     struct hold *hold;
     struct job_stream *stream; /* of a stream's own step */
+    bool resubmission;         /* the same words have been sent before */
     struct err err;
 };
 
-/* holds (jobs.c). */
+/* holds and steps in memory (jobs_keep.c). */
 /* The job's hold, made if there is none; marked busy.  NULL: somebody is busy with it. */
 struct hold *hold_take(struct jobs *j, int64_t job_id);
 /* Not busy any more; freed when nothing is held. */
@@ -84,7 +91,11 @@ void hold_put(struct jobs *j, struct hold *h);
 /* Gives the slot back with its outcome; does nothing without one. */
 void hold_release_slot(struct jobs *j, struct hold *h, enum pool_outcome outcome,
                        int64_t retry_after_ms);
-/* A step for later, or for a stream's end; false when the queue is full. */
+/* A step's lease is kept from here on, until step_free(). */
+void step_keep(struct step *s);
+/* The thread that keeps leases, and gives back what ended jobs still hold. */
+void *keeper_main(void *jobs);
+/* One claim's step, handed to a worker; false when the queue is full. */
 bool jobs_submit_step(struct jobs *j, const struct job_claim *claim);
 
 /* Outcomes (jobs_step.c).  Each writes one transaction under the fence and notes the
@@ -108,10 +119,13 @@ struct refusal {
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r);
 /* The account's dialect cannot say it (s->err tells why); another's may. */
 enum status step_not_said(struct step *s, enum job_state from);
-/* Sent, and nobody knows what became of it; outcome: what that means for the account. */
+/* Sent, and nobody knows what became of it; outcome: what that means for the account. It is
+ * sent again where the account honours the Idempotency-Key. */
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome);
 /* Logs what a step could not do; its claim ends with its lease. */
 void step_report(struct step *s, enum status status);
+/* The process ends, and what was running has been stopped: the row stays as it stands. */
+bool step_is_cut(const struct step *s);
 /* Gives back what the job does not need any more, and the hold. */
 void step_done(struct step *s);
 void step_free(struct step *s);
@@ -134,5 +148,7 @@ void stream_wake(struct job_stream *st);
 void streams_cut(struct jobs *j);
 /* Whoever cancelled, and whoever else hears of it: gives back what is held (jobs_cancel.c). */
 void jobs_after_cancel(struct jobs *j, int64_t job_id);
+/* The job's idle hold, if its row has ended or gone; false when the queue is full. */
+bool jobs_drop_hold(struct jobs *j, int64_t job_id);
 /* Tells the upstream, best effort, from a worker. */
 void upstream_forget(struct step *s);

@@ -45,7 +45,7 @@ static enum status read_state(struct step *s, const struct dialect_answer *in)
     struct dialect_outcome outcome = {.progress = -1};
     if (account->dialect->read_poll(&account->target, s->job.upstream_id, in, s->arena, &outcome,
                                     &s->err) != OK)
-        return ask_again(s);
+        return step_is_cut(s) ? OK : ask_again(s);
     switch (outcome.state) {
     case DIALECT_DONE:
         hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);

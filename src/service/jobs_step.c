@@ -11,7 +11,7 @@
 #include "service/jobs_impl.h"
 #include "store/generations.h"
 
-enum { SAVE_TRIES = 10, SAVE_PAUSE_S = 1 };
+enum { SAVE_TRIES = 10, SAVE_PAUSE_S = 1, RESUBMIT_MS = 1000 };
 
 /* ---- outcomes */
 
@@ -57,15 +57,33 @@ static enum status save_once(struct step *s, enum job_state from, bool keep_leas
     return db_commit(tx, &s->err);
 }
 
+static bool may_pass(enum status status)
+{
+    return status == E_UNAVAILABLE || status == E_IO || status == E_NO_SPACE;
+}
+
+/* After a commit whose answer was lost: the row stands as we left it, under our number. */
+static bool was_kept(struct step *s)
+{
+    struct job now;
+    struct err err;
+    return job_load(s->w->db, s->job.id, s->arena, &now, &err) == OK && now.fence == s->job.fence &&
+           now.state == s->job.state;
+}
+
 enum status step_save(struct step *s, enum job_state from, bool keep_lease)
 {
     enum status status = save_once(s, from, keep_lease);
+    bool unsure = status == E_IO;
     /* An id that the upstream has given must not be lost to a passing fault of ours; the
      * fence keeps a late try harmless. */
-    for (int i = 0; i < SAVE_TRIES && (status == E_UNAVAILABLE || status == E_IO); i++) {
+    for (int i = 0; i < SAVE_TRIES && may_pass(status); i++) {
         struct timespec pause = {.tv_sec = SAVE_PAUSE_S};
         nanosleep(&pause, NULL);
         status = save_once(s, from, keep_lease);
+        if (status == E_CONFLICT && unsure && was_kept(s))
+            return OK;
+        unsure |= status == E_IO;
     }
     return status;
 }
@@ -190,6 +208,9 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
     bool may_switch = r->status == 0 || pool_may_switch(r->status, r->model_missing);
     if (r->model_missing)
         outcome = POOL_NEUTRAL;
+    /* The first time it may have been accepted, whatever is said now. */
+    if (s->resubmission)
+        return step_unknown(s, from, outcome);
     hold_release_slot(s->jobs, s->hold, outcome, r->retry_after_ms);
     if (may_switch && count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
         return requeue(s, from, r);
@@ -206,10 +227,20 @@ enum status step_not_said(struct step *s, enum job_state from)
     return step_fail(s, refusal_class(&r), refusal_sentence(s, &r));
 }
 
+/* step_orphan() sends it again then. */
+static bool may_resubmit(const struct step *s)
+{
+    return s->hold->slot.account && s->hold->slot.account->honours_idempotency &&
+           s->job.attempts < JOBS_RESUBMITS && clock_wall_ms() < s->job.deadline_at;
+}
+
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome)
 {
+    bool again = may_resubmit(s);
     hold_release_slot(s->jobs, s->hold, outcome, 0);
     s->job.state = from;
+    if (again)
+        return step_again_in(s, RESUBMIT_MS << s->job.attempts);
     return step_fail_z(s, FAILURE_SUBMISSION_UNKNOWN,
                        "The connection was lost after the request had been sent. The upstream "
                        "may have accepted and charged it, so it was not sent again.");
@@ -217,20 +248,19 @@ enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome 
 
 /* ---- running */
 
-/* Found in submitting or streaming: whoever sent it is dead, and so is its connection. */
+/* Found in submitting or streaming: whoever sent it is dead, and so is its connection.  An
+ * account that honours the key may be asked again, by the same words. */
 static enum status step_orphan(struct step *s)
 {
-    if (s->job.state == JOB_SUBMITTING && s->job.upstream_id.n == 0) {
-        /* An account that honours the key may be asked again, by the same words. */
-        struct pool_want want = {
-            .platform = STR("sora"), .model = s->job.model, .only_account = s->job.account_id};
-        int64_t retry;
-        if (!s->hold->slot.account &&
-            pool_take(s->app->pool, &want, &s->hold->slot, &retry) == POOL_GOT &&
-            s->hold->slot.account->honours_idempotency)
-            return step_resubmit(s);
-    }
-    return step_unknown(s, s->job.state, POOL_NEUTRAL);
+    struct pool_want want = {
+        .platform = STR("sora"), .model = s->job.model, .only_account = s->job.account_id};
+    enum pool_result got = POOL_GOT;
+    int64_t retry;
+    if (!s->hold->slot.account)
+        got = pool_take(s->app->pool, &want, &s->hold->slot, &retry);
+    if (got == POOL_FULL && clock_wall_ms() < s->job.deadline_at)
+        return step_again_in(s, 1000);
+    return may_resubmit(s) ? step_resubmit(s) : step_unknown(s, s->job.state, POOL_NEUTRAL);
 }
 
 static enum status step_late(struct step *s)
@@ -248,8 +278,9 @@ static bool is_late(const struct job *j)
     int64_t now = clock_wall_ms();
     if (j->state == JOB_QUEUED)
         return now >= j->pending_until;
-    /* What has been made is not thrown away for being slow to fetch. */
-    return j->state != JOB_STORING && now >= j->deadline_at;
+    /* What has been made is not thrown away for being slow to fetch, and of a submission
+     * that nobody knows of there is more to say. */
+    return j->state == JOB_POLLING && now >= j->deadline_at;
 }
 
 static enum status dispatch(struct step *s)
@@ -284,14 +315,28 @@ void step_report(struct step *s, enum status status)
 static void run(struct step *s)
 {
     enum status status = job_load(s->w->db, s->claim.id, s->arena, &s->job, &s->err);
-    if (status == OK && s->job.fence == s->claim.fence)
+    bool mine = status == OK && s->job.fence == s->claim.fence;
+    if (mine && !step_is_cut(s))
         status = dispatch(s);
     db_rollback(s->w->db);
     step_report(s, status);
+    /* Others go on at once. */
+    if (mine && s->hold && step_is_cut(s))
+        step_again_in(s, 0);
+    if (status == E_NOT_FOUND && s->hold)
+        atomic_store(&s->hold->cancelled, true);
+}
+
+bool step_is_cut(const struct step *s)
+{
+    return atomic_load(&s->jobs->cut);
 }
 
 void step_free(struct step *s)
 {
+    pthread_mutex_lock(&s->jobs->lock);
+    list_remove(&s->link);
+    pthread_mutex_unlock(&s->jobs->lock);
     arena_free(s->arena);
     free(s);
 }
@@ -314,7 +359,11 @@ static void step_run(struct work *work, void *thread_state)
 /* An ended job holds nothing; a cancelled one tells the upstream. */
 void step_done(struct step *s)
 {
-    if (atomic_load(&s->hold->cancelled)) {
+    if (s->job.upstream_id.n && !s->hold->upstream_id)
+        s->hold->upstream_id = mem_strndup(s->job.upstream_id.p, s->job.upstream_id.n);
+    if (step_is_cut(s)) {
+        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    } else if (atomic_load(&s->hold->cancelled)) {
         upstream_forget(s);
         hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     } else if (s->job.state == JOB_ENDED || s->job.state == JOB_STORING) {
@@ -333,6 +382,7 @@ bool jobs_submit_step(struct jobs *j, const struct job_claim *claim)
     s->jobs = j;
     s->claim = *claim;
     s->arena = arena_new(JOBS_STEP_ARENA);
+    step_keep(s);
     if (workers_submit(workers, &s->work))
         return true;
     step_free(s);

@@ -101,7 +101,9 @@ static enum status finish(struct step *s, const struct generation *g,
         return OK;
     db_rollback(s->w->db);
     s->job.state = JOB_STORING;
-    if (take)
+    /* E_IO: it may have been kept.  If not, the next step fetches anew, and the janitor
+     * removes this take when its lease has ended. */
+    if (take && status != E_IO)
         library_discard(s->w, take);
     return status;
 }
@@ -149,7 +151,7 @@ enum status step_storing(struct step *s)
     enum status status = library_fetch(s->w, &g, &source, s->arena, &take, &s->err);
     pool_drop(&account);
     if (status != OK)
-        return not_stored(s, &g, status);
+        return step_is_cut(s) ? OK : not_stored(s, &g, status);
     fill_stored(s, &g, &take);
     return finish(s, &g, &take);
 }

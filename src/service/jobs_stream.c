@@ -132,6 +132,8 @@ static enum status conclude_answer(struct job_stream *st)
 static enum status conclude(struct job_stream *st)
 {
     struct step *s = st->s;
+    if (step_is_cut(s))
+        return step_again_in(s, 0);
     if (atomic_load(&s->hold->cancelled))
         return OK;
     if (st->late) {
@@ -343,6 +345,8 @@ enum status stream_start(struct step *s, const struct dialect_http *http)
     struct step *mine = mem_zalloc(sizeof(*mine));
 
     *mine = *s;
+    list_init(&mine->link);
+    step_keep(mine);
     mine->work.run = end_run;
     mine->stream = st;
     st->jobs = j;

@@ -146,10 +146,14 @@ static enum status submit(struct step *s, const struct dialect_http *http)
     struct dialect_outcome outcome = {.progress = -1};
 
     step_fetch_request(s, http, &request);
+    /* A cancellation waits for the answer: only with its id can the upstream be told. */
+    request.cancelled = &s->jobs->cut;
     struct http_header *headers = (struct http_header *)request.headers;
     headers[request.header_count++] = (struct http_header){STR("Idempotency-Key"),
                                                            s->job.idempotency_key};
     if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err) != OK) {
+        if (step_is_cut(s))
+            return OK;
         if (answer.request_sent)
             return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);
         return step_refused(s, JOB_SUBMITTING, &(struct refusal){.message = str_of(s->err.text)});
@@ -180,6 +184,8 @@ static enum status start(struct step *s, enum job_state from)
 {
     struct dialect_http http;
     enum status status = build(s, &http);
+    if (s->resubmission && (status == E_INVALID || status == E_NOT_FOUND))
+        return step_unknown(s, from, POOL_NEUTRAL);
     if (status == E_INVALID)
         return step_not_said(s, from);
     if (status == E_NOT_FOUND) {
@@ -194,13 +200,18 @@ static enum status start(struct step *s, enum job_state from)
     s->job.attempts++;
     s->job.error_class = FAILURE_NONE;
     s->job.error_message = STR_NONE;
-    TRY(step_save(s, from, true));
+    status = step_save(s, from, true);
+    if (status != OK) {
+        s->job.state = from;
+        return status;
+    }
     return streams ? stream_start(s, &http) : submit(s, &http);
 }
 
 enum status step_resubmit(struct step *s)
 {
-    return start(s, JOB_SUBMITTING);
+    s->resubmission = true;
+    return start(s, s->job.state);
 }
 
 static enum status no_account(struct step *s)

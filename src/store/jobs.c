@@ -136,12 +136,25 @@ static enum status run_alone(struct db_conn *db, const char *sql, const struct d
     return db_commit(tx, err);
 }
 
-enum status job_keep_leases(struct db_conn *db, struct str owner, int64_t lease_until_ms,
-                            struct err *err)
+enum status job_keep_leases(struct db_conn *db, const struct job_claim *claims, size_t n,
+                            int64_t lease_until_ms, struct err *err)
 {
-    return run_alone(db,
-                     "UPDATE jobs SET lease_until = $2 WHERE lease_owner = $1 AND state <> 'ended'",
-                     DB_ARGS(P_STR(owner), P_INT(lease_until_ms)), err);
+    static const char sql[] = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND "
+                              "lease_until IS NOT NULL";
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    TRY(db_begin(tx, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(db_exec(tx, sql,
+                    DB_ARGS(P_INT(claims[i].id), P_INT(claims[i].fence), P_INT(lease_until_ms)),
+                    NULL, err));
+    return db_commit(tx, err);
+}
+
+enum status job_is_live(struct db_conn *db, int64_t id, bool *ret, struct err *err)
+{
+    int64_t one;
+    return db_query_int(db, "SELECT 1 FROM jobs WHERE id = $1 AND state <> 'ended'",
+                        DB_ARGS(P_INT(id)), &one, ret, err);
 }
 
 enum status job_void_leases(struct db_conn *db, struct err *err)
@@ -241,7 +254,19 @@ enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t
 
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err)
 {
-    return run_alone(db, "DELETE FROM jobs WHERE remove_at <= $1", DB_ARGS(P_INT(now_ms)), err);
+    /* Images given as bytes; what was uploaded has another key and stays. */
+    static const char queue_sql[] =
+        "INSERT INTO deletions (storage, key, next_at, created_at) SELECT storage, key, "
+        "CAST($1 AS BIGINT), CAST($1 AS BIGINT) FROM objects WHERE key LIKE 'inputs/%' AND id IN "
+        "(SELECT input_object_id FROM jobs WHERE remove_at <= $1)";
+    static const char inputs_sql[] = "DELETE FROM objects WHERE key LIKE 'inputs/%' AND id IN "
+                                     "(SELECT input_object_id FROM jobs WHERE remove_at <= $1)";
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    TRY(db_begin(tx, err));
+    TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(now_ms)), NULL, err));
+    TRY(db_exec(tx, inputs_sql, DB_ARGS(P_INT(now_ms)), NULL, err));
+    TRY(db_exec(tx, "DELETE FROM jobs WHERE remove_at <= $1", DB_ARGS(P_INT(now_ms)), NULL, err));
+    return db_commit(tx, err);
 }
 
 enum status job_live_of_user(struct db_conn *db, int64_t user_id, int64_t *ret_ids, size_t max,

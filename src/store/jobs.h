@@ -22,9 +22,11 @@ struct job_claim {
 enum status job_claim_due(struct db_conn *db, struct str owner, int64_t now_ms,
                           int64_t lease_until_ms, struct job_claim *ret, size_t max,
                           size_t *ret_count, struct err *err);
-/* Prolongs all leases of an owner. */
-enum status job_keep_leases(struct db_conn *db, struct str owner, int64_t lease_until_ms,
-                            struct err *err);
+/* Prolongs the leases of claims that are still their holder's. */
+enum status job_keep_leases(struct db_conn *db, const struct job_claim *claims, size_t n,
+                            int64_t lease_until_ms, struct err *err);
+/* False when it has ended, or is not there any more. */
+enum status job_is_live(struct db_conn *db, int64_t id, bool *ret, struct err *err);
 /* One process owns an SQLite file: whatever lease is in it is a dead process's. */
 enum status job_void_leases(struct db_conn *db, struct err *err);
 
@@ -47,7 +49,7 @@ enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t
                               struct err *err);
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err);
-/* Removes ended rows that are due for it. */
+/* Removes ended rows that are due for it, and queues the images that only they needed. */
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err);
 /* Live jobs a user has, for its deletion. */
 enum status job_live_of_user(struct db_conn *db, int64_t user_id, int64_t *ret_ids, size_t max,
