@@ -87,7 +87,8 @@ static void discard_object(struct worker *w, const struct object *o)
     if (!o->id)
         return;
     enum status status = begin_locked(w, o->user_id, &err);
-    if (status == OK)
+    /* Its owner may be gone, and its row; the file is not. */
+    if (status == OK || status == E_NOT_FOUND)
         status = quota_release(tx, o, clock_wall_ms(), &err);
     if (status == OK)
         status = db_commit(tx, &err);

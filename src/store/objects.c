@@ -148,10 +148,11 @@ enum status object_key_exists(struct db_conn *db, struct str key, bool *ret, str
 enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int64_t now_ms,
                                        struct err *err)
 {
+    /* One that is being written may get its file after us, but not after its lease. */
     static const char queue_sql[] =
         "INSERT INTO deletions (storage, key, next_at, created_at) "
-        "SELECT storage, key, CAST($2 AS BIGINT), CAST($2 AS BIGINT) FROM objects "
-        "WHERE user_id = $1";
+        "SELECT storage, key, COALESCE(lease_until, CAST($2 AS BIGINT)), CAST($2 AS BIGINT) "
+        "FROM objects WHERE user_id = $1";
     TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(user_id), P_INT(now_ms)), NULL, err));
     return db_exec(tx, "DELETE FROM objects WHERE user_id = $1", DB_ARGS(P_INT(user_id)), NULL,
                    err);
