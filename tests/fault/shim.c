@@ -7,7 +7,7 @@
  *
  * CALL    open, write, pwrite, send, recv, connect, fsync, unlink
  * WHAT    a part of the path, or ":PORT" of the peer; `-`: any
- * TEXT    a part of the bytes that are sent, or were received; `-`: any
+ * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any
  * ACTION  kill   SIGKILL before the call (recv: after it)
  *         go     the call goes through, and the next line counts
  *         ENOSPC, EIO, EACCES   the call fails so, for as long as the rule stands
@@ -59,8 +59,11 @@ static void parse_rules(char *text)
     rule_count = current = 0;
     for (char *line; rule_count < MAX_RULES && (line = strsep(&rest, "\n"));) {
         struct rule *r = &rules[rule_count];
-        if (sscanf(line, "%127s %127s %127s %127s", r->call, r->what, r->text, r->action) == 4)
-            rule_count++;
+        if (sscanf(line, "%127s %127s %127s %127s", r->call, r->what, r->text, r->action) != 4)
+            continue;
+        for (char *p = r->text; (p = strchr(p, '~'));)
+            *p = ' ';
+        rule_count++;
     }
 }
 

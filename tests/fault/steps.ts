@@ -65,7 +65,7 @@ export const steps: Step[] = [
     dialects: BOTH,
     // The row is committed, its owner has not heard of it yet.
     reach: async (w, _dialect, prompt) => {
-      w.stopAt("send - 202 kill");
+      w.stopAt("send - HTTP/1.1~202 kill");
       await w.person.generate(prompt).catch(() => {});
       await w.died();
       return w.rows.one(`SELECT id FROM sora_generations WHERE prompt = '${prompt}'`).id as number;
@@ -167,7 +167,7 @@ export const steps: Step[] = [
     // The cancellation is committed, its owner has not heard of it yet.
     reach: async (w, dialect, prompt) => {
       const id = await held(w, { route: dialect === "chat" ? "chat" : "videos.get" }, prompt);
-      w.stopAt("send - HTTP/1.1 kill");
+      w.stopAt("send - HTTP/1.1~2 kill");
       await w.person.call("POST", `/api/v1/sora/generations/${id}/cancel`).catch(() => {});
       await w.died();
       await w.demo.release();
@@ -184,7 +184,7 @@ export const steps: Step[] = [
       const id = await w.person.generate(prompt);
       await w.until("a file being written",
         `SELECT id FROM objects WHERE generation_id = ${id} AND state = 'writing'`);
-      w.stopAt("send - HTTP/1.1 kill");
+      w.stopAt("send - HTTP/1.1~2 kill");
       await w.person.call("DELETE", `/api/v1/sora/generations/${id}`).catch(() => {});
       await w.died();
       await w.demo.release();

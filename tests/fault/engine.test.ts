@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// The job engine under refusals, time-outs, full disks, shutdowns and crowds.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { mediaFiles, settled } from "../lib/invariants.ts";
+import { eventually, sleep } from "../lib/kinora.ts";
+import { engines, World, type Dialect } from "./world.ts";
+
+const SUBMIT = { chat: "chat", videos: "videos.create" };
+
+for (const engine of engines) {
+  describe(`limits on ${engine}`, () => {
+    let w: World;
+    before(async () => {
+      w = await World.start({ engine });
+      await w.person.account(w.demo, "videos");
+    });
+    after(() => w.stop());
+
+    test(`[ST-1] ${engine}: a hundred parallel calls let exactly three in`, async () => {
+      await w.demo.fault({ route: "videos.create", times: 0, job: { duration_ms: 3000 } });
+      const form = { model: "sora2-landscape-10s", prompt: "crowd" };
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, () => w.person.call("POST", "/api/v1/sora/generate", form)),
+      );
+      const count = (status: number) => answers.filter((a) => a.status === status).length;
+      assert.deepEqual([count(202), count(429)], [3, 97]);
+      assert.equal(w.rows.query("SELECT id FROM sora_generations").length, 3);
+      await settled(w.kinora, w.demo);
+      assert.equal(await w.submissions("crowd"), 3);
+    });
+  });
+}
+
+describe("switching accounts", () => {
+  let w: World;
+  const ids: Record<string, number> = {};
+  before(async () => {
+    w = await World.start();
+    for (const dialect of ["chat", "videos"] as Dialect[])
+      for (const [name, priority] of [["first", 1], ["second", 2]] as const) {
+        const made = await w.person.account(w.demo, dialect, {
+          name: `${dialect} ${name}`,
+          priority,
+          credentials: { base_url: w.demo.url, api_key: `${dialect}-${name}` },
+          models: [`model-${dialect}`],
+        });
+        ids[`${dialect}-${name}`] = made.id;
+      }
+  });
+  after(() => w.stop());
+  beforeEach(async () => {
+    await w.demo.control("DELETE", "/faults");
+    for (const id of Object.values(ids))
+      await w.person.ask("POST", `/api/v1/admin/accounts/${id}/reset`);
+  });
+
+  const refusals: [string, Record<string, unknown>][] = [
+    ["401", { status: 401 }],
+    ["402", { status: 402 }],
+    ["403", { status: 403 }],
+    ["404 of the model", { status: 404, error: { message: "no such model", code: "model_not_found" } }],
+    ["429", { status: 429 }],
+    ["500", { status: 500 }],
+    ["503", { status: 503 }],
+  ];
+  for (const dialect of ["chat", "videos"] as Dialect[]) {
+    for (const [name, rule] of refusals) {
+      test(`[ST-2] ${dialect}: a job goes to another account on a received ${name}`, async () => {
+        const prompt = `${dialect} refused ${name}`;
+        await w.demo.fault({ route: SUBMIT[dialect], key: `${dialect}-first`, times: 0, ...rule });
+        const id = await w.person.generate(prompt, { model: `model-${dialect}` });
+        const g = await w.person.ended(id);
+        assert.equal(g.status, "completed", JSON.stringify(g));
+        assert.equal(Number(w.job(id).account_id), ids[`${dialect}-second`]);
+        assert.equal(await w.submissions(prompt), 2);
+      });
+    }
+
+    for (const at of ["before_head", "before_body"]) {
+      test(`[ST-2] ${dialect}: it never switches once bytes were sent (cut ${at})`, async () => {
+        const prompt = `${dialect} cut ${at}`;
+        const rule = { route: SUBMIT[dialect], key: `${dialect}-first`, cut: { at, how: "reset" } };
+        await w.demo.fault(at === "before_head" ? { ...rule, prompt } : rule);
+        const id = await w.person.generate(prompt, { model: `model-${dialect}` });
+        const g = await w.person.ended(id);
+        assert.equal(g.error_code, "submission_unknown", JSON.stringify(g));
+        assert.ok((await w.submissions(prompt)) <= 1);
+      });
+    }
+
+    test(`[ST-2] ${dialect}: it switches when the connection is refused`, async () => {
+      const path = `/api/v1/admin/accounts/${ids[`${dialect}-first`]}`;
+      const place = (base_url: string) =>
+        w.person.ask("PATCH", path, { credentials: { base_url, api_key: `${dialect}-first` } });
+      await place("http://127.0.0.1:9");
+      const prompt = `${dialect} unreachable`;
+      const id = await w.person.generate(prompt, { model: `model-${dialect}` });
+      const g = await w.person.ended(id);
+      await place(w.demo.url);
+      assert.equal(g.status, "completed", JSON.stringify(g));
+      assert.equal(await w.submissions(prompt), 1);
+    });
+  }
+
+  test("[ST-2] a job that waited too long for a slot ends as timeout", async () => {
+    for (const id of [ids["videos-first"], ids["videos-second"]])
+      await w.person.ask("PATCH", `/api/v1/admin/accounts/${id}`, { concurrency: 1 });
+    const rule = { route: "videos.create", times: 2, job: { duration_ms: 60000 } };
+    await w.demo.fault(rule);
+    const busy = [await w.person.generate("busy 1", { model: "model-videos" }),
+      await w.person.generate("busy 2", { model: "model-videos" })];
+    for (const id of busy) await w.person.until(id, (g) => g.status === "generating");
+    const id = await w.person.generate("waits", { model: "model-videos" });
+    await sleep(300);
+    assert.equal((await w.person.generation(id)).status, "pending");
+    w.rows.change(`UPDATE jobs SET pending_until = 1 WHERE generation_id = ${id}`);
+    const g = await w.person.ended(id);
+    assert.deepEqual([g.status, g.error_code], ["failed", "timeout"]);
+    assert.equal(await w.submissions("waits"), 0);
+
+    w.rows.change(`UPDATE jobs SET deadline_at = 1 WHERE generation_id = ${busy[0]}`);
+    const late = await w.person.ended(busy[0]);
+    assert.deepEqual([late.status, late.error_code], ["failed", "timeout"]);
+    await w.person.ask("POST", `/api/v1/sora/generations/${busy[1]}/cancel`);
+    await w.demo.until((s) => s.jobs.active === 0); // both were told
+    await settled(w.kinora);
+  });
+});
+
+describe("an account that honours the key", () => {
+  let w: World;
+  before(async () => {
+    w = await World.start();
+    await w.demo.settings({ idempotency: true });
+    await w.person.account(w.demo, "videos", { honours_idempotency: true });
+    // The form may not know it yet.
+    w.rows.change("UPDATE accounts SET honours_idempotency = 1");
+  });
+  after(() => w.stop());
+
+  test("[ST-3] after a death the submission is sent again once, with the same key", async () => {
+    await w.demo.fault({ route: "videos.create", hold: true });
+    const id = await w.person.generate("again");
+    await w.demo.until((s) => s.open.held > 0);
+    await w.kinora.kill();
+    await w.demo.release();
+    await w.again();
+    const g = await w.person.ended(id);
+    assert.equal(g.status, "completed", JSON.stringify(g));
+    const key = w.job(id).idempotency_key;
+    const found = (await w.demo.state()).submissions.by_key.find((s) => s.key === key);
+    assert.deepEqual(found, { key, received: 2, accepted: 1 });
+  });
+
+  test("[ST-3] and after a lost connection, whatever is answered in between", async () => {
+    await w.demo.fault(
+      { route: "videos.create", cut: { at: "before_head", how: "reset" } },
+      { route: "videos.create", status: 503 },
+    );
+    const id = await w.person.generate("lost line");
+    const g = await w.person.ended(id);
+    assert.equal(g.status, "completed", JSON.stringify(g));
+    const key = w.job(id).idempotency_key;
+    const found = (await w.demo.state()).submissions.by_key.find((s) => s.key === key);
+    assert.deepEqual(found, { key, received: 3, accepted: 1 });
+    await settled(w.kinora);
+  });
+});
+
+describe("the store", () => {
+  let w: World;
+  before(async () => {
+    w = await World.start();
+    await w.person.account(w.demo, "videos");
+  });
+  after(() => w.stop());
+  beforeEach(() => w.stopAt());
+
+  test("[SG-5] a full disk keeps the upstream's link, with the reason", async () => {
+    w.stopAt("write .mp4 - ENOSPC");
+    const g = await w.person.ended(await w.person.generate("full disk"));
+    assert.deepEqual([g.status, g.storage_type, g.storage_reason],
+      ["completed", "upstream", "disk_full"]);
+    w.stopAt();
+    await settled(w.kinora, w.demo);
+    assert.deepEqual(mediaFiles(w.kinora), []);
+  });
+
+  test("[SG-5] so does a folder where no file can be made", async () => {
+    w.stopAt("open .mp4 - EACCES");
+    const g = await w.person.ended(await w.person.generate("no folder"), 90);
+    assert.deepEqual([g.status, g.storage_type], ["completed", "upstream"]);
+    assert.ok(g.storage_reason);
+    w.stopAt();
+    await settled(w.kinora, w.demo);
+  });
+
+  test("[SG-5] a passing fault is tried again and leaves nothing", async () => {
+    w.stopAt("fsync .mp4 - EIO");
+    const id = await w.person.generate("bad sector");
+    await w.until("a second try", `SELECT id FROM jobs WHERE generation_id = ${id} AND attempts > 0`);
+    w.stopAt();
+    assert.equal((await w.person.ended(id)).storage_type, "local");
+    await settled(w.kinora, w.demo);
+  });
+
+  test("[SG-7] the deletion queue retries until the file is gone", async () => {
+    const id = await w.person.generate("to delete");
+    await w.person.ended(id);
+    w.stopAt("unlink /media/sora/ - EIO");
+    await w.person.ask("DELETE", `/api/v1/sora/generations/${id}`);
+    const user = w.rows.one("SELECT sora_storage_used_bytes AS used FROM users");
+    assert.equal((await w.person.ask("GET", "/api/v1/sora/quota")).used_bytes, user.used);
+    await w.until("a failed try", "SELECT id FROM deletions WHERE attempts > 0 AND last_error <> ''");
+    w.stopAt();
+    w.rows.change("UPDATE deletions SET next_at = 0");
+    await settled(w.kinora, w.demo);
+  });
+
+  test("[ID-8] deleting a user cancels jobs, tells the upstream, and removes files", async () => {
+    const member = await w.person.member("gone@example.org");
+    const kept = await member.generate("kept by the member");
+    await member.ended(kept);
+    await w.demo.fault(
+      { route: "videos.create", prompt: "runs", job: { duration_ms: 60000 } },
+      { route: ["media", "videos.content"], hold_at: 4000 },
+    );
+    const fetching = await member.generate("being fetched");
+    await w.until("a file being written",
+      `SELECT id FROM objects WHERE generation_id = ${fetching} AND state = 'writing'`);
+    const running = await member.generate("runs");
+    await member.until(running, (g) => g.status === "generating");
+    await w.until("an id", `SELECT id FROM jobs WHERE generation_id = ${running} AND upstream_id <> ''`);
+    await w.person.ask("DELETE", `/api/v1/admin/users/${member.user.id}`);
+    await w.demo.until((s) => s.jobs.active === 0);
+    await w.demo.release();
+    w.rows.change("UPDATE deletions SET next_at = 0");
+    await settled(w.kinora, w.demo);
+    assert.ok(mediaFiles(w.kinora).every((f) => !f.startsWith(`sora/${member.user.id}/`)));
+  });
+
+  test("[ST-5] a cancellation while the submission is in the air reaches the upstream", async () => {
+    await w.demo.fault({ route: "videos.create", hold: true, job: { duration_ms: 60000 } });
+    const id = await w.person.generate("cancelled in the air");
+    await w.demo.until((s) => s.open.held > 0);
+    await w.person.ask("POST", `/api/v1/sora/generations/${id}/cancel`);
+    await w.demo.release();
+    await w.demo.until((s) => s.jobs.cancelled > 0);
+    await settled(w.kinora, w.demo);
+  });
+});
+
+describe("SIGTERM", () => {
+  for (const [name, held] of [["drains", false], ["cuts, after the drain time,", true]] as const) {
+    test(`[ST-3] it ${name} streams, polls, transfers and listeners, and ends with 0`, async () => {
+      const w = await World.start({ args: ["--drain", held ? "1" : "10"] });
+      await w.person.account(w.demo, "chat", { models: ["by-chat"] });
+      await w.person.account(w.demo, "videos", { models: ["by-videos"] });
+      await w.demo.fault(
+        { route: ["media", "videos.content"], hold_at: 4000, times: held ? 0 : 1 },
+        { route: "chat", prompt: "stream", job: { duration_ms: held ? 60000 : 2000 } },
+      );
+      const transfer = await w.person.generate("transfer", { model: "by-videos" });
+      const stream = await w.person.generate("stream", { model: "by-chat" });
+      await w.until("a file being written", "SELECT id FROM objects WHERE state = 'writing'");
+      const events = await fetch(`${w.kinora.url}/api/v1/sora/events`, {
+        headers: { authorization: `Bearer ${w.person.token}` },
+      });
+      const listened = events.text().catch(() => "");
+      const stopped = w.kinora.stop({ keep: true });
+      if (!held) setTimeout(() => void w.demo.release(), 500);
+      await stopped;
+      await listened;
+      const state = (id: number) => w.job(id).state;
+      if (!held) {
+        assert.deepEqual([state(transfer), ["storing", "ended"].includes(state(stream))], ["ended", true]);
+      } else {
+        assert.deepEqual([state(transfer), state(stream)], ["storing", "streaming"]);
+        await w.demo.control("DELETE", "/faults");
+        await w.demo.release();
+      }
+      await w.again();
+      assert.equal((await w.person.ended(transfer)).status, "completed");
+      assert.equal((await w.person.ended(stream)).status, held ? "failed" : "completed");
+      await settled(w.kinora, w.demo);
+      assert.ok(existsSync(w.kinora.data));
+      await w.stop();
+    });
+  }
+});
+
+test("a step's failure is taken up again while other jobs keep the engine busy", async () => {
+  const w = await World.start();
+  await w.person.account(w.demo, "videos", { concurrency: 5 });
+  await w.demo.fault({ route: "videos.create", prompt: "long", job: { duration_ms: 90000 } });
+  const long = await w.person.generate("long");
+  await w.person.until(long, (g) => g.status === "generating");
+  // A claim whose step is in nobody's memory.
+  w.rows.change("UPDATE jobs SET next_at = next_at + 20000 WHERE state = 'polling'");
+  const id = await w.person.generate("lost claim").catch(() => 0);
+  w.rows.change(`UPDATE jobs SET fence = fence + 1, lease_owner = 'me', lease_until =
+    ${Date.now() + 10000}, next_at = 0 WHERE generation_id = ${id} AND state <> 'ended'`);
+  const g = await w.person.ended(id, 60);
+  assert.ok(["completed", "failed"].includes(g.status));
+  await w.person.ask("POST", `/api/v1/sora/generations/${long}/cancel`);
+  await eventually("the end", async () => (await w.demo.state()).jobs.active === 0);
+  await settled(w.kinora, w.demo);
+  await w.stop();
+});
