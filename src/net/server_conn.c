@@ -119,7 +119,8 @@ void conn_end(struct conn *c)
 }
 
 /* Shuts our side and reads on, so that unread bytes do not make the kernel send a reset
- * that could overtake the answer (RFC 9112 9.6). */
+ * that could overtake the answer (RFC 9112 9.6).  Most clients look for an answer only when
+ * they have sent a whole body, so of a large one that was refused all is read. */
 static void linger(struct conn *c)
 {
     if (c->eof || shutdown(c->io.fd, SHUT_WR) != 0) {
@@ -127,6 +128,8 @@ static void linger(struct conn *c)
         return;
     }
     set_phase(c, CONN_LINGER, LINGER_MS);
+    /* Nothing is written any more: this one is for the phase as a whole. */
+    c->write_deadline = loop_now_ms(c->server->loop) + LINGER_MOST_MS;
 }
 
 /* ---- heads ---- */
@@ -296,6 +299,8 @@ static bool step_linger(struct conn *c)
     size_t n = conn_input(c).n;
     conn_consume(c, n);
     c->dropped += n;
+    if (n)
+        c->read_deadline = loop_now_ms(c->server->loop) + LINGER_MS;
     if (c->dropped > LINGER_MAX)
         c->broken = true;
     return c->broken;

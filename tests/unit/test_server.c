@@ -606,9 +606,9 @@ static void lets_the_client_see_an_early_answer_to_a_huge_body(void **state)
     _cleanup_buf_ struct buf b = BUF_INIT(ANSWER_MAX);
     _cleanup_close_ int fd = dial();
     (void)state;
-    put(fd, STR("POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 500000\r\n\r\n"));
-    for (int i = 0; i < 7; i++)
-        put(fd, (struct str){block, sizeof(block)});
+    put(fd, STR("POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 33554432\r\n\r\n"));
+    for (int i = 0; i < 512; i++)
+        assert_true(put(fd, (struct str){block, sizeof(block)}));
     assert_true(read_all(fd, &b));
     assert_true(str_starts(buf_str(&b), STR("HTTP/1.1 403 ")));
     assert_true(has(&b, STR("\r\nConnection: close\r\n")));
