@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/dispatch.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,11 @@
 /* Some clients send an empty object where nothing is asked for. */
 enum { IGNORED_BODY = 1024 };
 
+/* Bodies are collected before anyone knows who asks.  Short ones are everybody's; of all that
+ * is longer, this process holds so much at a time. */
+enum { SHORT_BODY = 64 << 10, LONG_BODIES_MAX = 256 << 20 };
+static atomic_llong long_bodies;
+
 struct dispatch {
     struct app *app;
     struct loop *loop;
@@ -30,8 +36,9 @@ struct pending {
     struct task done;
     struct dispatch *dispatch;
     struct exchange *x;
-    bool working;
+    bool working, refused;
     struct buf body;
+    long long charged; /* bytes of it beyond SHORT_BODY, in long_bodies */
     struct call call;
     struct err err;
     enum status outcome;
@@ -74,11 +81,18 @@ struct upstream_client *dispatch_upstream(const struct dispatch *d)
 
 static const struct http_header json_type = HTTP_HEADER("Content-Type", "application/json");
 
+static void drop_body(struct pending *p)
+{
+    buf_release(&p->body);
+    atomic_fetch_sub(&long_bodies, p->charged);
+    p->charged = 0;
+}
+
 static void pending_free(struct pending *p)
 {
     if (p->call.abandon)
         p->call.abandon(&p->call);
-    buf_release(&p->body);
+    drop_body(p);
     buf_release(&p->call.out);
     json_doc_free(p->call.doc);
     if (p->call.settings)
@@ -206,25 +220,48 @@ static void pending_run(struct work *work, void *thread_state)
 
 /* ---- collecting, on the loop */
 
+static void refuse_overloaded(struct exchange *x, struct pending *p)
+{
+    struct err err;
+    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err.retry_after_ms = CLOCK_SECOND_MS;
+    reply_error(x, p->call.language, &err);
+}
+
+static bool charge_body(struct pending *p, size_t n)
+{
+    long long wanted = MAX((long long)(buf_len(&p->body) + n) - SHORT_BODY, 0);
+    long long more = wanted - p->charged;
+    p->charged = wanted;
+    return atomic_fetch_add(&long_bodies, more) + more <= LONG_BODIES_MAX || more == 0;
+}
+
 static size_t call_body(struct exchange *x, struct str piece)
 {
     struct pending *p = exchange_ctx(x);
-    buf_add(&p->body, piece);
+    if (p->refused)
+        return piece.n;
+    if (charge_body(p, piece.n)) {
+        buf_add(&p->body, piece);
+    } else {
+        p->refused = true;
+        drop_body(p);
+        refuse_overloaded(x, p);
+    }
     return piece.n;
 }
 
 static void call_body_end(struct exchange *x)
 {
     struct pending *p = exchange_ctx(x);
-    struct err err;
+    if (p->refused)
+        return;
     p->call.body = buf_str(&p->body);
     p->working = true;
     if (workers_submit(p->dispatch->app->api_workers, &p->work))
         return;
     p->working = false;
-    err_set(&err, E_UNAVAILABLE, "overloaded");
-    err.retry_after_ms = CLOCK_SECOND_MS;
-    reply_error(x, p->call.language, &err);
+    refuse_overloaded(x, p);
 }
 
 static void call_done(struct exchange *x, bool complete)
