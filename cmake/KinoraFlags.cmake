@@ -40,9 +40,12 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
     kinora_add_flags(-mbranch-protection=standard)
 endif()
 kinora_add_flags(-fPIE)
+# Our json_object() and jansson's live in one process: what a shared library refers to by such a
+# name must not find ours.
+kinora_add_flags(-fvisibility=hidden)
 target_link_options(kinora_flags INTERFACE
     -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,separate-code -Wl,--gc-sections
-    -Wl,--as-needed)
+    -Wl,--as-needed -Wl,--exclude-libs,ALL)
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT KINORA_SANITIZE)
     target_compile_options(kinora_flags INTERFACE
         $<$<COMPILE_LANGUAGE:C>:-U_FORTIFY_SOURCE> $<$<COMPILE_LANGUAGE:C>:-D_FORTIFY_SOURCE=3>)
