@@ -1,10 +1,8 @@
--- Ways to what is asked for often, or at a row's end. The partial ones hold only what is
--- live, however many ended jobs are kept; their conditions are those of the statements.
+-- Ways to what is asked for often, or at a row's end. A partial one's condition is that of
+-- the statements it serves.
 
--- The scheduler, four times a second.
+-- The scheduler, four times a second: only live rows, however many ended ones are kept.
 CREATE INDEX jobs_live ON jobs (next_at) WHERE state <> 'ended';
--- The lease keeper.
-CREATE INDEX jobs_by_lease ON jobs (lease_owner) WHERE lease_owner IS NOT NULL;
 -- What goes with a user.
 CREATE INDEX jobs_by_user ON jobs (user_id);
 -- What a deleted key leaves behind.
