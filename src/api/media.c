@@ -41,7 +41,7 @@ static void send_open_file(struct exchange *x, struct call *c)
         .extra = guard_headers,
         .extra_count = ARRAY_SIZE(guard_headers),
     };
-    send_file(x, c->app->transfer_workers, f->fd, (uint64_t)f->size, &options, nothing, NULL);
+    send_file(x, c->app->file_workers, f->fd, (uint64_t)f->size, &options, nothing, NULL);
 }
 
 static void close_file(struct call *c)

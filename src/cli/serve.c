@@ -113,8 +113,10 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     TRY(events_new(app, err));
     TRY(local_open(app->data_dir, &app->local, err));
     app->api_workers = start_workers(app, "api", 8);
+    app->submit_workers = start_workers(app, "submit", 24);
     app->step_workers = start_workers(app, "step", 8);
     app->transfer_workers = start_workers(app, "transfer", 6);
+    app->file_workers = start_workers(app, "file", 4);
     TRY(jobs_start(app, err));
     s->janitor = janitor_start(app);
     return db_listen(app->db, on_notice, s, err);
@@ -276,8 +278,10 @@ static void stop_serving(struct serving *s)
         jobs_cut(app);
     }
     stop_workers(&app->api_workers);
+    stop_workers(&app->submit_workers);
     stop_workers(&app->step_workers);
     stop_workers(&app->transfer_workers);
+    stop_workers(&app->file_workers);
     close_lanes(s);
     jobs_free(app);
     janitor_stop(s->janitor);

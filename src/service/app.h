@@ -33,7 +33,10 @@ struct app {
     struct events *events;
     struct local_store *local; /* NULL: local storage off */
     struct jobs *jobs;
-    struct workers *api_workers, *step_workers, *transfer_workers;
+    /* Apart from each other, so that none starves another: API calls; submissions, which an
+     * upstream may hold for minutes; the short steps of jobs; media on their way in; files
+     * on their way out. */
+    struct workers *api_workers, *submit_workers, *step_workers, *transfer_workers, *file_workers;
 };
 
 /* One worker thread's own things (net/workers.h: thread_start). */

@@ -373,10 +373,16 @@ void step_done(struct step *s)
     s->hold = NULL;
 }
 
+static struct workers *workers_for(const struct app *app, enum job_state state)
+{
+    if (state == JOB_QUEUED)
+        return app->submit_workers;
+    return state == JOB_STORING ? app->transfer_workers : app->step_workers;
+}
+
 bool jobs_submit_step(struct jobs *j, const struct job_claim *claim)
 {
-    struct workers *workers = claim->state == JOB_STORING ? j->app->transfer_workers
-                                                          : j->app->step_workers;
+    struct workers *workers = workers_for(j->app, claim->state);
     struct step *s = mem_zalloc(sizeof(*s));
     s->work.run = step_run;
     s->jobs = j;

@@ -16,7 +16,7 @@
 
 enum {
     CONNECT_MS = 10000,
-    SUBMIT_MS = 300000,
+    SUBMIT_MS = 120000,
     ANSWER_BYTES = 32 << 20,
     INPUT_BYTES = 21 << 20,
 };
