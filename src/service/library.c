@@ -243,12 +243,16 @@ static enum status run_transfer(struct transfer *t, const struct job_media *m,
     struct http_header auth;
 
     build_fetch(&request, &auth, t, m, source, settings);
-    enum status status = fetch_run(t->w->fetcher, &request, t->arena, &answer, t->err);
+    struct err err = {0};
+    enum status status = fetch_run(t->w->fetcher, &request, t->arena, &answer, &err);
     if (t->failed != OK)
-        return t->failed; /* the sink's own reason; err is its */
+        return t->failed; /* the sink's own reason, in t->err */
     if (t->answer_status && t->answer_status / 100 != 2)
         return refused_link(t, t->err);
-    TRY(status);
+    if (status != OK) {
+        *t->err = err;
+        return status;
+    }
     return finish_file(t);
 }
 
