@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hex.h"
 #include "base/json_out.h"
 #include "dialect/dialect_http.h"
 #include "net/multipart.h"
+#include "platform/crypto.h"
 #include "platform/json_in.h"
 
 enum { BODY_MAX = 32 << 20, ID_MAX = 512 };
@@ -90,6 +92,20 @@ static enum status build_remix(const struct dialect_target *t, const struct dial
     return OK;
 }
 
+/* From what is said, so that a submission sent again is the same byte for byte: an upstream
+ * that honours the Idempotency-Key compares bodies. */
+static void choose_boundary(const struct dialect_request *r, char out[40])
+{
+    _cleanup_(sha256_freep) struct sha256 *hash = sha256_new();
+    unsigned char digest[SHA256_SIZE];
+    sha256_update(hash, r->model);
+    sha256_update(hash, r->prompt);
+    sha256_update(hash, r->image_bytes);
+    sha256_final(hash, digest);
+    memcpy(out, "kinora", 6);
+    hex_encode(digest, 16, out + 6);
+}
+
 static enum status build_submit(const struct dialect_target *t, const struct dialect_request *r,
                                 struct arena *a, struct dialect_http *ret, struct err *err)
 {
@@ -101,7 +117,7 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     if (r->remix_of.n)
         return build_remix(t, r, a, ret, err);
     TRY(dialect_http_begin(ret, t, STR("POST"), STR("/v1/videos"), a, err));
-    multipart_boundary(boundary);
+    choose_boundary(r, boundary);
     write_fields(&body, boundary, r, a);
     write_reference(&body, boundary, r, a);
     multipart_write_end(&body, boundary);
