@@ -4,7 +4,7 @@
  *
  * Thread: any; a line is one write(2).  Values go through the JSON writer, so
  * nothing that came from outside can forge a line.  Keys that name a secret
- * (password, token, key, secret, authorization, cookie) are written as
+ * (password, token, api_key, secret, authorization, cookie) are written as
  * "[redacted]", and so is anything in a value that looks like a bearer token or
  * an `sk-` key. */
 #include <stdint.h>
