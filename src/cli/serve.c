@@ -277,6 +277,8 @@ static void stop_serving(struct serving *s)
         wait_jobs(s, until);
         jobs_cut(app);
     }
+    /* Whoever hears of changes is taken down from here on. */
+    db_unlisten_all(app->db);
     stop_workers(&app->api_workers);
     stop_workers(&app->submit_workers);
     stop_workers(&app->step_workers);
@@ -294,10 +296,8 @@ static void close_services(struct serving *s)
     pool_free(app->pool);
     identity_close(app);
     settings_close(app);
-    /* The notice thread ends with the database, and only then may its listeners go. */
-    struct events *events = app->events;
+    events_free(app->events);
     home_close(&s->home);
-    events_free(events);
 }
 
 /* ---- running */

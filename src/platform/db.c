@@ -32,6 +32,7 @@ enum status db_open(const char *where, struct db **ret, struct err *err)
     db->ops = is_postgres_url(where) ? &db_postgres_ops : &db_sqlite_ops;
     db->where = mem_strdup(where);
     pthread_mutex_init(&db->listeners.lock, NULL);
+    pthread_mutex_init(&db->listeners.calling, NULL);
 
     enum status status = db->ops->open(db, err);
     if (status != OK) {
@@ -47,6 +48,7 @@ void db_close(struct db *db)
     if (!db)
         return;
     db->ops->close(db);
+    pthread_mutex_destroy(&db->listeners.calling);
     pthread_mutex_destroy(&db->listeners.lock);
     mem_wipe(db->where, strlen(db->where));
     free(db->where);
@@ -344,10 +346,22 @@ enum status db_listen(struct db *db, db_listener *fn, void *ctx, struct err *err
 void db_listeners_call(struct db *db, const char *channel, struct str payload)
 {
     struct db_listeners *l = &db->listeners;
+    pthread_mutex_lock(&l->calling);
     pthread_mutex_lock(&l->lock);
     size_t count = l->count;
     pthread_mutex_unlock(&l->lock);
     /* Entries are only ever added, so those counted can be read without the lock. */
     for (size_t i = 0; i < count; i++)
         l->items[i].fn(l->items[i].ctx, channel, payload);
+    pthread_mutex_unlock(&l->calling);
+}
+
+void db_unlisten_all(struct db *db)
+{
+    struct db_listeners *l = &db->listeners;
+    pthread_mutex_lock(&l->calling);
+    pthread_mutex_lock(&l->lock);
+    l->count = 0;
+    pthread_mutex_unlock(&l->lock);
+    pthread_mutex_unlock(&l->calling);
 }

@@ -130,3 +130,5 @@ enum status db_notify(struct db_conn *c, const char *channel, struct str payload
  * once with channel NULL: anything may have been missed. */
 typedef void db_listener(void *ctx, const char *channel, struct str payload);
 enum status db_listen(struct db *db, db_listener *fn, void *ctx, struct err *err);
+/* Nobody is called any more when it returns.  Not from inside a listener. */
+void db_unlisten_all(struct db *db);

@@ -20,6 +20,7 @@ enum {
 
 struct db_listeners {
     pthread_mutex_t lock;
+    pthread_mutex_t calling; /* held while they are called */
     size_t count;
     struct {
         db_listener *fn;
