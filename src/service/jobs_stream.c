@@ -365,10 +365,11 @@ enum status stream_start(struct step *s, const struct dialect_http *http)
     s->arena = NULL;
     s->hold = NULL;
     atomic_fetch_add(&j->streams, 1);
+    /* Posted before anyone can find it, so that a cancellation's wake comes second. */
     pthread_mutex_lock(&j->lock);
+    loop_post(j->loop, &st->begin);
     mine->hold->stream = st;
     pthread_mutex_unlock(&j->lock);
-    loop_post(j->loop, &st->begin);
     return OK;
 }
 
