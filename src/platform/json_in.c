@@ -220,9 +220,14 @@ bool json_bool_or(struct json j, bool fallback)
 bool json_dump(struct json j, struct str *ret_owned)
 {
     char *text = j.node ? json_dumps(node_of(j), JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    json_malloc_t take;
+    json_free_t give_back;
     if (!text)
         return false;
-    *ret_owned = str_of(text);
+    /* Its allocator need not be ours: under some sanitizers it is not. */
+    json_get_alloc_funcs(&take, &give_back);
+    *ret_owned = str_of(mem_strdup(text));
+    give_back(text);
     return true;
 }
 
