@@ -224,8 +224,8 @@ enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, str
 {
     static const char sql[] =
         "UPDATE jobs SET state = 'ended', fence = fence + 1, lease_owner = NULL, "
-        "lease_until = NULL, ended_at = CAST($2 AS BIGINT), remove_at = CAST($2 AS BIGINT) + 3600000 "
-        "WHERE id = $1 AND state <> 'ended'";
+        "lease_until = NULL, ended_at = CAST($2 AS BIGINT), "
+        "remove_at = CAST($2 AS BIGINT) + 3600000 WHERE id = $1 AND state <> 'ended'";
     int64_t changed;
     TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(now_ms)), &changed, err));
     return changed ? OK : err_set(err, E_CONFLICT, "already_finished");

@@ -33,21 +33,60 @@ for (const engine of engines) {
   });
 }
 
+const refusals: [string, Record<string, unknown>][] = [
+  ["401", { status: 401 }],
+  ["402", { status: 402 }],
+  ["403", { status: 403 }],
+  ["404 of the model", { status: 404, error: { message: "no such model", code: "model_not_found" } }],
+  ["429", { status: 429 }],
+  ["500", { status: 500 }],
+  ["503", { status: 503 }],
+];
+
+// Two accounts of a model of their own, the first one preferred.
+async function accountPair(w: World, dialect: Dialect, model: string): Promise<number[]> {
+  const ids: number[] = [];
+  for (const [name, priority] of [["first", 1], ["second", 2]] as const) {
+    const credentials = { base_url: w.demo.url, api_key: `${model}-${name}` };
+    const made = await w.person.account(w.demo, dialect, {
+      name: `${model} ${name}`, priority, credentials, models: [model],
+    });
+    ids.push(made.id as number);
+  }
+  return ids;
+}
+
+describe("refused submissions", { concurrency: 7 }, () => {
+  let w: World;
+  before(async () => {
+    w = await World.start();
+  });
+  after(() => w.stop());
+
+  for (const dialect of ["chat", "videos"] as Dialect[]) {
+    for (const [i, [name, rule]] of refusals.entries()) {
+      test(`[ST-2] ${dialect}: a job goes to another account on a received ${name}`, async () => {
+        const model = `${dialect}-${i}`;
+        const [, second] = await accountPair(w, dialect, model);
+        const person = await w.person.member(`${model}@example.org`);
+        await w.demo.fault({ route: SUBMIT[dialect], key: `${model}-first`, times: 0, ...rule });
+        const id = await person.generate(model, { model });
+        const g = await person.ended(id);
+        assert.equal(g.status, "completed", JSON.stringify(g));
+        assert.equal(Number(w.job(id).account_id), second);
+        assert.equal(await w.submissions(model), 2);
+      });
+    }
+  }
+});
+
 describe("switching accounts", () => {
   let w: World;
   const ids: Record<string, number> = {};
   before(async () => {
     w = await World.start();
     for (const dialect of ["chat", "videos"] as Dialect[])
-      for (const [name, priority] of [["first", 1], ["second", 2]] as const) {
-        const made = await w.person.account(w.demo, dialect, {
-          name: `${dialect} ${name}`,
-          priority,
-          credentials: { base_url: w.demo.url, api_key: `${dialect}-${name}` },
-          models: [`model-${dialect}`],
-        });
-        ids[`${dialect}-${name}`] = made.id;
-      }
+      [ids[`${dialect}-first`], ids[`${dialect}-second`]] = await accountPair(w, dialect, dialect);
   });
   after(() => w.stop());
   beforeEach(async () => {
@@ -56,34 +95,13 @@ describe("switching accounts", () => {
       await w.person.ask("POST", `/api/v1/admin/accounts/${id}/reset`);
   });
 
-  const refusals: [string, Record<string, unknown>][] = [
-    ["401", { status: 401 }],
-    ["402", { status: 402 }],
-    ["403", { status: 403 }],
-    ["404 of the model", { status: 404, error: { message: "no such model", code: "model_not_found" } }],
-    ["429", { status: 429 }],
-    ["500", { status: 500 }],
-    ["503", { status: 503 }],
-  ];
   for (const dialect of ["chat", "videos"] as Dialect[]) {
-    for (const [name, rule] of refusals) {
-      test(`[ST-2] ${dialect}: a job goes to another account on a received ${name}`, async () => {
-        const prompt = `${dialect} refused ${name}`;
-        await w.demo.fault({ route: SUBMIT[dialect], key: `${dialect}-first`, times: 0, ...rule });
-        const id = await w.person.generate(prompt, { model: `model-${dialect}` });
-        const g = await w.person.ended(id);
-        assert.equal(g.status, "completed", JSON.stringify(g));
-        assert.equal(Number(w.job(id).account_id), ids[`${dialect}-second`]);
-        assert.equal(await w.submissions(prompt), 2);
-      });
-    }
-
     for (const at of ["before_head", "before_body"]) {
       test(`[ST-2] ${dialect}: it never switches once bytes were sent (cut ${at})`, async () => {
         const prompt = `${dialect} cut ${at}`;
         const rule = { route: SUBMIT[dialect], key: `${dialect}-first`, cut: { at, how: "reset" } };
         await w.demo.fault(at === "before_head" ? { ...rule, prompt } : rule);
-        const id = await w.person.generate(prompt, { model: `model-${dialect}` });
+        const id = await w.person.generate(prompt, { model: dialect });
         const g = await w.person.ended(id);
         assert.equal(g.error_code, "submission_unknown", JSON.stringify(g));
         assert.ok((await w.submissions(prompt)) <= 1);
@@ -96,7 +114,7 @@ describe("switching accounts", () => {
         w.person.ask("PATCH", path, { credentials: { base_url, api_key: `${dialect}-first` } });
       await place("http://127.0.0.1:9");
       const prompt = `${dialect} unreachable`;
-      const id = await w.person.generate(prompt, { model: `model-${dialect}` });
+      const id = await w.person.generate(prompt, { model: dialect });
       const g = await w.person.ended(id);
       await place(w.demo.url);
       assert.equal(g.status, "completed", JSON.stringify(g));
@@ -109,10 +127,10 @@ describe("switching accounts", () => {
       await w.person.ask("PATCH", `/api/v1/admin/accounts/${id}`, { concurrency: 1 });
     const rule = { route: "videos.create", times: 2, job: { duration_ms: 60000 } };
     await w.demo.fault(rule);
-    const busy = [await w.person.generate("busy 1", { model: "model-videos" }),
-      await w.person.generate("busy 2", { model: "model-videos" })];
+    const busy = [await w.person.generate("busy 1", { model: "videos" }),
+      await w.person.generate("busy 2", { model: "videos" })];
     for (const id of busy) await w.person.until(id, (g) => g.status === "generating");
-    const id = await w.person.generate("waits", { model: "model-videos" });
+    const id = await w.person.generate("waits", { model: "videos" });
     await sleep(300);
     assert.equal((await w.person.generation(id)).status, "pending");
     w.rows.change(`UPDATE jobs SET pending_until = 1 WHERE generation_id = ${id}`);
@@ -135,8 +153,6 @@ describe("an account that honours the key", () => {
     w = await World.start();
     await w.demo.settings({ idempotency: true });
     await w.person.account(w.demo, "videos", { honours_idempotency: true });
-    // The form may not know it yet.
-    w.rows.change("UPDATE accounts SET honours_idempotency = 1");
   });
   after(() => w.stop());
 
