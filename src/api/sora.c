@@ -5,12 +5,12 @@
 #include "api/handlers.h"
 #include "api/sora_view.h"
 #include "base/hex.h"
-#include "media/local.h"
 #include "model/words.h"
 #include "net/url.h"
 #include "platform/media_probe.h"
 #include "service/events.h"
 #include "service/generations.h"
+#include "service/library.h"
 #include "service/models.h"
 #include "service/quota.h"
 #include "store/generations.h"
@@ -329,7 +329,7 @@ enum status sora_storage_status(struct call *c, struct err *err)
     json_object(j);
     json_kv_bool(j, "s3_enabled", c->settings->sora_s3_enabled);
     json_kv_bool(j, "s3_healthy", false);
-    json_kv_bool(j, "local_enabled", c->app->local && local_writable(c->app->local));
+    json_kv_bool(j, "local_enabled", library_local_enabled(c->app));
     json_object_end(j);
     return OK;
 }

@@ -309,12 +309,18 @@ static void add_poster(struct worker *w, const struct generation *g, struct libr
         take->poster = poster;
 }
 
+bool library_local_enabled(struct app *app)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
+    return settings->local_storage_enabled && app->local && local_writable(app->local);
+}
+
 enum status library_fetch(struct worker *w, const struct generation *g,
                           const struct library_source *source, struct arena *a,
                           struct library_take *ret, struct err *err)
 {
     memset(ret, 0, sizeof(*ret));
-    if (!w->app->local || !local_writable(w->app->local))
+    if (!library_local_enabled(w->app))
         return err_set(err, E_UNAVAILABLE, "storage_off");
     for (size_t i = 0; i < source->count && i < LIBRARY_MAX_FILES; i++) {
         enum status status = fetch_one(w, g, source, i, a, &ret->files[i], err);

@@ -35,6 +35,9 @@ struct library_source {
     const atomic_bool *cancelled;       /* may be NULL */
 };
 
+/* Whether new works may go to the local disk: the setting, and a folder that takes them. */
+bool library_local_enabled(struct app *app);
+
 /* Blocks.  Views in *ret live in the arena.  On failure nothing is left but deletions in
  * the queue.  E_LIMIT quota_exceeded; E_NO_SPACE disk_full; E_GONE link_expired (the link
  * answered 401, 403, 404 or 410); E_UPSTREAM bad_media, media_unavailable;

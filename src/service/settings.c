@@ -228,6 +228,17 @@ static enum status keep_changes(struct db_conn *db, const struct actor *actor,
     return db_commit(tx, err);
 }
 
+/* The commit's own event may have been told while this node's snapshot was still the old
+ * one.  Best effort: the change itself is made. */
+static void announce_again(struct db_conn *db)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    struct err ignored;
+    if (db_begin(tx, &ignored) == OK &&
+        events_note(tx, TOPIC_SITE, EVENT_SITE, 0, 0, &ignored) == OK)
+        db_commit(tx, &ignored);
+}
+
 enum status settings_change(struct app *app, struct db_conn *db, const struct actor *actor,
                             struct json body, struct err *err)
 {
@@ -242,5 +253,7 @@ enum status settings_change(struct app *app, struct db_conn *db, const struct ac
     if (count == 0)
         return OK;
     TRY(keep_changes(db, actor, changes, count, err));
-    return settings_reload(app, db, err);
+    TRY(settings_reload(app, db, err));
+    announce_again(db);
+    return OK;
 }
