@@ -119,7 +119,7 @@ static enum status keep_link(struct step *s, struct generation *g, const char *r
 /* What cannot be kept now: is it worth another try, is the link enough, or is it gone? */
 static enum status not_stored(struct step *s, struct generation *g, enum status why)
 {
-    if (why == E_LIMIT || why == E_NO_SPACE ||
+    if (why == E_LIMIT || why == E_NO_SPACE || why == E_FORBIDDEN ||
         (why == E_UNAVAILABLE && str_eq(str_of(s->err.code), STR("storage_off"))))
         return keep_link(s, g, s->err.code);
     if (why == E_GONE)
