@@ -2,6 +2,7 @@
 #include "platform/db_baton.h"
 
 #include "base/mem.h"
+#include "platform/db_sqlite_error.h"
 
 struct baton {
     sqlite3 *writer;
@@ -10,8 +11,9 @@ struct baton {
     struct list line;    /* turns that wait for the baton */
     struct list members; /* turns whose changes wait for the group's COMMIT */
     /* The holder's alone: */
-    bool open;     /* BEGIN IMMEDIATE was sent */
-    unsigned size; /* turns taken in this group */
+    bool open;      /* BEGIN IMMEDIATE was sent */
+    unsigned size;  /* turns taken in this group */
+    struct err why; /* this group is lost; status OK: it is not */
 };
 
 struct baton *baton_new(sqlite3 *writer)
@@ -49,20 +51,30 @@ static bool run(struct baton *b, const char *sql)
     return sqlite3_exec(b->writer, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static enum status unavailable(struct baton *b, bool mine, struct err *err)
+/* The group is lost, for what SQLite said last. */
+static void lose_group(struct baton *b)
 {
-    err_set(err, E_UNAVAILABLE, "database_busy");
-    if (mine)
-        err_detail(err, "sqlite: %s", sqlite3_errmsg(b->writer));
-    return E_UNAVAILABLE;
+    if (b->why.status == OK)
+        sqlite_fail(b->writer, &b->why);
+    if (!sqlite3_get_autocommit(b->writer))
+        run(b, "ROLLBACK");
 }
 
-/* Lock held. */
-static void settle(struct list *turns, enum turn_state state)
+static enum status tell(const struct err *why, struct err *err)
+{
+    if (err)
+        *err = *why;
+    return why->status;
+}
+
+/* Lock held.  why: of TURN_FAILED. */
+static void settle(struct list *turns, enum turn_state state, const struct err *why)
 {
     for (struct list *node; (node = list_pop_front(turns));) {
         struct baton_turn *t = CONTAINER_OF(node, struct baton_turn, link);
         t->state = state;
+        if (state == TURN_FAILED)
+            t->why = *why;
         pthread_cond_signal(&t->changed);
     }
 }
@@ -82,26 +94,29 @@ static void hand_on(struct baton *b)
 /* Ends the group, for better or worse, and hands on; lock not held. */
 static enum status end_group(struct baton *b, struct err *err)
 {
-    /* In autocommit mode SQLite has already rolled everything back (a full disk, I/O). */
-    bool kept = !sqlite3_get_autocommit(b->writer) && run(b, "COMMIT");
-    enum status status = kept ? OK : unavailable(b, true, err);
-    if (!kept && !sqlite3_get_autocommit(b->writer))
-        run(b, "ROLLBACK");
+    if (b->why.status == OK && !run(b, "COMMIT"))
+        lose_group(b);
+    /* The next holder writes b->why. */
+    struct err why = b->why;
     b->open = false;
     pthread_mutex_lock(&b->lock);
-    settle(&b->members, kept ? TURN_DONE : TURN_FAILED);
+    settle(&b->members, why.status == OK ? TURN_DONE : TURN_FAILED, &why);
     hand_on(b);
     pthread_mutex_unlock(&b->lock);
-    return status;
+    return why.status == OK ? OK : tell(&why, err);
 }
 
-/* The wait for the other process was already as long as any of these should wait. */
-static void fail_line(struct baton *b)
+/* The wait for the other process was already as long as any of these should wait, and a
+ * disk that fails one fails them all. */
+static enum status fail_line(struct baton *b, struct err *err)
 {
+    struct err why;
+    sqlite_fail(b->writer, &why);
     pthread_mutex_lock(&b->lock);
-    settle(&b->line, TURN_FAILED);
+    settle(&b->line, TURN_FAILED, &why);
     b->held = false;
     pthread_mutex_unlock(&b->lock);
+    return tell(&why, err);
 }
 
 static bool wait_turn(struct baton *b, struct baton_turn *t)
@@ -124,29 +139,26 @@ static bool wait_turn(struct baton *b, struct baton_turn *t)
 enum status baton_take(struct baton *b, struct baton_turn *t, struct err *err)
 {
     if (!wait_turn(b, t))
-        return unavailable(b, false, err);
+        return tell(&t->why, err);
     if (!b->open) {
-        if (!run(b, "BEGIN IMMEDIATE")) {
-            enum status status = unavailable(b, true, err);
-            fail_line(b);
-            return status;
-        }
+        if (!run(b, "BEGIN IMMEDIATE"))
+            return fail_line(b, err);
         b->open = true;
         b->size = 0;
+        b->why.status = OK;
     }
     b->size++;
     if (run(b, "SAVEPOINT member"))
         return OK;
-    enum status status = unavailable(b, true, err);
-    end_group(b, NULL);
-    return status;
+    lose_group(b);
+    return end_group(b, err);
 }
 
 /* Another may still join this group: hands it the baton and, with changes of its
  * own, waits for the commit.  False: the group must end now. */
 static bool leave_group_open(struct baton *b, struct baton_turn *t, bool keep)
 {
-    if (b->size >= BATON_GROUP_MAX || sqlite3_get_autocommit(b->writer))
+    if (b->size >= BATON_GROUP_MAX || b->why.status != OK)
         return false;
     pthread_mutex_lock(&b->lock);
     bool others = !list_empty(&b->line);
@@ -165,21 +177,21 @@ static bool leave_group_open(struct baton *b, struct baton_turn *t, bool keep)
 enum status baton_commit(struct baton *b, struct baton_turn *t, struct err *err)
 {
     if (!run(b, "RELEASE member")) {
-        enum status status = unavailable(b, true, err);
-        baton_rollback(b, t);
-        return status;
+        lose_group(b);
+        return end_group(b, err);
     }
     if (leave_group_open(b, t, true))
-        return t->state == TURN_DONE ? OK : unavailable(b, false, err);
+        return t->state == TURN_DONE ? OK : tell(&t->why, err);
     return end_group(b, err);
 }
 
 void baton_rollback(struct baton *b, struct baton_turn *t)
 {
-    /* A savepoint that cannot be undone must not reach the disk with the others. */
-    bool undone = run(b, "ROLLBACK TO member") && run(b, "RELEASE member");
-    if (!undone && !sqlite3_get_autocommit(b->writer))
-        run(b, "ROLLBACK");
+    /* In autocommit mode SQLite has already rolled everything back (a full disk, I/O); and a
+     * savepoint that cannot be undone must not reach the disk with the others. */
+    if (sqlite3_get_autocommit(b->writer) || !run(b, "ROLLBACK TO member") ||
+        !run(b, "RELEASE member"))
+        lose_group(b);
     if (!leave_group_open(b, t, false))
         end_group(b, NULL);
 }

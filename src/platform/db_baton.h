@@ -9,8 +9,10 @@
  *
  * Invariants: whoever holds the baton, and nobody else, touches the writer; a
  * member's commit returns OK only after the COMMIT that holds its changes; when
- * that COMMIT fails, or SQLite gave the whole transaction up, every member of
- * the group is told E_UNAVAILABLE and nothing of any of them is kept. */
+ * that COMMIT fails, or SQLite gave the whole transaction up, nothing of any
+ * member is kept and every member is told why: E_UNAVAILABLE for another
+ * process's lock, E_NO_SPACE for a full disk (which WAL meets at the COMMIT,
+ * mostly), E_IO for a disk that fails. */
 #include <pthread.h>
 #include <sqlite3.h>
 
@@ -38,12 +40,14 @@ struct baton_turn {
     struct list link;
     pthread_cond_t changed;
     enum turn_state state;
+    struct err why; /* of TURN_FAILED */
 };
 void baton_turn_init(struct baton_turn *t);
 void baton_turn_release(struct baton_turn *t);
 
-/* Waits for the baton and opens a savepoint.  E_UNAVAILABLE: another process
- * kept the database locked (everybody in the line is told so at once). */
+/* Waits for the baton and opens a savepoint.  When the group's BEGIN fails (another
+ * process kept the database locked, the disk fails), everybody in the line is told so
+ * at once. */
 enum status baton_take(struct baton *b, struct baton_turn *t, struct err *err);
 /* Keeps the changes: returns when they are on disk. */
 enum status baton_commit(struct baton *b, struct baton_turn *t, struct err *err);

@@ -29,7 +29,7 @@ static const struct meaning meanings[] = {
     {"55P03", E_UNAVAILABLE, "database_busy"},
     {"57", E_UNAVAILABLE, "database_busy"}, /* cancelled, shutting down, starting */
     {"08", E_UNAVAILABLE, "database_unreachable"},
-    {"53100", E_NO_SPACE, "database_full"},
+    {"53100", E_NO_SPACE, "disk_full"},
     {"53", E_UNAVAILABLE, "database_busy"},
     {"25P03", E_UNAVAILABLE, "database_busy"}, /* idle too long inside a transaction */
     {"22021", E_INVALID, "invalid_text"},

@@ -11,6 +11,7 @@
 #include "platform/db_baton.h"
 #include "platform/db_impl.h"
 #include "platform/db_notices.h"
+#include "platform/db_sqlite_error.h"
 
 struct sqlite_db {
     sqlite3 *writer;
@@ -32,49 +33,6 @@ struct statement {
     size_t params;
     int slots[DB_MAX_PARAMS]; /* SQLite's index of $1, $2 … */
 };
-
-/* --- errors -------------------------------------------------------------- */
-
-static enum status status_of(sqlite3 *db, const char **ret_code)
-{
-    switch (sqlite3_extended_errcode(db)) {
-    case SQLITE_CONSTRAINT_UNIQUE:
-    case SQLITE_CONSTRAINT_PRIMARYKEY:
-    case SQLITE_CONSTRAINT_ROWID:
-    case SQLITE_CONSTRAINT_FOREIGNKEY:
-        *ret_code = "unique";
-        return E_CONFLICT;
-    }
-    switch (sqlite3_errcode(db) & 0xff) {
-    case SQLITE_CONSTRAINT:
-        *ret_code = "constraint";
-        return E_INTERNAL;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        *ret_code = "database_busy";
-        return E_UNAVAILABLE;
-    case SQLITE_FULL:
-        *ret_code = "database_full";
-        return E_NO_SPACE;
-    case SQLITE_READONLY: /* a change outside a transaction meets the reader's query_only */
-    case SQLITE_ERROR:
-    case SQLITE_RANGE:
-        *ret_code = "database_error";
-        return E_INTERNAL;
-    default:
-        *ret_code = "database_error";
-        return E_IO;
-    }
-}
-
-static enum status fail(sqlite3 *db, struct err *err)
-{
-    const char *code;
-    enum status status = status_of(db, &code);
-    err_set(err, status, code);
-    err_detail(err, "sqlite %d: %s", sqlite3_extended_errcode(db), sqlite3_errmsg(db));
-    return status;
-}
 
 /* --- opening ------------------------------------------------------------- */
 
@@ -241,7 +199,7 @@ static enum status prepare(sqlite3 *db, const char *sql, struct statement **ret,
     struct statement *s = mem_zalloc(sizeof(*s));
     enum status status = OK;
     if (sqlite3_prepare_v3(db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL) != SQLITE_OK)
-        status = fail(db, err);
+        status = sqlite_fail(db, err);
     else
         status = map_params(s, err);
     if (status != OK) {
@@ -300,7 +258,7 @@ static enum status bind(struct statement *s, const struct db_param *params, size
         return err_set(err, E_INTERNAL, "wrong_parameter_count");
     for (size_t i = 0; i < n; i++) {
         if (bind_one(s->handle, s->slots[i], &params[i]) != SQLITE_OK)
-            return fail(sqlite3_db_handle(s->handle), err);
+            return sqlite_fail(sqlite3_db_handle(s->handle), err);
     }
     return OK;
 }
@@ -317,7 +275,7 @@ static enum status step(struct statement *s, bool *ret_row, struct err *err)
 {
     int rc = sqlite3_step(s->handle);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-        return fail(sqlite3_db_handle(s->handle), err);
+        return sqlite_fail(sqlite3_db_handle(s->handle), err);
     *ret_row = rc == SQLITE_ROW;
     return OK;
 }
@@ -388,7 +346,7 @@ static enum status sqlite_script(struct db_conn *c, const char *text, struct err
 {
     struct sqlite_db *engine = c->db->engine;
     if (sqlite3_exec(engine->writer, text, NULL, NULL, NULL) != SQLITE_OK)
-        return fail(engine->writer, err);
+        return sqlite_fail(engine->writer, err);
     return OK;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -261,6 +263,84 @@ static void a_commit_that_fails_fails_its_whole_group(void **state)
     engine_close(&e);
 }
 
+/* The disk says so to every write while it is set. */
+static atomic_int write_errno;
+
+static ssize_t failing_write(int fd, const void *bytes, size_t n)
+{
+    if (!write_errno)
+        return write(fd, bytes, n);
+    errno = write_errno;
+    return -1;
+}
+
+static ssize_t failing_pwrite(int fd, const void *bytes, size_t n, off_t at)
+{
+    if (!write_errno)
+        return pwrite(fd, bytes, n, at);
+    errno = write_errno;
+    return -1;
+}
+
+static void set_disk(sqlite3_syscall_ptr write_fn, sqlite3_syscall_ptr pwrite_fn)
+{
+    sqlite3_vfs *disk = sqlite3_vfs_find(NULL);
+    disk->xSetSystemCall(disk, "write", write_fn);
+    disk->xSetSystemCall(disk, "pwrite", pwrite_fn);
+    disk->xSetSystemCall(disk, "pwrite64", pwrite_fn);
+}
+
+/* Small enough that nothing reaches the disk before the COMMIT. */
+static void commit_in_vain(struct crowd *crowd, struct db_conn *c, int64_t number)
+{
+    struct err why = {0};
+    char name[32];
+    snprintf(name, sizeof(name), "%d", (int)number);
+    ok(db_begin(c, err));
+    ok(add_item(c, number, name, err));
+    if (number % 4 == 0) { /* not its own changes, but it may be the one that commits */
+        db_rollback(c);
+        return;
+    }
+    assert_int_equal(db_commit(c, &why), write_errno == ENOSPC ? E_NO_SPACE : E_IO);
+    assert_int_equal(why.status, write_errno == ENOSPC ? E_NO_SPACE : E_IO);
+    assert_string_equal(why.code, write_errno == ENOSPC ? "disk_full" : "database_error");
+    atomic_fetch_add(&crowd->refused, 1);
+}
+
+static void crowd_on_a_bad_disk(int fault)
+{
+    struct engine e;
+    set_disk((sqlite3_syscall_ptr)failing_write, (sqlite3_syscall_ptr)failing_pwrite);
+    engine_open(&e, DB_SQLITE);
+    struct crowd crowd = {.db = e.db, .body = commit_in_vain};
+    struct db_conn *c = db_conn_new(e.db);
+    script(c, create_items);
+    write_errno = fault;
+    run_crowd(&crowd, 16);
+    write_errno = 0;
+    assert_int_equal(atomic_load(&crowd.refused), 12);
+    assert_int_equal(count_of(c, count_items), 0);
+    ok(db_begin(c, err));
+    ok(add_item(c, 1, "after", err));
+    ok(db_commit(c, err));
+    db_conn_free(c);
+    engine_close(&e);
+    set_disk(NULL, NULL);
+}
+
+static void a_full_disk_is_told_as_one(void **state)
+{
+    (void)state;
+    crowd_on_a_bad_disk(ENOSPC);
+}
+
+static void a_failing_disk_is_told_as_one(void **state)
+{
+    (void)state;
+    crowd_on_a_bad_disk(EIO);
+}
+
 static void begin_once(struct crowd *crowd, struct db_conn *c, int64_t number)
 {
     struct err why;
@@ -309,6 +389,10 @@ int main(void)
          NULL},
         {"a commit that fails fails its whole group", a_commit_that_fails_fails_its_whole_group,
          NULL, NULL, NULL},
+        {"a disk that is full at the commit is told to every member as full",
+         a_full_disk_is_told_as_one, NULL, NULL, NULL},
+        {"a disk that fails at the commit is told to every member as failing",
+         a_failing_disk_is_told_as_one, NULL, NULL, NULL},
         {"a lock held by another process is waited for once",
          a_lock_held_elsewhere_is_waited_for_once, NULL, NULL, NULL},
     };
