@@ -284,7 +284,7 @@ struct upstream_call *upstream_start(struct upstream_client *client,
         return refuse(call, err);
     if (whole)
         call->all_given = true;
-    struct conn *c = idle_take(origin, &call->guard, !call->keep_sent);
+    struct conn *c = idle_take(origin, &call->guard);
     if (c) {
         send_on_idle(call, c, r->body);
     } else {

@@ -382,26 +382,14 @@ static bool read_tls(struct conn *c)
     return false;
 }
 
-/* Bytes nobody asked for, or the end: either way it is of no more use. */
-static void read_idle(struct conn *c)
-{
-    char byte;
-    size_t n;
-
-    if (c->tls && tls_read(c->tls, &byte, 1, &n) == TLS_WANT_READ)
-        return;
-    if (!c->tls && recv(c->io.fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
-        return;
-    conn_close(c);
-}
-
 static void readable(struct conn *c)
 {
     struct upstream_call *call = c->call;
     int reads = c->tls ? TLS_READS : 1; /* left */
 
     if (c->state == CONN_IDLE) {
-        read_idle(c);
+        if (!idle_is_quiet(c))
+            conn_close(c);
         return;
     }
     if (c->task.next) /* what is held comes first */

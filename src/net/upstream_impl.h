@@ -80,7 +80,6 @@ struct conn {
     bool watched;
     struct timer timer;
     int64_t deadline_ms; /* the timer may ring before it, never after */
-    int64_t idle_since_ms;
     struct tls *tls;
     union net_address peer;
     struct dial *dial;
@@ -153,8 +152,10 @@ enum status origin_get(struct upstream_client *client, const struct url *url, st
                        struct origin **ret, struct err *err);
 void origin_unref(struct origin *origin);
 void origins_release(struct upstream_client *client);
-/* The latest used idle connection that the guard still allows, or NULL. */
-struct conn *idle_take(struct origin *origin, const struct guard *guard, bool must_be_alive);
+/* The latest used idle connection that the guard still allows and that is quiet, or NULL. */
+struct conn *idle_take(struct origin *origin, const struct guard *guard);
+/* False when the peer has closed it, or has sent what nobody asked for: it is of no more use. */
+bool idle_is_quiet(struct conn *c);
 void idle_put(struct conn *c);
 void idle_remove(struct conn *c);
 

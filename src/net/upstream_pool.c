@@ -12,9 +12,6 @@ enum {
     BUCKETS = 256,
     ORIGINS_KEPT = 512,
     AUTHORITY_EXTRA = 32, /* "Host: []:65535\r\n" */
-    /* A connection idle for longer is looked at before a request that cannot be sent
-     * twice goes out on it. */
-    TRUSTED_IDLE_MS = 500,
 };
 
 /* ---- origins ---- */
@@ -130,28 +127,29 @@ void idle_remove(struct conn *c)
     c->client->idle_count--;
 }
 
-/* False when the peer has closed it, or has sent what nobody asked for. */
-static bool alive(const struct conn *c)
+bool idle_is_quiet(struct conn *c)
 {
     char byte;
-    ssize_t n = recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    size_t n;
 
-    if (n < 0)
-        return errno == EAGAIN;
-    return n > 0 && c->tls; /* a TLS record need not be data: a new session */
+    /* A record need not be data: a new session is taken here. */
+    if (c->tls)
+        return tls_read(c->tls, &byte, 1, &n) == TLS_WANT_READ;
+    return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-struct conn *idle_take(struct origin *origin, const struct guard *guard, bool must_be_alive)
+struct conn *idle_take(struct origin *origin, const struct guard *guard)
 {
-    int64_t now = loop_now_ms(origin->client->loop);
-
     LIST_EACH(node, &origin->idle)
     {
         struct conn *c = CONTAINER_OF(node, struct conn, link);
         /* It was opened for another guard, or for other settings. */
         if (!guard_allows(guard, &c->peer.any))
             continue;
-        if (must_be_alive && now - c->idle_since_ms > TRUSTED_IDLE_MS && !alive(c)) {
+        /* Looked at each time, for no event may have come yet: this may be inside the very
+         * callback that ended the last call, and what lies behind that call's answer must
+         * not be read as the next one's. */
+        if (!idle_is_quiet(c)) {
             conn_close(c);
             continue;
         }
@@ -168,7 +166,6 @@ void idle_put(struct conn *c)
 
     c->state = CONN_IDLE;
     c->reused = true;
-    c->idle_since_ms = now;
     /* A view into it may be in a callback's hands: its memory goes later. */
     buf_reset(&c->in);
     list_push_front(&c->origin->idle, &c->link);

@@ -285,6 +285,60 @@ static void serve_half_a_record(struct peer_link *l)
     SSL_set0_wbio(l->ssl, BIO_new_socket(l->fd, BIO_NOCLOSE));
 }
 
+/* What nobody asked for comes in a record of its own, in the same segment. */
+static void serve_extra_at_once(struct peer_link *l)
+{
+    char *records;
+    while (peer_request(l)) {
+        BIO *aside = BIO_new(BIO_s_mem());
+        SSL_set0_wbio(l->ssl, aside);
+        peer_send(l, l->number ? OK_HEAD "right" : OK_HEAD "hello");
+        if (!l->number)
+            peer_send(l, OK_HEAD "stray");
+        size_t n = (size_t)BIO_get_mem_data(aside, &records);
+        bool sent = send(l->fd, records, n, MSG_NOSIGNAL) == (ssize_t)n;
+        SSL_set0_wbio(l->ssl, BIO_new_socket(l->fd, BIO_NOCLOSE));
+        if (!sent)
+            return;
+    }
+}
+
+static struct call next_call;
+
+static void start_next(struct call *c)
+{
+    next_call = (struct call){.url = c->url, .level = c->level, .ca = c->ca};
+    call_start(&next_call);
+}
+
+static void next_inside_the_end(void (*serve)(struct peer_link *l), const char *body, int links)
+{
+    begin(serve, good());
+    struct call first = {.url = peer_url(peer, "https", "localhost"),
+                         .level = GUARD_ADMIN,
+                         .ca = authority.pem,
+                         .then = start_next};
+    call_run(&first);
+    expect_answer(&first, 200, "hello");
+    buf_add_char(&next_call.answer, '\0');
+    expect_answer(&next_call, 200, body);
+    assert_int_equal(atomic_load(&peer->connections), links);
+    finish();
+}
+
+static void what_lies_behind_an_answer_never_answers_the_next_call(void **state)
+{
+    (void)state;
+    next_inside_the_end(serve_extra_at_once, "right", 2);
+}
+
+/* Sends its tickets with the first answer. */
+static void a_new_session_keeps_no_connection_from_its_next_call(void **state)
+{
+    (void)state;
+    next_inside_the_end(serve_hello, "hello", 1);
+}
+
 static int64_t own_cpu_ms(void)
 {
     struct timespec t;
@@ -360,6 +414,10 @@ int main(void)
         TEST("large answers come whole, also to slow takers",
              large_answers_come_whole_also_to_slow_takers),
         TEST("a large request goes whole", a_large_request_goes_whole),
+        TEST("what lies behind an answer never answers the next call",
+             what_lies_behind_an_answer_never_answers_the_next_call),
+        TEST("a new session keeps no connection from its next call",
+             a_new_session_keeps_no_connection_from_its_next_call),
         TEST("half a record is waited for without spinning",
              half_a_record_is_waited_for_without_spinning),
         TEST("[AC-5] a peer without TLS is a TLS failure", a_peer_without_tls_is_a_tls_failure),
