@@ -162,6 +162,8 @@ static const struct message table[] = {
      "The database cannot be reached. Try again later."},
     {"commit_unknown", 503, "保存结果未知，请刷新后确认",
      "Whether this was saved is unknown. Reload and look."},
+    {"object_lost", 409, "该文件的写入已被放弃，将重新获取",
+     "Writing this file was given up; it is fetched again."},
     {"lease_lost", 409, "该任务已由另一进程接手", "Another process has taken this over."},
     {"key_taken", 409, "文件已存在", "The file is there already."},
     {"bad_option", 500, "服务器配置有误", "The server is configured wrongly."},

@@ -153,5 +153,8 @@ enum status step_storing(struct step *s)
     if (status != OK)
         return step_is_cut(s) ? OK : not_stored(s, &g, status);
     fill_stored(s, &g, &take);
-    return finish(s, &g, &take);
+    status = finish(s, &g, &take);
+    if (status == E_CONFLICT && str_eq(str_of(s->err.code), STR("object_lost")))
+        return not_stored(s, &g, status);
+    return status;
 }

@@ -19,7 +19,8 @@ enum {
     SNIFF_BYTES = 64,     /* enough to know every type we keep */
     CONNECT_MS = 10000,
     STALL_MS = 60000,
-    RENEW_MS = 30000, /* of a reservation's lease while bytes flow */
+    RENEW_MS = 30000,      /* of reservations while bytes flow */
+    LEAST_RATE = 10 << 10, /* bytes a second over RENEW_MS: below it a fetch is given up */
 };
 
 /* One file on its way from a link to the store. */
@@ -33,7 +34,7 @@ struct transfer {
     enum media_type wanted;
     int answer_status;
     int64_t length; /* -1 unknown */
-    int64_t renewed_at;
+    int64_t renewed_at, renewed_size;
     struct sha256 *hash;
     struct local_writer *writer;
     struct object object;
@@ -77,6 +78,28 @@ static enum status reserve(struct transfer *t, int64_t bytes, struct err *err)
         TRY(quota_reserve(t->w->app, tx, &t->object, bytes, err));
     TRY(db_commit(tx, err));
     t->renewed_at = clock_mono_ms();
+    t->renewed_size = t->object.size;
+    return OK;
+}
+
+/* This file's room, and that of those which are in already and wait for it. */
+static enum status keep_leases(struct worker *w, const struct generation *g, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    TRY(begin_locked(w, g->user_id, err));
+    TRY(quota_keep(tx, g->id, err));
+    return db_commit(tx, err);
+}
+
+static enum status renew(struct transfer *t)
+{
+    int64_t elapsed_ms = clock_mono_ms() - t->renewed_at;
+    if (t->object.size - t->renewed_size < LEAST_RATE * elapsed_ms / 1000)
+        return err_say(t->err, E_TIMEOUT, "media_unavailable",
+                       "The upstream's file came too slowly.");
+    TRY(keep_leases(t->w, t->g, t->err));
+    t->renewed_at += elapsed_ms;
+    t->renewed_size = t->object.size;
     return OK;
 }
 
@@ -125,7 +148,7 @@ static enum status keep_room(struct transfer *t, size_t more)
     if (t->object.size + (int64_t)more > t->object.reserved)
         return reserve(t, MAX((int64_t)PART_BYTES, (int64_t)more), t->err);
     if (clock_mono_ms() - t->renewed_at > RENEW_MS)
-        return reserve(t, 0, t->err);
+        return renew(t);
     return OK;
 }
 
@@ -330,6 +353,11 @@ enum status library_fetch(struct worker *w, const struct generation *g,
         }
         ret->count++;
         ret->bytes += ret->files[i].size;
+    }
+    enum status status = keep_leases(w, g, err);
+    if (status != OK) {
+        library_discard(w, ret);
+        return status;
     }
     add_poster(w, g, ret, a);
     return OK;

@@ -90,6 +90,11 @@ enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, 
     return OK;
 }
 
+enum status quota_keep(struct db_conn *tx, int64_t generation_id, struct err *err)
+{
+    return object_keep_leases(tx, generation_id, clock_wall_ms() + RESERVATION_MS, err);
+}
+
 static enum status charge(struct db_conn *tx, const struct object *o, int64_t bytes,
                           struct err *err)
 {

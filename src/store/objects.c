@@ -88,7 +88,16 @@ enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int
     int64_t changed;
     TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(reserved), P_INT(lease_until_ms)), &changed,
                 err));
-    return changed ? OK : err_set(err, E_CONFLICT, "lease_lost");
+    return changed ? OK : err_set(err, E_CONFLICT, "object_lost");
+}
+
+enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t lease_until_ms,
+                               struct err *err)
+{
+    return db_exec(tx,
+                   "UPDATE objects SET lease_until = $2 "
+                   "WHERE generation_id = $1 AND state = 'writing'",
+                   DB_ARGS(P_INT(generation_id), P_INT(lease_until_ms)), NULL, err);
 }
 
 enum status object_settle(struct db_conn *tx, const struct object *o, struct err *err)
@@ -99,7 +108,7 @@ enum status object_settle(struct db_conn *tx, const struct object *o, struct err
     int64_t changed;
     TRY(db_exec(tx, sql, DB_ARGS(P_INT(o->id), P_INT(o->size), P_STR(o->checksum), P_STR(o->type)),
                 &changed, err));
-    return changed ? OK : err_set(err, E_CONFLICT, "lease_lost");
+    return changed ? OK : err_set(err, E_CONFLICT, "object_lost");
 }
 
 enum status object_discard(struct db_conn *tx, const struct object *o, int64_t now_ms,

@@ -19,8 +19,12 @@ enum status object_list_of_generation(struct db_conn *db, int64_t generation_id,
 /* Raises the reservation of a writing one and prolongs its lease. */
 enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t lease_until_ms,
                            struct err *err);
+/* Prolongs all that is being written for a generation: while its second file comes in, the
+ * first waits for it. */
+enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t lease_until_ms,
+                               struct err *err);
 /* writing → stored: size, checksum, type; the reservation is gone.  E_CONFLICT, code
- * "lease_lost", if the row is not writing any more. */
+ * "object_lost", if the row is not writing any more. */
 enum status object_settle(struct db_conn *tx, const struct object *o, struct err *err);
 /* Removes the row and queues its bytes for deletion. */
 enum status object_discard(struct db_conn *tx, const struct object *o, int64_t now_ms,
