@@ -169,7 +169,7 @@ atBothWidths(
       prompt: "a fourth",
     });
     assert.equal(fourth.status, 429);
-    assert.equal(await v.at("job-card").count(), 3);
+    await eventually("three cards", async () => (await v.at("job-card").count()) === 3);
     for (const prompt of prompts) await steer(prompt, { finish: true });
     await v.see("running-slots", "0/3");
     await v.click("generate-button");
@@ -185,16 +185,15 @@ atBothWidths(
     const person = await stage.newcomer();
     const v = await enter({ person, path: "/sora" });
     await v.ask(prompt);
-    await v.cardIs(prompt, "generating");
+    const running = await v.cardIs(prompt, "generating");
     await jobOf(prompt);
-    await v.click("job-cancel");
+    await v.at("job-cancel", running).click();
     await v.click("confirm-cancel");
     await v.gone("confirm");
-    await v.cardIs(prompt, "generating");
-    await v.click("job-cancel");
+    await v.at("job-cancel", running).click();
     await v.click("confirm-ok");
-    const card = await v.cardIs(prompt, "cancelled");
-    await card.getByText("It takes no storage").waitFor();
+    const stopped = await v.cardIs(prompt, "cancelled");
+    await stopped.getByText("It takes no storage").waitFor();
     await eventually("the upstream's job ends", async () => (await jobOf(prompt)).status === "cancelled");
     const quota = await person.ask("GET", "/api/v1/sora/quota");
     assert.equal(quota.used_bytes, 0);
