@@ -79,7 +79,10 @@ describe("Accounts", () => {
     const made = await admin.ask("POST", ACCOUNTS, form(demo.url, { credentials, proxy_url }));
     assert.deepEqual(made.credentials, { base_url: demo.url, api_key_set: true });
     assert.doesNotMatch(JSON.stringify(await admin.ask("GET", ACCOUNTS)), /very-secret/);
-    assert.doesNotMatch(JSON.stringify(await admin.ask("GET", "/api/v1/admin/audit")), /very-secret/);
+    assert.doesNotMatch(
+      JSON.stringify(await admin.ask("GET", "/api/v1/admin/audit")),
+      /very-secret/,
+    );
     const files = readdirSync(kinora.data, { recursive: true, withFileTypes: true });
     for (const f of files.filter((f) => f.isFile())) {
       assert.ok(!readFileSync(join(f.parentPath, f.name)).includes("very-secret"), f.name);
@@ -122,7 +125,11 @@ describe("Accounts", () => {
           await admin.call("POST", `${ACCOUNTS}/${made.id}/test`, { credentials }),
         ];
         for (const answer of tries) {
-          assert.equal(answer.body.error?.code, code, `${base_url}: ${JSON.stringify(answer.body)}`);
+          assert.equal(
+            answer.body.error?.code,
+            code,
+            `${base_url}: ${JSON.stringify(answer.body)}`,
+          );
           assertError(answer, 400, code, language);
           assert.equal(answer.body.error.field, "base_url");
         }
@@ -134,7 +141,18 @@ describe("Accounts", () => {
   });
 
   test("[AC-2 V-8] However the base URL ends, the address asked has no doubled or missing part", async () => {
-    const ends = ["", "/", "//", "/v1", "/v1/", "/sora", "/sora/", "/sora/v1", "/sora/v1/", "/sora/v1//"];
+    const ends = [
+      "",
+      "/",
+      "//",
+      "/v1",
+      "/v1/",
+      "/sora",
+      "/sora/",
+      "/sora/v1",
+      "/sora/v1/",
+      "/sora/v1//",
+    ];
     for (const dialect of ["chat", "videos"]) {
       for (const end of ends) {
         await demo.reset();
@@ -238,7 +256,12 @@ describe("Testing the connection", () => {
 
   test("[AC-5] A refused key is told as authentication, with the upstream's words", async () => {
     await assertCause(demo.url, "auth_failed", "认证失败 (401)", "wrong-key");
-    await demo.fault({ route: "models", status: 403, times: 0, error: "This key is for another region." });
+    await demo.fault({
+      route: "models",
+      status: 403,
+      times: 0,
+      error: "This key is for another region.",
+    });
     admin.language = "en";
     const answer = await outcome(demo.url);
     assert.equal(answer.code, "auth_failed");
@@ -266,12 +289,25 @@ describe("Testing the connection", () => {
 
 describe("Addresses", () => {
   test("[AC-7] A base URL may be private or loopback, never link-local, metadata or reserved", async () => {
-    const good = ["http://127.0.0.1:9", "http://10.1.2.3", "http://192.168.1.9:8080/v1", "http://[::1]:9", "http://[fd00::1]"];
+    const good = [
+      "http://127.0.0.1:9",
+      "http://10.1.2.3",
+      "http://192.168.1.9:8080/v1",
+      "http://[::1]:9",
+      "http://[fd00::1]",
+    ];
     for (const url of good) {
       const answer = await admin.call("POST", ACCOUNTS, form(url));
       assert.equal(answer.status, 201, `${url}: ${JSON.stringify(answer.body)}`);
     }
-    const bad = ["http://169.254.169.254", "http://169.254.1.1/v1", "http://[fe80::1]", "http://0.0.0.0", "http://224.0.0.1", "http://[::ffff:169.254.169.254]"];
+    const bad = [
+      "http://169.254.169.254",
+      "http://169.254.1.1/v1",
+      "http://[fe80::1]",
+      "http://0.0.0.0",
+      "http://224.0.0.1",
+      "http://[::ffff:169.254.169.254]",
+    ];
     for (const url of bad) {
       const answer = await admin.call("POST", ACCOUNTS, form(url));
       assert.equal(answer.body.error?.code, "address_forbidden", url);
@@ -288,7 +324,13 @@ describe("Addresses", () => {
       const body = {
         id: "c",
         object: "chat.completion",
-        choices: [{ index: 0, message: { role: "assistant", content: "", media_url: link }, finish_reason: "stop" }],
+        choices: [
+          {
+            index: 0,
+            message: { role: "assistant", content: "", media_url: link },
+            finish_reason: "stop",
+          },
+        ],
         media_url: link,
         media_urls: [link],
       };
@@ -296,7 +338,9 @@ describe("Addresses", () => {
       const refused = await admin.ended(await admin.generate("elsewhere", { model: "gpt-image" }));
       assert.equal(refused.storage_type === "local", false);
       assert.equal((await other.state()).routes.media.requests, 0, "nobody knocked there");
-      await admin.ask("PATCH", "/api/v1/admin/settings", { allowed_private_networks: ["127.0.0.0/8"] });
+      await admin.ask("PATCH", "/api/v1/admin/settings", {
+        allowed_private_networks: ["127.0.0.0/8"],
+      });
       const id = await admin.generate("allowed", { model: "gpt-image" });
       await other.until((s) => s.routes.media.requests > 0);
       await admin.ended(id);

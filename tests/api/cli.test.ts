@@ -60,10 +60,19 @@ test("A data folder that cannot be used is one clear line and status 2", () => {
 });
 
 test("A database address that leads nowhere is one clear line and status 2, without its password", () => {
-  const refused = run(["migrate", "--data", folder, "--database", "postgres://u:secret@127.0.0.1:1/k"]);
+  const refused = run([
+    "migrate",
+    "--data",
+    folder,
+    "--database",
+    "postgres://u:secret@127.0.0.1:1/k",
+  ]);
   assertUsage(refused, /./);
   assert.doesNotMatch(refused.stderr, /secret/);
-  assertUsage(run(["serve", "--data", folder, "--database", "mysql://localhost/k"]), /mysql|database/i);
+  assertUsage(
+    run(["serve", "--data", folder, "--database", "mysql://localhost/k"]),
+    /mysql|database/i,
+  );
 });
 
 test("A second server on the same folder is refused, and the first goes on", async () => {
@@ -135,12 +144,19 @@ test("[ID-4] kinora user add makes people, and kinora user passwd ends their ses
   const person = await kinora.signIn("person@example.org");
   assert.equal(person.user.role, "user");
   assert.equal((await kinora.signIn("boss@example.org")).user.role, "admin");
-  for (const [email, password] of [["person@example.org", PASSWORD], ["no address", PASSWORD], ["x@example.org", "short"]]) {
+  for (const [email, password] of [
+    ["person@example.org", PASSWORD],
+    ["no address", PASSWORD],
+    ["x@example.org", "short"],
+  ]) {
     const refused = kinora.run(["user", "add", email, "--password-stdin"], password);
     assert.notEqual(refused.status, 0);
     assert.match(refused.stderr, /^kinora: [^\n]+\n$/);
   }
-  const changed = kinora.run(["user", "passwd", "person@example.org", "--password-stdin"], "another password");
+  const changed = kinora.run(
+    ["user", "passwd", "person@example.org", "--password-stdin"],
+    "another password",
+  );
   assert.equal(changed.status, 0, changed.stderr);
   assert.equal((await person.call("GET", "/api/v1/auth/me")).status, 401);
   assert.ok(await kinora.signIn("person@example.org", "another password"));

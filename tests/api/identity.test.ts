@@ -93,7 +93,14 @@ test("[ID-1 ID-2] A new user is active, has a UUID of its own and is of the grou
   const person = await member();
   const me = await person.ask("GET", "/api/v1/auth/me");
   assert.deepEqual(
-    [me.role, me.status, me.group_id, me.avatar, me.sora_storage_quota_bytes, me.sora_storage_used_bytes],
+    [
+      me.role,
+      me.status,
+      me.group_id,
+      me.avatar,
+      me.sora_storage_quota_bytes,
+      me.sora_storage_used_bytes,
+    ],
     ["user", "active", 1, null, 0, 0],
   );
   const other = await (await member()).ask("GET", "/api/v1/auth/me");
@@ -202,7 +209,10 @@ test("[ID-4] Changing one's password ends the other sessions, and only with the 
 test("[ID-4] Nobody registers until the setting allows it, and then as a plain user", async () => {
   const me = JSON.stringify({ email: "self@example.org", password: PASSWORD });
   const register = (body = me) =>
-    send(kinora.url, "POST", "/api/v1/auth/register", { body, headers: { "accept-language": "en" } });
+    send(kinora.url, "POST", "/api/v1/auth/register", {
+      body,
+      headers: { "accept-language": "en" },
+    });
   assertError(await register(), 403, "registration_closed");
   await admin.ask("PATCH", "/api/v1/admin/settings", { registration_enabled: true });
   const made = await register();
@@ -306,7 +316,8 @@ test("[ID-3] Keys are named, disabled, given an expiry and deleted, each at once
     const headers = { authorization: `Bearer ${made.key}` };
     return (await send(kinora.url, "GET", "/v1/models", { headers })).status;
   };
-  const becomes = (wanted: number) => eventually(`${wanted}`, async () => (await status()) === wanted);
+  const becomes = (wanted: number) =>
+    eventually(`${wanted}`, async () => (await status()) === wanted);
   await becomes(200);
   await eventually("its use is shown", async () => {
     const { data } = await person.ask("GET", "/api/v1/keys");
@@ -375,11 +386,21 @@ test("[ID-7] Links and cookies follow the request's host, a trusted proxy's word
   assert.doesNotMatch(await cookieBehind(proxy), /Secure/, "a stranger's words are not believed");
   await admin.ask("PATCH", "/api/v1/admin/settings", { trusted_proxies: ["127.0.0.0/8"] });
   assert.match(await cookieBehind(proxy), /; Secure$/);
-  const forwarded = { ...proxy, "x-forwarded-for": "203.0.113.9", authorization: `Bearer ${admin.token}` };
-  await send(kinora.url, "PATCH", "/api/v1/admin/settings", { headers: forwarded, body: '{"site_name":"Kinora"}' });
+  const forwarded = {
+    ...proxy,
+    "x-forwarded-for": "203.0.113.9",
+    authorization: `Bearer ${admin.token}`,
+  };
+  await send(kinora.url, "PATCH", "/api/v1/admin/settings", {
+    headers: forwarded,
+    body: '{"site_name":"Kinora"}',
+  });
   const audit = await admin.ask("GET", "/api/v1/admin/audit?page_size=1");
   assert.equal(audit.data[0].address, "203.0.113.9");
-  await admin.ask("PATCH", "/api/v1/admin/settings", { trusted_proxies: null, public_url: "https://k.example" });
+  await admin.ask("PATCH", "/api/v1/admin/settings", {
+    trusted_proxies: null,
+    public_url: "https://k.example",
+  });
   assert.match(await cookieBehind({}), /; Secure$/);
   await admin.ask("PATCH", "/api/v1/admin/settings", { public_url: null });
 });

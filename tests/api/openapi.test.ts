@@ -36,8 +36,16 @@ function operations() {
 test("The document and the router's table have the same addresses and methods", () => {
   const ours = new Set(routes().map((r) => `${r.method} ${r.path}`));
   const theirs = new Set(operations().map((o) => o.name));
-  assert.deepEqual([...ours].filter((r) => !theirs.has(r)), [], "not in the document");
-  assert.deepEqual([...theirs].filter((r) => !ours.has(r)), [], "not in the router");
+  assert.deepEqual(
+    [...ours].filter((r) => !theirs.has(r)),
+    [],
+    "not in the document",
+  );
+  assert.deepEqual(
+    [...theirs].filter((r) => !ours.has(r)),
+    [],
+    "not in the router",
+  );
 });
 
 test("The document says of every address who may use it, as the router does", () => {
@@ -92,7 +100,8 @@ test("The server gives out the document itself", async () => {
 
 test("What may be read is as the document says, before and after there is something", async () => {
   const readable = operations().filter(
-    (o) => o.name.startsWith("GET") && !/\{|events|openapi/.test(o.name) && o.path.startsWith("/api"),
+    (o) =>
+      o.name.startsWith("GET") && !/\{|events|openapi/.test(o.name) && o.path.startsWith("/api"),
   );
   for (const { path } of readable) await admin.ask("GET", path);
   await admin.account(demo, "chat", { model_mapping: { a: "b" }, models: ["a", "gpt-image"] });

@@ -165,35 +165,91 @@ const CHAT: Known = {
 
 // Set by before().
 let kinora: Kinora, demo: Demo, admin: Person, user: Person;
-let accountId = 0, userId = 0, keyId = 0, workId = 0;
+let accountId = 0,
+  userId = 0,
+  keyId = 0,
+  workId = 0;
 let apiKey = "";
 
 const KNOWN: Record<string, Known> = {
-  "POST /api/v1/auth/login": { body: { email: "a@b.example", password: "12345678" }, required: ["email", "password"], wrong: CREDENTIALS },
+  "POST /api/v1/auth/login": {
+    body: { email: "a@b.example", password: "12345678" },
+    required: ["email", "password"],
+    wrong: CREDENTIALS,
+  },
   "POST /api/v1/auth/logout": {},
-  "POST /api/v1/auth/register": { body: { email: "a@b.example", password: "12345678" }, required: ["email", "password"], wrong: CREDENTIALS },
-  "POST /api/v1/auth/setup": { body: { token: "t", email: "a@b.example", password: "12345678" }, required: ["token", "email", "password"], wrong: [["token", 1], ["token", long(1024)], ...CREDENTIALS] },
+  "POST /api/v1/auth/register": {
+    body: { email: "a@b.example", password: "12345678" },
+    required: ["email", "password"],
+    wrong: CREDENTIALS,
+  },
+  "POST /api/v1/auth/setup": {
+    body: { token: "t", email: "a@b.example", password: "12345678" },
+    required: ["token", "email", "password"],
+    wrong: [["token", 1], ["token", long(1024)], ...CREDENTIALS],
+  },
   "GET /api/v1/auth/me": {},
   "PATCH /api/v1/auth/me": { body: {}, wrong: PICTURES },
-  "POST /api/v1/auth/password": { body: { current_password: "12345678", new_password: "87654321" }, required: ["current_password", "new_password"], wrong: [["current_password", 1], ["new_password", 1], ["new_password", "short", "invalid_password"]] },
+  "POST /api/v1/auth/password": {
+    body: { current_password: "12345678", new_password: "87654321" },
+    required: ["current_password", "new_password"],
+    wrong: [
+      ["current_password", 1],
+      ["new_password", 1],
+      ["new_password", "short", "invalid_password"],
+    ],
+  },
   "GET /api/v1/settings/public": {},
   "GET /api/v1/keys": { query: PAGES },
-  "POST /api/v1/keys": { body: { name: "n" }, required: ["name"], wrong: [...KEY, ["group_id", "1"], ["group_id", 0]] },
-  "PATCH /api/v1/keys/{id}": { body: {}, wrong: [...KEY, ["status", "lost"]], unknown: "key_not_found", foreign: () => keyId },
+  "POST /api/v1/keys": {
+    body: { name: "n" },
+    required: ["name"],
+    wrong: [...KEY, ["group_id", "1"], ["group_id", 0]],
+  },
+  "PATCH /api/v1/keys/{id}": {
+    body: {},
+    wrong: [...KEY, ["status", "lost"]],
+    unknown: "key_not_found",
+    foreign: () => keyId,
+  },
   "DELETE /api/v1/keys/{id}": { unknown: "key_not_found", foreign: () => keyId },
 
-  "POST /api/v1/sora/generate": { body: { model: "sora2-landscape-10s", prompt: "p" }, required: ["model", "prompt"], wrong: GENERATE },
-  "GET /api/v1/sora/generations": { query: [...PAGES, ["status", "lost"], ["storage_type", "tape"], ["media_type", "video,sound"], ["q", long(500)]] },
+  "POST /api/v1/sora/generate": {
+    body: { model: "sora2-landscape-10s", prompt: "p" },
+    required: ["model", "prompt"],
+    wrong: GENERATE,
+  },
+  "GET /api/v1/sora/generations": {
+    query: [
+      ...PAGES,
+      ["status", "lost"],
+      ["storage_type", "tape"],
+      ["media_type", "video,sound"],
+      ["q", long(500)],
+    ],
+  },
   "GET /api/v1/sora/generations/{id}": { unknown: "generation_not_found", foreign: () => workId },
-  "DELETE /api/v1/sora/generations/{id}": { unknown: "generation_not_found", foreign: () => workId },
-  "POST /api/v1/sora/generations/{id}/cancel": { body: {}, optional: true, unknown: "generation_not_found", foreign: () => workId },
+  "DELETE /api/v1/sora/generations/{id}": {
+    unknown: "generation_not_found",
+    foreign: () => workId,
+  },
+  "POST /api/v1/sora/generations/{id}/cancel": {
+    body: {},
+    optional: true,
+    unknown: "generation_not_found",
+    foreign: () => workId,
+  },
   "GET /api/v1/sora/quota": {},
   "GET /api/v1/sora/models": {},
   "GET /api/v1/sora/storage-status": {},
   "GET /api/v1/sora/events": {},
 
   "GET /api/v1/admin/users": { query: [...PAGES, ["group_id", "x"], ["group_id", "0"]] },
-  "POST /api/v1/admin/users": { body: { email: "n@b.example", password: "12345678" }, required: ["email", "password"], wrong: USER },
+  "POST /api/v1/admin/users": {
+    body: { email: "n@b.example", password: "12345678" },
+    required: ["email", "password"],
+    wrong: USER,
+  },
   "GET /api/v1/admin/users/{id}": { unknown: "user_not_found" },
   "PATCH /api/v1/admin/users/{id}": { body: {}, wrong: USER, unknown: "user_not_found" },
   "DELETE /api/v1/admin/users/{id}": { unknown: "user_not_found" },
@@ -203,13 +259,35 @@ const KNOWN: Record<string, Known> = {
   "PATCH /api/v1/admin/groups/{id}": { body: {}, wrong: GROUP, unknown: "group_not_found" },
   "DELETE /api/v1/admin/groups/{id}": { unknown: "group_not_found" },
   "GET /api/v1/admin/accounts": { query: PAGES },
-  "POST /api/v1/admin/accounts": { body: { name: "n", platform: "sora", type: "apikey", credentials: { base_url: "http://u.example", api_key: "k" } }, required: ["name", "credentials"], wrong: ACCOUNT },
-  "POST /api/v1/admin/accounts/test": { body: { credentials: { base_url: "http://u.example", api_key: "k" } }, required: ["credentials"], wrong: ACCOUNT },
+  "POST /api/v1/admin/accounts": {
+    body: {
+      name: "n",
+      platform: "sora",
+      type: "apikey",
+      credentials: { base_url: "http://u.example", api_key: "k" },
+    },
+    required: ["name", "credentials"],
+    wrong: ACCOUNT,
+  },
+  "POST /api/v1/admin/accounts/test": {
+    body: { credentials: { base_url: "http://u.example", api_key: "k" } },
+    required: ["credentials"],
+    wrong: ACCOUNT,
+  },
   "GET /api/v1/admin/accounts/{id}": { unknown: "account_not_found" },
   "PATCH /api/v1/admin/accounts/{id}": { body: {}, wrong: ACCOUNT, unknown: "account_not_found" },
   "DELETE /api/v1/admin/accounts/{id}": { unknown: "account_not_found" },
-  "POST /api/v1/admin/accounts/{id}/test": { body: {}, optional: true, wrong: ACCOUNT, unknown: "account_not_found" },
-  "POST /api/v1/admin/accounts/{id}/reset": { body: {}, optional: true, unknown: "account_not_found" },
+  "POST /api/v1/admin/accounts/{id}/test": {
+    body: {},
+    optional: true,
+    wrong: ACCOUNT,
+    unknown: "account_not_found",
+  },
+  "POST /api/v1/admin/accounts/{id}/reset": {
+    body: {},
+    optional: true,
+    unknown: "account_not_found",
+  },
   "GET /api/v1/admin/settings": {},
   "PATCH /api/v1/admin/settings": { body: {}, wrong: SETTINGS },
   "GET /api/v1/admin/audit": { query: PAGES },
@@ -223,6 +301,7 @@ const KNOWN: Record<string, Known> = {
   "GET /media/upstream/{token}/{name}": {},
   "GET /healthz": {},
   "GET /readyz": {},
+  "GET /metrics": {},
   "GET /openapi.json": {},
 };
 
@@ -247,10 +326,15 @@ const known = (r: Route): Known => KNOWN[name(r)] ?? {};
 
 // An address of the pattern, with an id that is there.
 function addressOf(route: Route, id?: number | string): string {
-  const there = route.path.includes("/accounts/") ? accountId
-    : route.path.includes("/users/") ? userId
-    : route.path.includes("/groups/") ? 1
-    : route.path.includes("/keys/") ? keyId : workId;
+  const there = route.path.includes("/accounts/")
+    ? accountId
+    : route.path.includes("/users/")
+      ? userId
+      : route.path.includes("/groups/")
+        ? 1
+        : route.path.includes("/keys/")
+          ? keyId
+          : workId;
   return route.path.replace("{id}", String(id ?? there)).replace(/\{\w+\}/g, "1.2.x");
 }
 
@@ -297,7 +381,17 @@ const own = (r: Route) => r.access !== "key"; // the gateway's errors have anoth
 
 describe("Every route, from the router's own table", () => {
   test("is known to this test, and nothing else is", () => {
-    assert.deepEqual(TABLE.map(name).sort(), Object.keys(KNOWN).sort());
+    const there = new Set(TABLE.map(name));
+    assert.deepEqual(
+      [...there].filter((r) => !KNOWN[r]),
+      [],
+      "not known to this test",
+    );
+    assert.deepEqual(
+      Object.keys(KNOWN).filter((r) => !there.has(r)),
+      [],
+      "not in the router",
+    );
   });
 
   test("[ST-10] refuses other methods with 405 and says which it takes, in both languages", async () => {
@@ -333,7 +427,8 @@ describe("Every route, from the router's own table", () => {
     }
   });
 
-  test("[ID-4] asks who is there: nobody, a wrong token, an API key, an empty cookie are 401",
+  test(
+    "[ID-4] asks who is there: nobody, a wrong token, an API key, an empty cookie are 401",
     forEachRoute(signedIn, async (route) => {
       const tokens = ["nonsense", "x".repeat(43), apiKey, ""];
       const headers = [
@@ -349,7 +444,8 @@ describe("Every route, from the router's own table", () => {
         const answer = await ask(route, addressOf(route), { headers: h as any, body, language });
         assertError(answer, 401, "unauthenticated", language);
       }
-    }));
+    }),
+  );
 
   test("[ID-4] does not know who has been disabled", async () => {
     const gone = await admin.member("gone@example.org");
@@ -359,182 +455,272 @@ describe("Every route, from the router's own table", () => {
       const answer = await ask(route, addressOf(route), { as: gone, body: known(route).body });
       assertError(answer, 401, "unauthenticated");
     })();
-    await forEachRoute((r) => r.access === "key", async (route) => {
-      const headers = { authorization: `Bearer ${key}` };
-      const answer = await eventually("the key opens nothing", async () => {
-        const a = await ask(route, route.path, { headers, body: known(route).body });
-        return a.status === 401 && a;
-      });
-      assert.equal(answer.body.error.code, "invalid_api_key");
-    })();
-  });
-
-  test("[ID-1] of administration refuses other users",
-    forEachRoute((r) => r.access === "admin", async (route) => {
-      for (const language of ["zh", "en"] as const) {
-        const { body } = known(route);
-        const answer = await ask(route, addressOf(route), { as: user, body, language });
-        assertError(answer, 403, "admin_only", language);
-      }
-    }));
-
-  test("[ID-4] that changes something believes a cookie only from its own page",
-    forEachRoute((r) => signedIn(r) && r.method !== "GET", async (route) => {
-      const who = route.access === "admin" ? admin : user;
-      const cookie = `kinora_session=${who.token}`;
-      const strangers = [
-        {},
-        { origin: "https://evil.example" },
-        { origin: "null" },
-        { "sec-fetch-site": "cross-site" },
-        { "sec-fetch-site": "same-site", origin: kinora.url },
-      ];
-      for (const [i, h] of strangers.entries()) {
-        const language = i % 2 ? "zh" : "en";
-        const headers = { cookie, ...h } as Record<string, string>;
-        const { body } = known(route);
-        const answer = await ask(route, addressOf(route), { headers, body, language });
-        assertError(answer, 403, "csrf", language);
-      }
-      // The same cookie from the page itself gets as far as the body or the id.
-      const headers = { cookie, "x-requested-with": "kinora" };
-      if (known(route).body) {
-        const answer = await ask(route, addressOf(route), { headers, text: "{" });
-        assertError(answer, 400, "invalid_json");
-      } else {
-        const answer = await ask(route, addressOf(route, 999999), { headers });
-        assertError(answer, 404, known(route).unknown!);
-      }
-    }));
-
-  test("[ID-4] that signs in or out takes no request of another site",
-    forEachRoute((r) => r.access === "anyone" && r.method === "POST", async (route) => {
-      const headers = { origin: "https://evil.example" };
-      const answer = await ask(route, route.path, { headers, body: known(route).body });
-      assertError(answer, 403, "csrf");
-    }));
-
-  test("[ST-10] says when the body is no JSON object, in both languages",
-    forEachRoute((r) => own(r) && known(r).body, async (route) => {
-      const bodies = ["{", "nonsense", "[]", "null", "1", '{"a":1}x', '{"a":1,"a":2}', '{"a":"\\ud800"}',
-        Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), "[".repeat(9000)];
-      if (!known(route).optional) bodies.push("");
-      for (const [i, text] of bodies.entries()) {
-        const language = i % 2 ? "zh" : "en";
-        const answer = await ask(route, addressOf(route), { text, language });
-        assertError(answer, 400, "invalid_json", language);
-      }
-    }));
-
-  test("[ST-10] names the member that is missing, in both languages",
-    forEachRoute((r) => known(r).required, async (route) => {
-      for (const field of known(route).required!) {
-        for (const value of [undefined, null]) {
-          const body = { ...known(route).body, [field]: value };
-          const language = value === null ? "zh" : "en";
-          const answer = await ask(route, addressOf(route), { body, language });
-          assertError(answer, 400, "missing_field", language);
-          const inner = field === "credentials" ? ["base_url", "api_key"] : [field];
-          assert.ok(inner.includes(answer.body.error.field), JSON.stringify(answer.body));
-        }
-      }
-    }));
-
-  test("[ST-10] names the member that is of the wrong kind, out of bounds or too long, in both languages",
-    forEachRoute((r) => known(r).wrong, async (route) => {
-      for (const [i, [field, value, code = "invalid_field"]] of known(route).wrong!.entries()) {
-        const body = { ...known(route).body, [field]: value };
-        const language = i % 2 ? "zh" : "en";
-        const answer = await ask(route, addressOf(route), { body, language });
-        const what = `${field}=${JSON.stringify(value).slice(0, 60)}`;
-        try {
-          assertError(answer, 400, code, language);
-          const inner = field === "credentials" ? ["credentials", "base_url", "api_key"] : [field];
-          assert.ok(inner.includes(answer.body.error.field), "another field is named");
-        } catch (e) {
-          throw new Error(`${what}: ${(e as Error).message} ${JSON.stringify(answer.body)}`);
-        }
-      }
-    }));
-
-  test("[ST-10] names the parameter that is wrong, in both languages",
-    forEachRoute((r) => known(r).query, async (route) => {
-      for (const [i, [field, value]] of known(route).query!.entries()) {
-        const language = i % 2 ? "zh" : "en";
-        const answer = await ask(route, `${route.path}?${field}=${value}`, { language });
-        assertError(answer, 400, "invalid_field", language);
-        assert.equal(answer.body.error.field, field);
-      }
-    }));
-
-  test("has a bound for its body",
-    forEachRoute((r) => own(r) && r.method !== "GET", async (route) => {
-      const headers = { authorization: `Bearer ${admin.token}`, "content-length": String(64 << 20) };
-      for (const language of ["zh", "en"] as const) {
-        const answer = await ask(route, addressOf(route), { headers, language });
-        assertError(answer, 413, "too_large", language);
-      }
-    }));
-
-  test("[ST-10] does not know an id that nobody has, or that is none, in both languages",
-    forEachRoute((r) => r.path.includes("{id}"), async (route) => {
-      const { body, unknown } = known(route);
-      for (const id of ["999999", "9223372036854775807"]) {
-        for (const language of ["zh", "en"] as const) {
-          const answer = await ask(route, addressOf(route, id), { body, language });
-          assertError(answer, 404, unknown!, language);
-        }
-      }
-      for (const id of ["0", "-1", "1.0", "x", "+1", "0x1", "99999999999999999999", "%31%00"]) {
-        const answer = await ask(route, addressOf(route, id), { body });
-        assert.equal(answer.status, 404, `${id}: ${JSON.stringify(answer.body)}`);
-        assert.match(answer.body.error.code, /^(not_found|no_such_address)$/);
-      }
-    }));
-
-  test("[ST-4] does not tell somebody else's id from one that nobody has",
-    forEachRoute((r) => known(r).foreign, async (route) => {
-      const { body, unknown, foreign } = known(route);
-      const theirs = await ask(route, addressOf(route, foreign!()), { body });
-      const nobodys = await ask(route, addressOf(route, 999999), { body });
-      assertError(theirs, 404, unknown!);
-      assert.deepEqual(theirs.body, nobodys.body);
-    }));
-
-  test("[ID-3] of the gateway asks for an API key, and takes no session, disabled, expired or deleted key",
-    forEachRoute((r) => r.access === "key", async (route) => {
-      const disabled = await user.ask("POST", "/api/v1/keys", { name: "disabled" });
-      await user.ask("PATCH", `/api/v1/keys/${disabled.id}`, { status: "disabled" });
-      const deleted = await user.ask("POST", "/api/v1/keys", { name: "deleted" });
-      await user.ask("DELETE", `/api/v1/keys/${deleted.id}`);
-      const tokens = [user.token, "sk-nonsense", disabled.key, deleted.key];
-      const headers = [{}, { cookie: `kinora_session=${user.token}` },
-        ...tokens.map((t) => ({ authorization: `Bearer ${t}` }))];
-      for (const h of headers) {
-        // What has just been changed is known everywhere within a second.
-        const answer = await eventually(`${JSON.stringify(h)} opens nothing`, async () => {
-          const a = await ask(route, route.path, { headers: h as any, body: known(route).body });
+    await forEachRoute(
+      (r) => r.access === "key",
+      async (route) => {
+        const headers = { authorization: `Bearer ${key}` };
+        const answer = await eventually("the key opens nothing", async () => {
+          const a = await ask(route, route.path, { headers, body: known(route).body });
           return a.status === 401 && a;
         });
-        assert.equal(answer.body.error.type, "authentication_error");
         assert.equal(answer.body.error.code, "invalid_api_key");
-        assert.match(answer.headers.get("x-request-id") ?? "", /./);
-      }
-    }));
+      },
+    )();
+  });
 
-  test("[SG-4] of a file opens for no link that was not made here",
-    forEachRoute((r) => r.access === "link", async (route) => {
-      for (const token of ["x", "1.2.x", "1.99999999999.AAAAAAAAAAAAAAAAAAAAAA"]) {
-        const address = route.path.replace("{token}", token).replace("{name}", "a.mp4");
+  test(
+    "[ID-1] of administration refuses other users",
+    forEachRoute(
+      (r) => r.access === "admin",
+      async (route) => {
         for (const language of ["zh", "en"] as const) {
-          assertError(await ask(route, address, { headers: {}, language }), 403, "bad_link", language);
+          const { body } = known(route);
+          const answer = await ask(route, addressOf(route), { as: user, body, language });
+          assertError(answer, 403, "admin_only", language);
         }
-      }
-    }));
+      },
+    ),
+  );
 
-  test("answers with an id of the request",
-    forEachRoute(() => true, async (route) => {
-      const answer = await send(kinora.url, route.method, addressOf(route));
-      assert.match(answer.headers.get("x-request-id") ?? "", /^\S{8,}$/);
-    }));
+  test(
+    "[ID-4] that changes something believes a cookie only from its own page",
+    forEachRoute(
+      (r) => signedIn(r) && r.method !== "GET",
+      async (route) => {
+        const who = route.access === "admin" ? admin : user;
+        const cookie = `kinora_session=${who.token}`;
+        const strangers = [
+          {},
+          { origin: "https://evil.example" },
+          { origin: "null" },
+          { "sec-fetch-site": "cross-site" },
+          { "sec-fetch-site": "same-site", origin: kinora.url },
+        ];
+        for (const [i, h] of strangers.entries()) {
+          const language = i % 2 ? "zh" : "en";
+          const headers = { cookie, ...h } as Record<string, string>;
+          const { body } = known(route);
+          const answer = await ask(route, addressOf(route), { headers, body, language });
+          assertError(answer, 403, "csrf", language);
+        }
+        // The same cookie from the page itself gets as far as the body or the id.
+        const headers = { cookie, "x-requested-with": "kinora" };
+        if (known(route).body) {
+          const answer = await ask(route, addressOf(route), { headers, text: "{" });
+          assertError(answer, 400, "invalid_json");
+        } else {
+          const answer = await ask(route, addressOf(route, 999999), { headers });
+          assertError(answer, 404, known(route).unknown!);
+        }
+      },
+    ),
+  );
+
+  test(
+    "[ID-4] that signs in or out takes no request of another site",
+    forEachRoute(
+      (r) => r.access === "anyone" && r.method === "POST",
+      async (route) => {
+        const headers = { origin: "https://evil.example" };
+        const answer = await ask(route, route.path, { headers, body: known(route).body });
+        assertError(answer, 403, "csrf");
+      },
+    ),
+  );
+
+  test(
+    "[ST-10] says when the body is no JSON object, in both languages",
+    forEachRoute(
+      (r) => own(r) && known(r).body,
+      async (route) => {
+        const bodies = [
+          "{",
+          "nonsense",
+          "[]",
+          "null",
+          "1",
+          '{"a":1}x',
+          '{"a":1,"a":2}',
+          '{"a":"\\ud800"}',
+          Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
+          "[".repeat(9000),
+        ];
+        if (!known(route).optional) bodies.push("");
+        for (const [i, text] of bodies.entries()) {
+          const language = i % 2 ? "zh" : "en";
+          const answer = await ask(route, addressOf(route), { text, language });
+          assertError(answer, 400, "invalid_json", language);
+        }
+      },
+    ),
+  );
+
+  test(
+    "[ST-10] names the member that is missing, in both languages",
+    forEachRoute(
+      (r) => known(r).required,
+      async (route) => {
+        for (const field of known(route).required!) {
+          for (const value of [undefined, null]) {
+            const body = { ...known(route).body, [field]: value };
+            const language = value === null ? "zh" : "en";
+            const answer = await ask(route, addressOf(route), { body, language });
+            assertError(answer, 400, "missing_field", language);
+            const inner = field === "credentials" ? ["base_url", "api_key"] : [field];
+            assert.ok(inner.includes(answer.body.error.field), JSON.stringify(answer.body));
+          }
+        }
+      },
+    ),
+  );
+
+  test(
+    "[ST-10] names the member that is of the wrong kind, out of bounds or too long, in both languages",
+    forEachRoute(
+      (r) => known(r).wrong,
+      async (route) => {
+        for (const [i, [field, value, code = "invalid_field"]] of known(route).wrong!.entries()) {
+          const body = { ...known(route).body, [field]: value };
+          const language = i % 2 ? "zh" : "en";
+          const answer = await ask(route, addressOf(route), { body, language });
+          const what = `${field}=${JSON.stringify(value).slice(0, 60)}`;
+          try {
+            assertError(answer, 400, code, language);
+            const inner =
+              field === "credentials" ? ["credentials", "base_url", "api_key"] : [field];
+            assert.ok(inner.includes(answer.body.error.field), "another field is named");
+          } catch (e) {
+            throw new Error(`${what}: ${(e as Error).message} ${JSON.stringify(answer.body)}`);
+          }
+        }
+      },
+    ),
+  );
+
+  test(
+    "[ST-10] names the parameter that is wrong, in both languages",
+    forEachRoute(
+      (r) => known(r).query,
+      async (route) => {
+        for (const [i, [field, value]] of known(route).query!.entries()) {
+          const language = i % 2 ? "zh" : "en";
+          const answer = await ask(route, `${route.path}?${field}=${value}`, { language });
+          assertError(answer, 400, "invalid_field", language);
+          assert.equal(answer.body.error.field, field);
+        }
+      },
+    ),
+  );
+
+  test(
+    "has a bound for its body",
+    forEachRoute(
+      (r) => own(r) && r.method !== "GET",
+      async (route) => {
+        const headers = {
+          authorization: `Bearer ${admin.token}`,
+          "content-length": String(64 << 20),
+        };
+        for (const language of ["zh", "en"] as const) {
+          const answer = await ask(route, addressOf(route), { headers, language });
+          assertError(answer, 413, "too_large", language);
+        }
+      },
+    ),
+  );
+
+  test(
+    "[ST-10] does not know an id that nobody has, or that is none, in both languages",
+    forEachRoute(
+      (r) => r.path.includes("{id}"),
+      async (route) => {
+        const { body, unknown } = known(route);
+        for (const id of ["999999", "9223372036854775807"]) {
+          for (const language of ["zh", "en"] as const) {
+            const answer = await ask(route, addressOf(route, id), { body, language });
+            assertError(answer, 404, unknown!, language);
+          }
+        }
+        for (const id of ["0", "-1", "1.0", "x", "+1", "0x1", "99999999999999999999", "%31%00"]) {
+          const answer = await ask(route, addressOf(route, id), { body });
+          assert.equal(answer.status, 404, `${id}: ${JSON.stringify(answer.body)}`);
+          assert.match(answer.body.error.code, /^(not_found|no_such_address)$/);
+        }
+      },
+    ),
+  );
+
+  test(
+    "[ST-4] does not tell somebody else's id from one that nobody has",
+    forEachRoute(
+      (r) => known(r).foreign,
+      async (route) => {
+        const { body, unknown, foreign } = known(route);
+        const theirs = await ask(route, addressOf(route, foreign!()), { body });
+        const nobodys = await ask(route, addressOf(route, 999999), { body });
+        assertError(theirs, 404, unknown!);
+        assert.deepEqual(theirs.body, nobodys.body);
+      },
+    ),
+  );
+
+  test(
+    "[ID-3] of the gateway asks for an API key, and takes no session, disabled, expired or deleted key",
+    forEachRoute(
+      (r) => r.access === "key",
+      async (route) => {
+        const disabled = await user.ask("POST", "/api/v1/keys", { name: "disabled" });
+        await user.ask("PATCH", `/api/v1/keys/${disabled.id}`, { status: "disabled" });
+        const deleted = await user.ask("POST", "/api/v1/keys", { name: "deleted" });
+        await user.ask("DELETE", `/api/v1/keys/${deleted.id}`);
+        const tokens = [user.token, "sk-nonsense", disabled.key, deleted.key];
+        const headers = [
+          {},
+          { cookie: `kinora_session=${user.token}` },
+          ...tokens.map((t) => ({ authorization: `Bearer ${t}` })),
+        ];
+        for (const h of headers) {
+          // What has just been changed is known everywhere within a second.
+          const answer = await eventually(`${JSON.stringify(h)} opens nothing`, async () => {
+            const a = await ask(route, route.path, { headers: h as any, body: known(route).body });
+            return a.status === 401 && a;
+          });
+          assert.equal(answer.body.error.type, "authentication_error");
+          assert.equal(answer.body.error.code, "invalid_api_key");
+          assert.match(answer.headers.get("x-request-id") ?? "", /./);
+        }
+      },
+    ),
+  );
+
+  test(
+    "[SG-4] of a file opens for no link that was not made here",
+    forEachRoute(
+      (r) => r.access === "link",
+      async (route) => {
+        for (const token of ["x", "1.2.x", "1.99999999999.AAAAAAAAAAAAAAAAAAAAAA"]) {
+          const address = route.path.replace("{token}", token).replace("{name}", "a.mp4");
+          for (const language of ["zh", "en"] as const) {
+            assertError(
+              await ask(route, address, { headers: {}, language }),
+              403,
+              "bad_link",
+              language,
+            );
+          }
+        }
+      },
+    ),
+  );
+
+  test(
+    "answers with an id of the request",
+    forEachRoute(
+      () => true,
+      async (route) => {
+        const answer = await send(kinora.url, route.method, addressOf(route));
+        assert.match(answer.headers.get("x-request-id") ?? "", /^\S{8,}$/);
+      },
+    ),
+  );
 });

@@ -70,16 +70,24 @@ const CHECKS: Record<string, Check> = {
   },
   enum: (value, words, _, at) => when(!words.includes(value), `${at}: ${say(value)} is not listed`),
   const: (value, only, _, at) => when(value !== only, `${at}: ${say(value)} is not ${only}`),
-  minimum: (value, min, _, at) => when(typeof value === "number" && value < min, `${at}: ${value} is below ${min}`),
-  maximum: (value, max, _, at) => when(typeof value === "number" && value > max, `${at}: ${value} is above ${max}`),
+  minimum: (value, min, _, at) =>
+    when(typeof value === "number" && value < min, `${at}: ${value} is below ${min}`),
+  maximum: (value, max, _, at) =>
+    when(typeof value === "number" && value > max, `${at}: ${value} is above ${max}`),
   minLength: (value, min, _, at) =>
     when(typeof value === "string" && [...value].length < min, `${at} is too short`),
   maxLength: (value, max, _, at) =>
     when(typeof value === "string" && [...value].length > max, `${at} is too long`),
   pattern: (value, pattern, _, at) =>
-    when(typeof value === "string" && !new RegExp(pattern, "u").test(value), `${at} has not the form`),
+    when(
+      typeof value === "string" && !new RegExp(pattern, "u").test(value),
+      `${at} has not the form`,
+    ),
   format: (value, format, _, at) =>
-    when(typeof value === "string" && !FORMATS[format].test(value), `${at}: ${value} is no ${format}`),
+    when(
+      typeof value === "string" && !FORMATS[format].test(value),
+      `${at}: ${value} is no ${format}`,
+    ),
   minItems: (value, min, _, at) => when(value?.length < min, `${at} has too few items`),
   maxItems: (value, max, _, at) => when(value?.length > max, `${at} has too many items`),
   items: (value, item, _, at) =>
