@@ -31,7 +31,7 @@ static enum status own_models(struct call *c, struct model **ret, size_t *ret_co
 {
     struct group group;
     TRY(groups_find(c->db, c->who.group_id, c->arena, &group, err));
-    return models_list(c->app, c->who.group_id, !str_eq(group.platform, STR("sora")), true,
+    return models_list(c->app, c->who.group_id, !str_eq(group.platform, STR("sora")), false,
                        c->arena, ret, ret_count, err);
 }
 
@@ -305,12 +305,9 @@ static void write_model(struct json_out *j, const struct model *m)
 
 enum status sora_models(struct call *c, struct err *err)
 {
-    struct group group;
     struct model *models;
     size_t n;
-    TRY(groups_find(c->db, c->who.group_id, c->arena, &group, err));
-    TRY(models_list(c->app, c->who.group_id, !str_eq(group.platform, STR("sora")), false, c->arena,
-                    &models, &n, err));
+    TRY(own_models(c, &models, &n, err));
     struct json_out *j = call_json(c, 200);
     json_object(j);
     json_key(j, "data");

@@ -114,6 +114,9 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     if (r->media_type != MEDIA_VIDEO)
         return err_say(err, E_INVALID, "not_in_dialect",
                        "This upstream account makes videos only.");
+    if (r->count > 1)
+        return err_say(err, E_INVALID, "not_in_dialect",
+                       "This upstream account makes one video at a time.");
     if (r->remix_of.n)
         return build_remix(t, r, a, ret, err);
     TRY(dialect_http_begin(ret, t, STR("POST"), STR("/v1/videos"), a, err));
