@@ -74,13 +74,16 @@ int64_t loop_now_ms(const struct loop *l)
 
 /* ---- descriptors ---- */
 
-void loop_io_add(struct loop *l, struct io *io, int fd, uint32_t events)
+bool loop_io_add(struct loop *l, struct io *io, int fd, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = io};
     io->fd = fd;
     io->events = events;
-    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0)
+    if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0)
+        return true;
+    if (errno != ENOSPC && errno != ENOMEM)
         die("kinora: epoll_ctl");
+    return false;
 }
 
 void loop_io_set(struct loop *l, struct io *io, uint32_t events)

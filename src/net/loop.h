@@ -26,16 +26,19 @@ int64_t loop_now_ms(const struct loop *l);
 
 /* Descriptors, level-triggered; events are EPOLLIN, EPOLLOUT, EPOLLRDHUP bits.
  * EPOLLERR and EPOLLHUP come unasked, also with events 0, and come again until the
- * watcher is removed.  A failing epoll_ctl() aborts: it is a bug or no kernel memory. */
+ * watcher is removed. */
 struct io {
     int fd;
     uint32_t events;
     void (*fn)(struct io *io, uint32_t events);
 };
-void loop_io_add(struct loop *l, struct io *io, int fd, uint32_t events);
+/* False, with errno: the kernel has no room for another (ENOMEM, or ENOSPC: every process
+ * of the user shares /proc/sys/fs/epoll/max_user_watches).  Any other failure is a bug and
+ * aborts. */
+bool loop_io_add(struct loop *l, struct io *io, int fd, uint32_t events);
 /* No system call when nothing changes. */
 void loop_io_set(struct loop *l, struct io *io, uint32_t events);
-/* Does not close; pending events of this turn are dropped. */
+/* Does not close; pending events of this turn are dropped.  Nothing when it is not there. */
 void loop_io_remove(struct loop *l, struct io *io);
 
 /* One-shot timers in a heap.  A zeroed timer is unset. */

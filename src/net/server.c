@@ -83,6 +83,10 @@ static void take_connection(struct server *s, int fd, const struct sockaddr_stor
         return;
     }
     struct conn *c = conn_open(s, fd);
+    if (!c) {
+        close(fd);
+        return;
+    }
     write_peer(c, address);
     if (full)
         conn_refuse(c, 503, "there are too many connections");
@@ -100,7 +104,7 @@ static void accept_some(struct listener *listener, int most)
             take_connection(s, fd, &address);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             /* Level-triggered events would spin until a descriptor is free. */
-            loop_io_set(s->loop, &listener->io, 0);
+            loop_io_remove(s->loop, &listener->io);
             timer_set_in(s->loop, &listener->retry, ACCEPT_RETRY_MS);
             return;
         } else if (errno == EAGAIN) {
@@ -115,10 +119,16 @@ static void on_listener(struct io *io, uint32_t events)
     accept_some(CONTAINER_OF(io, struct listener, io), ACCEPTS_PER_EVENT);
 }
 
+static void listener_watch(struct listener *listener)
+{
+    struct loop *loop = listener->server->loop;
+    if (!loop_io_add(loop, &listener->io, listener->io.fd, EPOLLIN))
+        timer_set_in(loop, &listener->retry, ACCEPT_RETRY_MS);
+}
+
 static void on_retry(struct timer *t)
 {
-    struct listener *listener = CONTAINER_OF(t, struct listener, retry);
-    loop_io_set(listener->server->loop, &listener->io, EPOLLIN);
+    listener_watch(CONTAINER_OF(t, struct listener, retry));
 }
 
 void server_listen(struct server *s, int fd)
@@ -126,6 +136,7 @@ void server_listen(struct server *s, int fd)
     const int on = 1, probe_after_s = 60;
     struct listener *listener = mem_zalloc(sizeof(*listener));
     listener->server = s;
+    listener->io.fd = fd;
     listener->io.fn = on_listener;
     listener->retry.fn = on_retry;
     /* Accepted sockets inherit these: no call per connection. */
@@ -133,7 +144,7 @@ void server_listen(struct server *s, int fd)
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &probe_after_s, sizeof(probe_after_s));
     list_push_back(&s->listeners, &listener->link);
-    loop_io_add(s->loop, &listener->io, fd, EPOLLIN);
+    listener_watch(listener);
 }
 
 static void listener_close(struct listener *listener)

@@ -460,6 +460,10 @@ void conn_drain(struct conn *c, int grace_ms)
 struct conn *conn_open(struct server *s, int fd)
 {
     struct conn *c = mem_zalloc(sizeof(*c));
+    if (!loop_io_add(s->loop, &c->io, fd, EPOLLIN | EPOLLRDHUP)) {
+        free(c);
+        return NULL;
+    }
     c->server = s;
     c->timer.fn = on_timer;
     c->task.fn = advance_task;
@@ -469,7 +473,6 @@ struct conn *conn_open(struct server *s, int fd)
     c->write_deadline = NO_DEADLINE;
     set_phase(c, CONN_IDLE, s->config.head_timeout_ms);
     list_push_back(&s->connections, &c->link);
-    loop_io_add(s->loop, &c->io, fd, EPOLLIN | EPOLLRDHUP);
     s->count++;
     conn_update(c);
     return c;

@@ -139,7 +139,7 @@ size_t server_make_id(struct server *s, char out[REQUEST_ID_MAX]);
 void server_connection_ended(struct server *s);
 
 /* server_conn.c */
-/* fd becomes the connection's. */
+/* fd becomes the connection's.  NULL when the kernel cannot watch it: it stays the caller's. */
 struct conn *conn_open(struct server *s, int fd);
 /* Answers something that is not a request, and closes. */
 void conn_refuse(struct conn *c, int status, const char *reason);

@@ -119,7 +119,7 @@ static void tell_drained(struct conn *c)
 {
     struct upstream_call *call = c->call;
 
-    if (!call->drain_wanted || request_unsent(call).n >= UPSTREAM_OUT_LOW)
+    if (!call || !call->drain_wanted || request_unsent(call).n >= UPSTREAM_OUT_LOW)
         return;
     call->drain_wanted = false;
     call->handler.on_drain(call, call->ctx);
@@ -165,6 +165,8 @@ void conn_arm(struct conn *c)
 {
     const struct upstream_call *call = c->call;
 
+    if (!call) /* it failed a moment ago */
+        return;
     if (c->paused)
         conn_set_deadline(c, 0);
     else if (c->head_done || request_unsent(call).n)
@@ -209,22 +211,21 @@ static void on_timer(struct timer *t)
 
 /* ---- events ---- */
 
-void conn_watch(struct conn *c, int fd, uint32_t events)
+bool conn_watch(struct conn *c, int fd, uint32_t events)
 {
-    c->watched = true;
-    loop_io_add(c->client->loop, &c->io, fd, events);
+    c->watched = loop_io_add(c->client->loop, &c->io, fd, events);
+    return c->watched;
 }
 
-/* Registered for what an active connection can use now. */
 void conn_want(struct conn *c)
 {
     bool writes = (request_unsent(c->call).n && !c->write_broken) || c->tls_wants_write;
     uint32_t events = (c->paused ? 0 : EPOLLIN) | (writes ? EPOLLOUT : 0u);
 
-    if (!c->watched)
-        conn_watch(c, c->io.fd, events);
-    else
+    if (c->watched)
         loop_io_set(c->client->loop, &c->io, events);
+    else if (!conn_watch(c, c->io.fd, events))
+        call_fail(c->call, UPSTREAM_BROKEN, "cannot be watched: %s", strerror(errno));
 }
 
 static void active_event(struct conn *c, uint32_t events)

@@ -115,7 +115,11 @@ static void next_address(struct conn *c)
             d->last_errno = errno;
             continue;
         }
-        conn_watch(c, fd, EPOLLOUT);
+        if (!conn_watch(c, fd, EPOLLOUT)) {
+            d->last_errno = errno;
+            conn_close_socket(c);
+            continue;
+        }
         if (connect(fd, &c->peer.any, net_address_size(&c->peer)) == 0) {
             connected(c);
             return;

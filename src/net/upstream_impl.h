@@ -172,7 +172,8 @@ void conn_attach(struct conn *c, struct upstream_call *call);
 void conn_detach(struct conn *c);
 /* Any state; a call on it is left without one. */
 void conn_close(struct conn *c);
-void conn_watch(struct conn *c, int fd, uint32_t events);
+/* False, with errno, when the kernel cannot watch it; fd is the connection's all the same. */
+bool conn_watch(struct conn *c, int fd, uint32_t events);
 void conn_close_socket(struct conn *c);
 /* 0: none. */
 void conn_set_deadline(struct conn *c, int64_t at_ms);
@@ -180,6 +181,7 @@ void conn_arm(struct conn *c);
 /* Sends what waits; body, on the first attempt, is sent from where it lies and what of it
  * remains is copied. */
 void conn_send_out(struct conn *c, struct str body);
+/* Registered for what an active connection can use now; the call may have failed on return. */
 void conn_want(struct conn *c);
 void conn_go_on_later(struct conn *c);
 

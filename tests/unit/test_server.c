@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "watches.h"
 
 enum { BIG = 8 * 1024 * 1024, ANSWER_MAX = 16 * 1024 * 1024, MAX_CONNECTIONS = 40 };
 
@@ -814,6 +815,23 @@ static void drain(void)
     server_drain(f.server, on_empty, &f.ended);
 }
 
+static void without_room_in_the_kernel_one_connection_is_refused(void **state)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(ANSWER_MAX);
+    (void)state;
+    no_watches = 1;
+    {
+        _cleanup_close_ int refused = dial();
+        char byte;
+        assert_true(recv(refused, &byte, 1, 0) <= 0);
+    }
+    no_watches = 0;
+    _cleanup_close_ int fd = dial();
+    put(fd, STR("GET /headers HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+    assert_true(read_all(fd, &b));
+    assert_true(buf_len(&b) > 0);
+}
+
 static void draining_closes_idle_connections_and_lets_open_answers_end(void **state)
 {
     _cleanup_buf_ struct buf b = BUF_INIT(ANSWER_MAX), none = BUF_INIT(ANSWER_MAX);
@@ -900,6 +918,7 @@ int main(void)
         HASTY(idle_connections_are_closed),
         HASTY(slow_readers_are_cut),
         TEST(over_the_connection_limit_answers_503),
+        TEST(without_room_in_the_kernel_one_connection_is_refused),
         TEST(draining_closes_idle_connections_and_lets_open_answers_end),
         TEST(aborting_ends_every_exchange_once),
         TEST(says_in_one_sentence_why_it_cannot_listen),

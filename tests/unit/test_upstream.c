@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client on a real loop against real servers that behave badly on purpose. */
 #include "calls.h"
+#include "watches.h"
 
 #include "base/clock.h"
 
@@ -796,6 +797,22 @@ static void what_cannot_be_reached_says_why(void **state)
     calls_stop();
 }
 
+static void without_room_in_the_kernel_a_call_is_refused(void **state)
+{
+    (void)state;
+    begin(serve_hello);
+    struct call c = {.url = here(), .level = GUARD_ADMIN};
+    no_watches = 1;
+    call_run(&c);
+    expect_fault(&c, UPSTREAM_REFUSED);
+    assert_true(c.failure.unsent);
+    no_watches = 0;
+    c = (struct call){.url = c.url, .level = GUARD_ADMIN};
+    call_run(&c);
+    expect_answer(&c, 200, "hello");
+    finish();
+}
+
 static void a_field_that_would_split_the_request_is_refused(void **state)
 {
     (void)state;
@@ -859,6 +876,8 @@ int main(void)
         TEST("[GW-5] a connection that does not come about times out",
              a_connection_that_does_not_come_about_times_out),
         TEST("[AC-7] what cannot be reached says why", what_cannot_be_reached_says_why),
+        TEST("without room in the kernel a call is refused",
+             without_room_in_the_kernel_a_call_is_refused),
         TEST("a field that would split the request is refused",
              a_field_that_would_split_the_request_is_refused),
     };
