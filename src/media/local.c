@@ -128,7 +128,8 @@ enum status local_create(struct local_store *s, struct str key, struct local_wri
 
 enum status local_write(struct local_writer *w, struct str bytes, struct err *err)
 {
-    return file_write_all(w->fd, bytes, err);
+    enum status status = file_write_all(w->fd, bytes, err);
+    return status == E_NO_SPACE ? err_set(err, E_NO_SPACE, "disk_full") : status;
 }
 
 enum status local_finish(struct local_writer *w, struct err *err)
