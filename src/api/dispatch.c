@@ -277,6 +277,7 @@ static const struct exchange_handler call_exchange = {
     .on_body = call_body,
     .on_body_end = call_body_end,
     .on_done = call_done,
+    .serves_half_closed = true,
 };
 
 /* The parts of the head a handler may look at, copied: the loop's own are gone by then. */

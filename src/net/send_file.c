@@ -155,8 +155,8 @@ static void on_exchange_done(struct exchange *x, bool complete)
         transfer_free(t);
 }
 
-static const struct exchange_handler file_handler = {.on_drain = on_drain,
-                                                     .on_done = on_exchange_done};
+static const struct exchange_handler file_handler = {
+    .on_drain = on_drain, .on_done = on_exchange_done, .serves_half_closed = true};
 
 static struct transfer *transfer_new(struct exchange *x, struct workers *readers, int fd,
                                      void (*on_done)(void *ctx), void *ctx)

@@ -16,10 +16,11 @@
  * accepts what it is given (bounded by what the handler holds at once) and says
  * whether to go on; on_drain follows when the buffer has emptied below its low mark.
  * A client that leaves is noticed also while nothing is read or written (RDHUP).
- * Requests that were pipelined wait their turn.  Half-closed clients are served to the
- * end if an answer of stated length has begun, or any has been handed over whole; in
- * all other cases (a stream that goes on, nothing begun) the end of their side is the end
- * of the client.  A reset is gone at once. */
+ * Requests that were pipelined wait their turn.  A client that shuts its side behind a
+ * whole request (`nc -N`, some proxies) cannot be told from one that has left.  It is
+ * served to the end if an answer of stated length has begun, or any has been handed over
+ * whole, or if its handler says so; in all other cases (a stream that goes on, nothing
+ * begun) the end of its side is the end of the client.  A reset is gone at once. */
 #include "net/http1.h"
 #include "net/loop.h"
 
@@ -60,6 +61,9 @@ struct exchange_handler {
     /* The last call. complete: the whole answer reached the socket, and it was the
      * handler's, not one that the server gave in its place (408, 413, a bad chunk). */
     void (*on_done)(struct exchange *x, bool complete);
+    /* The answer comes soon and in one piece: made also for a client that has shut its side
+     * behind its whole request.  False, for what streams or costs: such a one is gone. */
+    bool serves_half_closed;
 };
 
 struct server *server_new(const struct server_config *config);

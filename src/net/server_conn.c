@@ -45,15 +45,24 @@ static bool wants_input(const struct conn *c)
     return c->phase != CONN_EXCHANGE || conn_input(c).n == 0;
 }
 
+static bool serves_half_closed(const struct conn *c)
+{
+    return c->phase == CONN_EXCHANGE && c->x.handler && c->x.handler->serves_half_closed;
+}
+
 /* ---- events and deadlines ---- */
 
 void conn_update(struct conn *c)
 {
-    uint32_t events = c->eof ? 0 : EPOLLRDHUP;
+    uint32_t events = 0;
     if (c->closed)
         return;
     if (wants_input(c))
-        events |= EPOLLIN;
+        events |= EPOLLIN | EPOLLRDHUP;
+    /* The rest of the body, or a pipelined request, may lie before the end of their side:
+     * who is served all the same is not asked for it before that is read. */
+    else if (!c->eof && !serves_half_closed(c))
+        events |= EPOLLRDHUP;
     if (buf_len(&c->out))
         events |= EPOLLOUT;
     loop_io_set(c->server->loop, &c->io, events);
@@ -260,10 +269,30 @@ static void finish_exchange(struct conn *c)
         set_phase(c, CONN_DRAIN, c->server->config.body_timeout_ms);
 }
 
+static void client_left(struct conn *c)
+{
+    c->gone = c->broken = true;
+}
+
+/* Of a client that has shut its side. */
+static bool is_answered(const struct conn *c)
+{
+    const struct exchange *x = &c->x;
+    if (c->phase != CONN_EXCHANGE || !exchange_body_done(x))
+        return false;
+    return x->answer == ANSWER_ENDED || serves_half_closed(c) ||
+           (x->answer == ANSWER_OPEN && !x->chunked && !x->to_eof);
+}
+
 static bool step_exchange(struct conn *c)
 {
     struct exchange *x = &c->x;
     size_t pending = conn_pending(c);
+    /* Handed over meanwhile to a handler that serves no such client. */
+    if (c->eof && !is_answered(c)) {
+        client_left(c);
+        return true;
+    }
     if (x->answer == ANSWER_ENDED) {
         if (pending)
             return false;
@@ -350,20 +379,11 @@ static void advance_task(struct task *t)
 
 /* ---- what wakes it ---- */
 
-static void client_left(struct conn *c)
-{
-    c->gone = c->broken = true;
-}
-
 static void half_closed(struct conn *c)
 {
-    const struct exchange *x = &c->x;
-    bool serve = c->phase == CONN_EXCHANGE && exchange_body_done(x) &&
-                 (x->answer == ANSWER_ENDED ||
-                  (x->answer == ANSWER_OPEN && !x->chunked && !x->to_eof));
     c->eof = true;
     c->close_after = true;
-    if (!serve)
+    if (!is_answered(c))
         client_left(c);
 }
 
@@ -404,7 +424,7 @@ static void on_event(struct io *io, uint32_t events)
             conn_flush(c);
         if ((events & (EPOLLIN | EPOLLRDHUP)) && wants_input(c))
             read_some(c);
-        else if (events & EPOLLRDHUP)
+        else if ((events & EPOLLRDHUP) && !serves_half_closed(c))
             half_closed(c);
     }
     conn_advance(c);

@@ -161,6 +161,36 @@ static void start_stream(struct exchange *x)
     f.held = x;
 }
 
+/* Answers a little later, as if a worker had to. */
+static void answer_late(struct timer *t)
+{
+    (void)t;
+    if (!f.held)
+        return;
+    if (exchange_ctx(f.held))
+        echo_end(f.held);
+    else
+        start_stream(f.held);
+}
+static struct timer late = {.fn = answer_late};
+
+static void answer_is_due(struct exchange *x)
+{
+    f.held = x;
+    timer_set_in(f.loop, &late, 100);
+}
+
+static const struct exchange_handler worker_handler = {.on_body = echo_body,
+                                                       .on_body_end = answer_is_due,
+                                                       .on_gone = on_gone,
+                                                       .on_done = on_done,
+                                                       .serves_half_closed = true};
+/* Becomes a stream. */
+static const struct exchange_handler handover_handler = {.on_body_end = answer_is_due,
+                                                         .on_gone = on_gone,
+                                                         .on_done = on_done,
+                                                         .serves_half_closed = true};
+
 static void reply_headers(struct exchange *x)
 {
     const struct http_header headers[] = {
@@ -195,6 +225,10 @@ static void on_request(struct exchange *x, void *ctx)
     } else if (str_eq(path, STR("/slow"))) {
         exchange_max_body(x, BIG);
         exchange_handle(x, &slow_handler, echo_new());
+    } else if (str_eq(path, STR("/worker"))) {
+        exchange_handle(x, &worker_handler, echo_new());
+    } else if (str_eq(path, STR("/handover"))) {
+        exchange_handle(x, &handover_handler, NULL);
     } else if (str_eq(path, STR("/late"))) {
         f.held = x;
     } else if (str_eq(path, STR("/early"))) {
@@ -670,6 +704,54 @@ static void serves_a_half_closed_client_to_the_end(void **state)
     assert_true(buf_len(&b) > BIG);
 }
 
+static void a_whole_request_is_answered_though_the_client_shut_its_side(void **state)
+{
+    static const struct str requests[] = {
+        STR("GET /worker HTTP/1.1\r\nHost: h\r\n\r\n"),
+        STR("POST /worker HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"),
+        /* The second waits in the connection while the first is made. */
+        STR("POST /worker HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nxyz"
+            "POST /worker HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"),
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+        _cleanup_buf_ struct buf b = BUF_INIT(ANSWER_MAX);
+        _cleanup_close_ int fd = dial();
+        put(fd, requests[i]);
+        shutdown(fd, SHUT_WR);
+        assert_true(read_all(fd, &b));
+        assert_true(str_starts(buf_str(&b), STR("HTTP/1.1 200 ")));
+        assert_true(str_ends(buf_str(&b), i ? STR("\r\n\r\nabc") : STR("\r\n\r\n")));
+        assert_true(i < 2 || has(&b, STR("xyzHTTP/1.1 200 ")));
+    }
+    assert_int_equal(counted(&f.counts.gone), 0);
+    assert_int_equal(counted(&f.counts.complete), 4);
+}
+
+static void half_a_request_is_not_answered(void **state)
+{
+    _cleanup_buf_ struct buf b = BUF_INIT(ANSWER_MAX);
+    _cleanup_close_ int fd = dial();
+    (void)state;
+    put(fd, STR("POST /worker HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nab"));
+    shutdown(fd, SHUT_WR);
+    assert_true(read_all(fd, &b));
+    assert_int_equal(buf_len(&b), 0);
+    sem_wait(&f.ended);
+    assert_int_equal(counted(&f.counts.gone), 1);
+}
+
+static void what_becomes_a_stream_has_no_half_closed_client(void **state)
+{
+    _cleanup_close_ int fd = dial();
+    (void)state;
+    put(fd, STR("GET /handover HTTP/1.1\r\nHost: h\r\n\r\n"));
+    shutdown(fd, SHUT_WR);
+    sem_wait(&f.ended);
+    assert_int_equal(counted(&f.counts.gone), 1);
+    assert_int_equal(counted(&f.counts.complete), 0);
+}
+
 static void stream_write(void)
 {
     if (f.held)
@@ -911,6 +993,9 @@ int main(void)
         TEST(sends_100_only_when_the_body_is_wanted),
         TEST(notices_a_client_that_leaves_a_quiet_exchange),
         TEST(serves_a_half_closed_client_to_the_end),
+        TEST(a_whole_request_is_answered_though_the_client_shut_its_side),
+        TEST(half_a_request_is_not_answered),
+        TEST(what_becomes_a_stream_has_no_half_closed_client),
         HASTY(streams_outlive_the_idle_time_and_end_with_the_last_chunk),
         TEST(an_aborted_answer_does_not_look_finished),
         HASTY(a_byte_now_and_then_keeps_no_head_open),
