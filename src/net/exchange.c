@@ -93,8 +93,7 @@ void *exchange_ctx(const struct exchange *x)
 void exchange_max_body(struct exchange *x, uint64_t bytes)
 {
     x->max_body = bytes;
-    if (x->head->content_length > 0 && (uint64_t)x->head->content_length > bytes)
-        exchange_fail(x, 413, "the body is too large");
+    conn_kick(conn_of(x));
 }
 
 void exchange_resume_body(struct exchange *x)
@@ -341,10 +340,12 @@ void exchange_fail(struct exchange *x, int status, const char *reason)
         return;
     }
     /* Reasons are constants of ours without anything to escape. */
-    if (!is_explained(x, status, &body))
+    if (!is_explained(x, status, &body) || buf_failed(&body)) {
+        buf_reset(&body);
         buf_addf(&body,
                  "{\"error\":{\"message\":\"The request was refused: %s.\",\"type\":\"%s\","
                  "\"param\":null,\"code\":\"%s\"}}",
                  reason, status < 500 ? "invalid_request_error" : "server_error", code_of(status));
+    }
     exchange_reply(x, status, &type, 1, buf_str(&body));
 }

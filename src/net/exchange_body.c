@@ -13,6 +13,13 @@ static void renew_deadline(struct exchange *x)
     c->read_deadline = loop_now_ms(s->loop) + s->config.body_timeout_ms;
 }
 
+/* As announced, or so far. */
+static bool is_too_large(const struct exchange *x)
+{
+    uint64_t announced = x->body.framing == HTTP_BODY_LENGTH ? x->body.left : 0;
+    return x->body.total > x->max_body || announced > x->max_body - x->body.total;
+}
+
 /* Reads framing until payload stands at the input's front.  True when something changed. */
 static bool next_piece(struct exchange *x)
 {
@@ -30,7 +37,7 @@ static bool next_piece(struct exchange *x)
     conn_consume(c, used - piece.n);
     x->piece_left = piece.n;
     x->body_read = r == HTTP_PARSE_DONE;
-    if (x->body.total > x->max_body)
+    if (is_too_large(x))
         exchange_fail(x, 413, "the body is too large");
     return used > 0 || x->body_read;
 }
@@ -78,6 +85,10 @@ bool exchange_pump_body(struct exchange *x)
         conn_of(x)->read_deadline = NO_DEADLINE;
         if (x->handler->on_body_end)
             x->handler->on_body_end(x);
+        return true;
+    }
+    if (is_too_large(x)) {
+        exchange_fail(x, 413, "the body is too large");
         return true;
     }
     if (x->answer == ANSWER_NONE)

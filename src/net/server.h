@@ -42,7 +42,8 @@ struct server_config {
      * what is no request never come here. */
     void (*on_request)(struct exchange *x, void *ctx);
     /* Writes the JSON of a refusal that the server gives in a handler's place (400, 413,
-     * 408); false, or NULL: it is told in OpenAI's shape. */
+     * 408), at most 512 bytes; false (what it wrote is dropped), or NULL: it is told in
+     * OpenAI's shape. */
     bool (*explain)(struct exchange *x, int status, struct buf *out, void *ctx);
     void *ctx;
 };

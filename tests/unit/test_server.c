@@ -225,6 +225,8 @@ static void on_request(struct exchange *x, void *ctx)
     } else if (str_eq(path, STR("/slow"))) {
         exchange_max_body(x, BIG);
         exchange_handle(x, &slow_handler, echo_new());
+    } else if (str_eq(path, STR("/usual"))) {
+        exchange_handle(x, &echo_handler, echo_new());
     } else if (str_eq(path, STR("/worker"))) {
         exchange_handle(x, &worker_handler, echo_new());
     } else if (str_eq(path, STR("/handover"))) {
@@ -594,7 +596,8 @@ static void a_body_waits_for_its_handler(void **state)
     (void)state;
     put(fd, STR("POST /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
                 "Content-Length: 8\r\n\r\nwait"));
-    poll(NULL, 0, 50);
+    while (!counted(&f.counts.requests))
+        poll(NULL, 0, 10);
     put(fd, STR("ing!"));
     poll(NULL, 0, 50);
     on_loop(handle_held);
@@ -633,6 +636,16 @@ static void keeps_the_connection_after_a_small_unread_body(void **state)
                 "GET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
     assert_true(str_starts(buf_str(&b), STR("HTTP/1.1 403 ")));
     assert_true(str_ends(buf_str(&b), STR("hello")));
+}
+
+static void refuses_by_the_usual_limit_before_any_byte(void **state)
+{
+    (void)state;
+    expect_answer(STR("POST /usual HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+                      "Content-Length: 1048577\r\nConnection: close\r\n\r\n"),
+                  STR("HTTP/1.1 413 "), STR("\"code\":\"body_too_large\"}}"));
+    assert_int_equal(counted(&f.counts.done), 1);
+    assert_int_equal(counted(&f.counts.complete), 0);
 }
 
 static void lets_the_client_see_an_early_answer_to_a_huge_body(void **state)
@@ -790,13 +803,15 @@ static void an_aborted_answer_does_not_look_finished(void **state)
     _cleanup_close_ int fd = dial(), fd10 = dial();
     (void)state;
     put(fd, STR("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"));
-    poll(NULL, 0, 50);
+    while (counted(&f.counts.requests) < 1)
+        poll(NULL, 0, 10);
     on_loop(stream_abort);
     read_all(fd, &b);
     assert_false(has(&b, STR("\r\n0\r\n")));
     /* Closing alone would look like the end of an HTTP/1.0 answer. */
     put(fd10, STR("GET /stream HTTP/1.0\r\n\r\n"));
-    poll(NULL, 0, 50);
+    while (counted(&f.counts.requests) < 2)
+        poll(NULL, 0, 10);
     on_loop(stream_abort);
     assert_false(read_all(fd10, &old));
     _cleanup_buf_ struct buf short_one = ask(STR("GET /short HTTP/1.1\r\nHost: h\r\n\r\n"));
@@ -874,7 +889,8 @@ static void over_the_connection_limit_answers_503(void **state)
         fds[i] = dial();
         put(fds[i], STR("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n"));
     }
-    poll(NULL, 0, 50);
+    while (counted(&f.counts.requests) < MAX_CONNECTIONS)
+        poll(NULL, 0, 10);
     expect_answer(STR("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n"), STR("HTTP/1.1 503 "),
                   STR("\"code\":\"overloaded\"}}"));
     for (int i = 0; i < MAX_CONNECTIONS; i++)
@@ -922,7 +938,8 @@ static void draining_closes_idle_connections_and_lets_open_answers_end(void **st
     put(idle, STR("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n"));
     read_answer(idle, &none);
     put(busy, STR("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"));
-    poll(NULL, 0, 50);
+    while (counted(&f.counts.requests) < 2)
+        poll(NULL, 0, 10);
     on_loop(drain);
     buf_reset(&none);
     assert_true(read_all(idle, &none));
@@ -947,7 +964,8 @@ static void aborting_ends_every_exchange_once(void **state)
         fds[i] = dial();
         put(fds[i], STR("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n"));
     }
-    poll(NULL, 0, 50);
+    while (counted(&f.counts.requests) < 10)
+        poll(NULL, 0, 10);
     on_loop(abort_all);
     assert_int_equal(counted(&f.counts.done), 10);
     for (int i = 0; i < 10; i++)
@@ -989,6 +1007,7 @@ int main(void)
         TEST(refuses_bodies_over_the_limit),
         TEST(refuses_bad_chunks),
         TEST(keeps_the_connection_after_a_small_unread_body),
+        TEST(refuses_by_the_usual_limit_before_any_byte),
         TEST(lets_the_client_see_an_early_answer_to_a_huge_body),
         TEST(sends_100_only_when_the_body_is_wanted),
         TEST(notices_a_client_that_leaves_a_quiet_exchange),
