@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The job engine under refusals, time-outs, full disks, shutdowns and crowds.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { mediaFiles, settled } from "../lib/invariants.ts";
 import { eventually, sleep } from "../lib/kinora.ts";
@@ -270,8 +269,9 @@ describe("the store", () => {
 
 describe("SIGTERM", () => {
   for (const [name, held] of [["drains", false], ["cuts, after the drain time,", true]] as const) {
-    test(`[ST-3] it ${name} streams, polls, transfers and listeners, and ends with 0`, async () => {
-      const w = await World.start({ args: ["--drain", held ? "1" : "10"] });
+    test(`[ST-3] it ${name} streams, polls, transfers and listeners, and ends with 0`, async (t) => {
+      const w = await World.start({ args: ["--drain", held ? "1" : "20"] });
+      t.after(() => w.stop());
       await w.person.account(w.demo, "chat", { models: ["by-chat"] });
       await w.person.account(w.demo, "videos", { models: ["by-videos"] });
       await w.demo.fault(
@@ -280,7 +280,8 @@ describe("SIGTERM", () => {
       );
       const transfer = await w.person.generate("transfer", { model: "by-videos" });
       const stream = await w.person.generate("stream", { model: "by-chat" });
-      await w.until("a file being written", "SELECT id FROM objects WHERE state = 'writing'");
+      await w.until("a file being written",
+        `SELECT id FROM objects WHERE generation_id = ${transfer} AND state = 'writing'`);
       const events = await fetch(`${w.kinora.url}/api/v1/sora/events`, {
         headers: { authorization: `Bearer ${w.person.token}` },
       });
@@ -299,16 +300,16 @@ describe("SIGTERM", () => {
       }
       await w.again();
       assert.equal((await w.person.ended(transfer)).status, "completed");
-      assert.equal((await w.person.ended(stream)).status, held ? "failed" : "completed");
+      const ended = await w.person.ended(stream);
+      assert.equal(ended.status, held ? "failed" : "completed", JSON.stringify(ended));
       await settled(w.kinora, w.demo);
-      assert.ok(existsSync(w.kinora.data));
-      await w.stop();
     });
   }
 });
 
-test("a step's failure is taken up again while other jobs keep the engine busy", async () => {
+test("[ST-3] a claim that nobody works on is taken up again on a busy node", async (t) => {
   const w = await World.start();
+  t.after(() => w.stop());
   await w.person.account(w.demo, "videos", { concurrency: 5 });
   await w.demo.fault({ route: "videos.create", prompt: "long", job: { duration_ms: 90000 } });
   const long = await w.person.generate("long");
@@ -323,5 +324,4 @@ test("a step's failure is taken up again while other jobs keep the engine busy",
   await w.person.ask("POST", `/api/v1/sora/generations/${long}/cancel`);
   await eventually("the end", async () => (await w.demo.state()).jobs.active === 0);
   await settled(w.kinora, w.demo);
-  await w.stop();
 });
