@@ -66,15 +66,18 @@ export function useSubmission() {
     const card = standIn(request)
     if (request.image_input) sora.references.set(card.id, request.image_input)
     sora.timeline.put(card)
+    const sent = sora.timeline.whileSending()
     try {
       const { generation_id } = await api.generate(request)
       if (request.image_input) sora.references.set(generation_id, request.image_input)
       sora.timeline.drop(card.id)
+      sent()
       // An event may have told of it before this answer; its account is the newer one.
       if (!sora.timeline.items.has(generation_id)) sora.timeline.put({ ...card, id: generation_id })
       void sora.timeline.refreshOne(generation_id).catch(() => undefined)
       return true
     } catch (error) {
+      sent()
       refused(card, image, error)
       return false
     }

@@ -126,6 +126,17 @@ describe('the timeline', () => {
     expect(timeline.list.value).toEqual([])
   })
 
+  it('[UI-4] shows one card for a job whose event comes before the answer to its submission', () => {
+    const { timeline } = begin()
+    timeline.put(generation({ id: -1, status: 'pending' }))
+    const sent = timeline.whileSending()
+    heard!(generation({ id: 7, status: 'generating' }))
+    expect(timeline.list.value.map((item) => item.id)).toEqual([-1])
+    timeline.drop(-1)
+    sent()
+    expect(timeline.list.value.map((item) => [item.id, item.status])).toEqual([[7, 'generating']])
+  })
+
   it('[ST-9] fetches what it missed when a lost connection is back', async () => {
     server.set(3, generation({ id: 3 }))
     const { timeline } = begin()

@@ -135,11 +135,31 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
     }
   }
 
+  /** While a submission is on its way its card stands in; the event of the job it becomes must not stand beside it. */
+  let sending = 0
+  const early = new Map<number, Generation>()
+
+  function whileSending(): () => void {
+    sending += 1
+    return () => {
+      sending -= 1
+      if (sending > 0) return
+      early.forEach(put)
+      early.clear()
+    }
+  }
+
   onScopeDispose(
     events.on('generation', (data) => {
       const next = data as Generation & { deleted?: boolean }
-      if (next.deleted) drop(next.id)
-      else put(next)
+      if (next.deleted) {
+        early.delete(next.id)
+        drop(next.id)
+      } else if (sending > 0 && !items.has(next.id)) {
+        early.set(next.id, next)
+      } else {
+        put(next)
+      }
     }),
   )
   onScopeDispose(events.onMissed(() => void refresh()))
@@ -157,6 +177,7 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
     hasMore,
     put,
     drop,
+    whileSending,
     refresh,
     refreshOne,
     loadMore,
