@@ -98,15 +98,35 @@ static enum status postgres_begin(struct db_conn *c, struct err *err)
     return pg_command(conn->handle, "BEGIN READ WRITE", err);
 }
 
+/* The first result, which is the server's own word; PQexec() gives the last, and that a
+ * line was lost behind the word would hide it. */
+static PGresult *first_result(PGconn *handle, const char *sql)
+{
+    if (!PQsendQuery(handle, sql))
+        return NULL;
+    PGresult *first = PQgetResult(handle);
+    for (PGresult *more; (more = PQgetResult(handle));)
+        PQclear(more);
+    return first;
+}
+
+/* The server ended the session (shutdown, too long idle in the transaction): it said so
+ * instead of committing. */
+static bool was_ended_before(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state && (strncmp(state, "57", 2) == 0 || strcmp(state, "25P03") == 0);
+}
+
 static enum status postgres_commit(struct db_conn *c, struct err *err)
 {
     struct pg_conn *conn = c->engine;
-    PGresult *result = PQexec(conn->handle, "COMMIT");
+    PGresult *result = first_result(conn->handle, "COMMIT");
     enum status status = OK;
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
         status = pg_fail(conn->handle, result, err);
         /* The answer was lost, not necessarily the commit. */
-        if (is_lost(conn))
+        if (is_lost(conn) && !was_ended_before(result))
             status = err_set(err, E_IO, "commit_unknown");
     } else if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
         status = err_set(err, E_UNAVAILABLE, "database_busy");

@@ -293,6 +293,12 @@ static void a_lost_connection_is_made_anew(void **state)
     ok(db_begin(c, err));
     assert_int_equal(count_of(c, count_items), 0);
     ok(db_commit(c, err));
+    /* The server said that it ended the session, so nothing was kept. */
+    ok(db_begin(c, err));
+    ok(add_item(c, 3, "lost at last", err));
+    ok(db_query_int(other, cut, DB_ARGS(P_INT(count_of(c, pid_of))), &done, NULL, err));
+    assert_int_equal(db_commit(c, &why), E_UNAVAILABLE);
+    assert_int_equal(count_of(c, count_items), 0);
     db_conn_free(c);
     db_conn_free(other);
     engine_close(&e);
