@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
@@ -10,7 +13,8 @@
 #include "base/json_out.h"
 #include "base/mem.h"
 
-enum { LINE_MAX_BYTES = 8192, VALUE_MAX_BYTES = 2048 };
+/* Of a pipe that is ready, so much is taken at once and without waiting (pipe(7)). */
+enum { LINE_MAX_BYTES = PIPE_BUF, VALUE_MAX_BYTES = 2048 };
 
 static _Atomic int threshold = LOG_INFO;
 
@@ -100,27 +104,66 @@ static void add_field(struct json_out *j, const struct log_field *f)
         add_redacted(j, f->text);
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t n)
+/* cut: how many fields were left out. */
+static bool compose(struct buf *line, enum log_level level, const char *message,
+                    const struct log_field *fields, size_t n, size_t cut)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
-    struct buf line = BUF_INIT(LINE_MAX_BYTES);
     struct json_out j;
 
-    json_out_init(&j, &line);
+    buf_reset(line);
+    json_out_init(&j, line);
     json_object(&j);
     json_kv_time(&j, "time", clock_wall_ms());
     json_kv_z(&j, "level", names[level]);
     json_kv_z(&j, "msg", message);
     for (size_t i = 0; i < n; i++)
         add_field(&j, &fields[i]);
+    if (cut)
+        add_field(&j, &LOG_I("fields_cut", cut));
     json_object_end(&j);
-    buf_add_char(&line, '\n');
+    buf_add_char(line, '\n');
+    return !buf_failed(line);
+}
 
-    struct str text = buf_failed(&line)
-                          ? STR("{\"level\":\"error\",\"msg\":\"log line too long\"}\n")
-                          : buf_str(&line);
-    /* A log that cannot be written has nobody left to tell. */
-    if (write(STDERR_FILENO, text.p, text.n) < 0) {
+/* False instead of waiting: a reader that stands still must stop no loop.  The descriptor
+ * is shared with others, so it is not made non-blocking. */
+static bool put(struct str line)
+{
+    struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&ready, 1, 0) == 0)
+        return false;
+    /* A log that cannot be written at all has nobody left to tell. */
+    if (write(STDERR_FILENO, line.p, line.n) < 0) {
     }
+    return true;
+}
+
+/* One at a time, for what was ready would else be full again at the second's write. */
+static void put_or_count(struct str line)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static int64_t dropped;
+    struct buf note = BUF_INIT(LINE_MAX_BYTES);
+
+    pthread_mutex_lock(&lock);
+    if (dropped &&
+        compose(&note, LOG_WARN, "log lines were dropped", &LOG_I("count", dropped), 1, 0) &&
+        put(buf_str(&note)))
+        dropped = 0;
+    if (dropped || !put(line))
+        dropped++;
+    pthread_mutex_unlock(&lock);
+    buf_release(&note);
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t n)
+{
+    struct buf line = BUF_INIT(LINE_MAX_BYTES);
+    size_t kept = n;
+
+    while (!compose(&line, level, message, fields, kept, n - kept) && kept)
+        kept--;
+    put_or_count(buf_str(&line));
     buf_release(&line);
 }

@@ -2,7 +2,10 @@
 #pragma once
 /* log — structured lines on standard error: one JSON object each.
  *
- * Thread: any; a line is one write(2).  Values go through the JSON writer, so
+ * Thread: any; a line is one write(2) of at most 4 KiB (PIPE_BUF), and never waits: when
+ * nobody reads, lines are dropped, and how many is told by the next one that is not.  Of
+ * a line that would be longer the last fields are left out (fields_cut says how many),
+ * its message never.  Values go through the JSON writer, so
  * nothing that came from outside can forge a line.  Keys that name a secret
  * (password, token, api_key, secret, authorization, cookie) are written as
  * "[redacted]", and so is anything in a value that looks like a bearer token or

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -84,6 +85,60 @@ static void a_long_value_is_cut(void **state)
     assert_true(strlen(line) > 0 && line[strlen(line) - 1] == '\n');
 }
 
+/* An outsider's long field must not hide what happened. */
+static void a_line_that_is_too_long_keeps_its_message(void **state)
+{
+    static char text[5000];
+    (void)state;
+    memset(text, '\x01', sizeof(text) - 1);
+    CAPTURE(log_warn("it happened", LOG_I("n", 5), LOG_Z("v", text), LOG_I("m", 6)));
+    assert_true(strlen(line) < 4096);
+    assert_non_null(strstr(line, "\"level\":\"warn\""));
+    assert_non_null(strstr(line, "\"msg\":\"it happened\""));
+    assert_non_null(strstr(line, "\"n\":5"));
+    assert_non_null(strstr(line, "\"fields_cut\":2}"));
+}
+
+static size_t lines_of(int fd)
+{
+    size_t lines = 0;
+    ssize_t n = read(fd, line, sizeof(line) - 1);
+    line[n > 0 ? n : 0] = '\0';
+    for (const char *p = line; (p = strchr(p, '\n')); p++)
+        lines++;
+    return lines;
+}
+
+static void nobody_waits_for_a_reader_that_stands_still(void **state)
+{
+    int ends[2], before = dup(2);
+    size_t seen = 0, n;
+    char told[32];
+    (void)state;
+    assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+    /* The writer's end as a service manager gives it. */
+    assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+    dup2(ends[1], 2);
+    alarm(20);
+    for (int i = 0; i < 5000; i++)
+        log_info("one of many");
+    while ((n = lines_of(ends[0])))
+        seen += n;
+    log_info("after");
+    size_t after = lines_of(ends[0]);
+    alarm(0);
+    dup2(before, 2);
+    close(before);
+    close(ends[0]);
+    close(ends[1]);
+    snprintf(told, sizeof(told), "\"count\":%zu}", 5000 - seen);
+    assert_true(seen > 0 && seen < 5000);
+    assert_int_equal(after, 2);
+    assert_non_null(strstr(line, "\"msg\":\"log lines were dropped\""));
+    assert_non_null(strstr(line, told));
+    assert_non_null(strstr(line, "\"msg\":\"after\""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +147,8 @@ int main(void)
         {"[AD-3] secrets are redacted", secrets_are_redacted, NULL, NULL, NULL},
         cmocka_unit_test(lines_below_the_level_are_dropped),
         cmocka_unit_test(a_long_value_is_cut),
+        cmocka_unit_test(a_line_that_is_too_long_keeps_its_message),
+        cmocka_unit_test(nobody_waits_for_a_reader_that_stands_still),
     };
     return cmocka_run_group_tests_name("log", tests, NULL, NULL);
 }
