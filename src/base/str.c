@@ -3,27 +3,21 @@
 
 #include <string.h>
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
 struct str str_of(const char *z)
 {
     return (struct str){z, z ? strlen(z) : 0};
 }
 
-bool str_eq(struct str a, struct str b)
+bool str_same_bytes(const char *a, const char *b, size_t n)
 {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+    return n == 0 || memcmp(a, b, n) == 0;
 }
 
-bool str_eq_ci(struct str a, struct str b)
+bool str_same_bytes_ci(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n)
-        return false;
-    for (size_t i = 0; i < a.n; i++) {
-        if (lower(a.p[i]) != lower(b.p[i]))
+    for (size_t i = 0; i < n; i++) {
+        char letter = (char)(a[i] | 0x20);
+        if (a[i] != b[i] && ((a[i] ^ b[i]) != 0x20 || letter < 'a' || letter > 'z'))
             return false;
     }
     return true;

@@ -21,9 +21,19 @@ struct str {
 
 /* View of a NUL-terminated string; NULL gives STR_NONE. */
 struct str str_of(const char *z);
-bool str_eq(struct str a, struct str b);
+/* The bytes of two texts of one length. */
+bool str_same_bytes(const char *a, const char *b, size_t n);
+bool str_same_bytes_ci(const char *a, const char *b, size_t n);
+/* Most that are compared differ in length: no call for those. */
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.n == b.n && str_same_bytes(a.p, b.p, a.n);
+}
 /* ASCII case folded (RFC 9110 field names, schemes, hosts). */
-bool str_eq_ci(struct str a, struct str b);
+static inline bool str_eq_ci(struct str a, struct str b)
+{
+    return a.n == b.n && str_same_bytes_ci(a.p, b.p, a.n);
+}
 bool str_starts(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 bool str_has_char(struct str s, char c);
