@@ -3,6 +3,15 @@
 /* hex — base 16 and base 64 text of bytes (RFC 4648). */
 #include "base/buf.h"
 
+/* Of one digit of either case; -1: it is none. */
+static inline int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Lower-case hex of n bytes into out (2n + 1 with the NUL). */
 void hex_encode(const void *bytes, size_t n, char *out);
 /* False on odd length or any other character; out takes s.n / 2 bytes. */

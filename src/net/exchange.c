@@ -108,22 +108,7 @@ void exchange_resume_body(struct exchange *x)
 /* Fields that the server writes itself, or that do not travel. */
 static bool is_servers_own(struct str name)
 {
-    static const struct str own[] = {
-        STR("te"),
-        STR("date"),
-        STR("trailer"),
-        STR("upgrade"),
-        STR("connection"),
-        STR("keep-alive"),
-        STR("proxy-connection"),
-        STR("content-length"),
-        STR("transfer-encoding"),
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-        if (name.n == own[i].n && str_eq_ci(name, own[i]))
-            return true;
-    }
-    return false;
+    return http_is_hop(name) || str_eq_ci(name, STR("date"));
 }
 
 /* The rest of the body is more than we would read for nothing, or waits for a 100 that

@@ -118,16 +118,10 @@ static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_o
 
 /* ---- options ---- */
 
-static bool framing_header(struct str name)
+/* Ours to say, or nobody's. */
+static bool is_ours(struct str name)
 {
-    static const char *const ours[] = {
-        "host", "connection", "content-length", "transfer-encoding", "expect",
-        "te",   "trailer",    "upgrade",        "keep-alive"};
-    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-        if (str_eq_ci(name, str_of(ours[i])))
-            return true;
-    }
-    return false;
+    return http_is_hop(name) || str_eq_ci(name, STR("host")) || str_eq_ci(name, STR("expect"));
 }
 
 static bool content_header(struct str name)
@@ -158,7 +152,7 @@ static bool add_line(struct curl_slist **list, const char *line)
 
 static bool wanted(const struct fetch_run *run, struct str name)
 {
-    if (framing_header(name) || (!run->same_origin && !travels(name)))
+    if (is_ours(name) || (!run->same_origin && !travels(name)))
         return false;
     return run->with_body || !content_header(name);
 }

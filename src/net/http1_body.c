@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Body framing (RFC 9112 6 and 7). */
+#include "base/hex.h"
 #include "base/mem.h"
 #include "net/http1.h"
 #include "net/http1_impl.h"
@@ -46,14 +47,6 @@ void http1_body_of_response(struct http_body *b, const struct http_head *h,
     http1_body_of_request(b, h);
     if (b->framing == HTTP_BODY_NONE && h->content_length < 0)
         b->framing = HTTP_BODY_TO_EOF;
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Each step function takes one byte and returns the reason if it is wrong there. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking into heads, and the parts of addresses and fields. */
+#include "base/hex.h"
 #include "base/mem.h"
 #include "net/http1.h"
 #include "net/http1_impl.h"
@@ -30,7 +31,7 @@ bool http_list_has(struct str list, struct str token)
     return false;
 }
 
-bool http_head_is_hop(const struct http_head *h, struct str name)
+bool http_is_hop(struct str name)
 {
     static const struct str hop[] = {
         STR("connection"),
@@ -48,23 +49,10 @@ bool http_head_is_hop(const struct http_head *h, struct str name)
         if (str_eq_ci(name, hop[i]))
             return true;
     }
-    for (size_t i = 0; i < h->header_count; i++) {
-        if (str_eq_ci(h->headers[i].name, STR("connection")) &&
-            http_list_has(h->headers[i].value, name))
-            return true;
-    }
     return false;
 }
 
 /* ---- percent-encoding ---- */
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Takes one byte from the front of s; false on a bad escape or NUL. */
 static bool decode_one(struct str *s, bool form, char *ret)

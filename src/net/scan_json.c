@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 enum state {
@@ -225,14 +226,6 @@ static void take_escape(struct scan_json *s, char c)
         end_surrogate(s);
         capture(s, to + (at - from), 1);
     }
-}
-
-static int hex_value(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static void end_unit(struct scan_json *s)

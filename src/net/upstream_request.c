@@ -7,21 +7,10 @@ enum {
     BODY_SLACK = 16 * 1024 * 1024, /* for a writer who does not wait for on_drain */
 };
 
-/* Framing and what belongs to one connection are ours to say (RFC 9110 7.6.1). */
+/* Ours to say, or nobody's. */
 static bool is_ours(struct str name)
 {
-    static const struct str ours[] = {
-        STR("host"),           STR("connection"),
-        STR("content-length"), STR("transfer-encoding"),
-        STR("keep-alive"),     STR("te"),
-        STR("trailer"),        STR("upgrade"),
-        STR("expect"),         STR("proxy-connection"),
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
-        if (ours[i].n == name.n && str_eq_ci(name, ours[i]))
-            return true;
-    }
-    return false;
+    return http_is_hop(name) || str_eq_ci(name, STR("host")) || str_eq_ci(name, STR("expect"));
 }
 
 static bool write_target(struct buf *out, struct str method, const struct url *url)
