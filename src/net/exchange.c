@@ -23,7 +23,7 @@ static void choose_id(struct exchange *x)
 {
     struct str given = http_head_get(x->head, STR("x-request-id"));
     if (!id_is_good(given)) {
-        x->id_length = (unsigned char)server_make_id(conn_of(x)->server, x->id);
+        x->id_length = (unsigned char)server_make_id(server_conn_of(x)->server, x->id);
         return;
     }
     for (size_t i = 0; i < given.n; i++)
@@ -31,7 +31,7 @@ static void choose_id(struct exchange *x)
     x->id_length = (unsigned char)given.n;
 }
 
-void exchange_begin(struct conn *c, const struct http_head *head)
+void exchange_begin(struct server_conn *c, const struct http_head *head)
 {
     struct exchange *x = &c->x;
     *x = (struct exchange){.head = head, .max_body = DEFAULT_MAX_BODY};
@@ -50,12 +50,12 @@ const struct http_head *exchange_head(const struct exchange *x)
 
 struct loop *exchange_loop(const struct exchange *x)
 {
-    return conn_of(x)->server->loop;
+    return server_conn_of(x)->server->loop;
 }
 
 struct server *exchange_server(const struct exchange *x)
 {
-    return conn_of(x)->server;
+    return server_conn_of(x)->server;
 }
 
 struct str exchange_request_id(const struct exchange *x)
@@ -65,7 +65,7 @@ struct str exchange_request_id(const struct exchange *x)
 
 struct str exchange_peer(const struct exchange *x)
 {
-    return str_of(conn_of(x)->peer);
+    return str_of(server_conn_of(x)->peer);
 }
 
 int64_t exchange_started_ms(const struct exchange *x)
@@ -82,7 +82,7 @@ void exchange_handle(struct exchange *x, const struct exchange_handler *h, void 
 {
     x->handler = h;
     x->ctx = ctx;
-    conn_kick(conn_of(x));
+    server_conn_kick(server_conn_of(x));
 }
 
 void *exchange_ctx(const struct exchange *x)
@@ -93,14 +93,14 @@ void *exchange_ctx(const struct exchange *x)
 void exchange_max_body(struct exchange *x, uint64_t bytes)
 {
     x->max_body = bytes;
-    conn_kick(conn_of(x));
+    server_conn_kick(server_conn_of(x));
 }
 
 void exchange_resume_body(struct exchange *x)
 {
     x->stalled = false;
     x->resumed = true;
-    conn_kick(conn_of(x));
+    server_conn_kick(server_conn_of(x));
 }
 
 /* ---- the answer's head ---- */
@@ -122,7 +122,7 @@ static bool body_costs_connection(const struct exchange *x)
 
 static void choose_framing(struct exchange *x, int status, int64_t length)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     bool headless = status == 204 || status == 304;
     x->bodiless = headless || x->head->method == HTTP_HEAD;
     x->chunked = length < 0 && !x->bodiless && x->head->minor == 1;
@@ -134,7 +134,7 @@ static void choose_framing(struct exchange *x, int status, int64_t length)
 
 static void write_framing(struct exchange *x, struct buf *out, int status, int64_t length)
 {
-    if (conn_of(x)->close_after)
+    if (server_conn_of(x)->close_after)
         buf_add(out, STR("Connection: close\r\n"));
     else if (x->head->minor == 0)
         buf_add(out, STR("Connection: keep-alive\r\n"));
@@ -150,7 +150,7 @@ static void write_framing(struct exchange *x, struct buf *out, int status, int64
 static struct iovec compose_head(struct exchange *x, int status, const struct http_header *headers,
                                  size_t n, int64_t length)
 {
-    struct server *s = conn_of(x)->server;
+    struct server *s = server_conn_of(x)->server;
     struct buf *out = &s->compose;
     bool has_id = false;
 
@@ -173,7 +173,7 @@ static struct iovec compose_head(struct exchange *x, int status, const struct ht
     buf_add(out, STR("\r\n"));
     x->answer = ANSWER_OPEN;
     if (buf_failed(out))
-        conn_of(x)->broken = true;
+        server_conn_of(x)->broken = true;
     return (struct iovec){out->p + out->start, buf_len(out)};
 }
 
@@ -191,8 +191,8 @@ void exchange_start(struct exchange *x, int status, const struct http_header *he
     if (x->answer != ANSWER_NONE)
         return;
     struct iovec head = compose_head(x, status, headers, n, length);
-    conn_send(conn_of(x), &head, 1, false);
-    conn_kick(conn_of(x));
+    server_conn_send(server_conn_of(x), &head, 1, false);
+    server_conn_kick(server_conn_of(x));
 }
 
 static void send_chunk(struct exchange *x, struct str bytes)
@@ -200,12 +200,12 @@ static void send_chunk(struct exchange *x, struct str bytes)
     char prefix[HTTP_CHUNK_PREFIX];
     struct iovec parts[3] = {
         {prefix, http1_chunk_prefix(bytes.n, prefix)}, part_of(bytes), part_of(STR("\r\n"))};
-    conn_send(conn_of(x), parts, 3, false);
+    server_conn_send(server_conn_of(x), parts, 3, false);
 }
 
 bool exchange_write(struct exchange *x, struct str bytes)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     if (x->answer != ANSWER_OPEN || c->broken || c->closed)
         return true;
     if (!x->bodiless && bytes.n) {
@@ -215,16 +215,16 @@ bool exchange_write(struct exchange *x, struct str bytes)
             if (!x->to_eof)
                 bytes = str_to(bytes, (size_t)MIN(x->answer_left, (uint64_t)bytes.n));
             x->answer_left -= x->to_eof ? 0 : bytes.n;
-            conn_send(c, &(struct iovec){(void *)(uintptr_t)bytes.p, bytes.n}, 1, false);
+            server_conn_send(c, &(struct iovec){(void *)(uintptr_t)bytes.p, bytes.n}, 1, false);
         }
     }
-    x->want_drain = conn_pending(c) > c->server->config.out_high;
+    x->want_drain = server_conn_pending(c) > c->server->config.out_high;
     return !x->want_drain;
 }
 
 void exchange_end(struct exchange *x)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     if (x->answer != ANSWER_OPEN)
         return;
     if (x->answer_left) {
@@ -233,8 +233,8 @@ void exchange_end(struct exchange *x)
     }
     x->answer = ANSWER_ENDED;
     struct iovec last = part_of(STR("0\r\n\r\n"));
-    conn_send(c, &last, x->chunked ? 1 : 0, true);
-    conn_kick(c);
+    server_conn_send(c, &last, x->chunked ? 1 : 0, true);
+    server_conn_kick(c);
 }
 
 void exchange_reply(struct exchange *x, int status, const struct http_header *headers, size_t n,
@@ -246,8 +246,8 @@ void exchange_reply(struct exchange *x, int status, const struct http_header *he
     struct iovec parts[2] = {compose_head(x, status, headers, n, (int64_t)body.n), part_of(body)};
     x->answer = ANSWER_ENDED;
     x->answer_left = 0;
-    conn_send(conn_of(x), parts, x->bodiless ? 1 : 2, true);
-    conn_kick(conn_of(x));
+    server_conn_send(server_conn_of(x), parts, x->bodiless ? 1 : 2, true);
+    server_conn_kick(server_conn_of(x));
 }
 
 bool exchange_started(const struct exchange *x)
@@ -257,7 +257,7 @@ bool exchange_started(const struct exchange *x)
 
 void exchange_abort(struct exchange *x)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     if (c->closed)
         return;
     if (c->server->corked == c)
@@ -268,20 +268,20 @@ void exchange_abort(struct exchange *x)
         setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
     }
     c->broken = true;
-    conn_kick(c);
+    server_conn_kick(c);
 }
 
 size_t exchange_pending(const struct exchange *x)
 {
-    return conn_pending(conn_of(x));
+    return server_conn_pending(server_conn_of(x));
 }
 
 void exchange_keep_open(struct exchange *x)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     if (buf_len(&c->in) == 0)
         buf_release(&c->in);
-    if (conn_pending(c) == 0)
+    if (server_conn_pending(c) == 0)
         c->write_deadline = NO_DEADLINE;
 }
 
@@ -305,13 +305,13 @@ static const char *code_of(int status)
 
 static bool is_explained(struct exchange *x, int status, struct buf *out)
 {
-    const struct server_config *config = &conn_of(x)->server->config;
+    const struct server_config *config = &server_conn_of(x)->server->config;
     return x->handler && config->explain && config->explain(x, status, out, config->ctx);
 }
 
 void exchange_fail(struct exchange *x, int status, const char *reason)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     char text[512];
     struct buf body = {.p = text, .size = sizeof(text), .cap = sizeof(text)};
     const struct http_header type = {STR("Content-Type"), STR("application/json")};

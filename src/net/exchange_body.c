@@ -5,7 +5,7 @@
 
 static void renew_deadline(struct exchange *x)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     const struct server *s = c->server;
     if (x->body.total < x->renew_at && c->read_deadline != NO_DEADLINE)
         return;
@@ -23,8 +23,8 @@ static bool is_too_large(const struct exchange *x)
 /* Reads framing until payload stands at the input's front.  True when something changed. */
 static bool next_piece(struct exchange *x)
 {
-    struct conn *c = conn_of(x);
-    struct str in = conn_input(c), piece;
+    struct server_conn *c = server_conn_of(x);
+    struct str in = server_conn_input(c), piece;
     struct http_fault fault;
     size_t used;
 
@@ -34,7 +34,7 @@ static bool next_piece(struct exchange *x)
         exchange_fail(x, 400, fault.reason);
         return true;
     }
-    conn_consume(c, used - piece.n);
+    server_conn_consume(c, used - piece.n);
     x->piece_left = piece.n;
     x->body_read = r == HTTP_PARSE_DONE;
     if (is_too_large(x))
@@ -44,14 +44,14 @@ static bool next_piece(struct exchange *x)
 
 static bool give_piece(struct exchange *x)
 {
-    struct conn *c = conn_of(x);
-    struct str piece = str_to(conn_input(c), x->piece_left);
+    struct server_conn *c = server_conn_of(x);
+    struct str piece = str_to(server_conn_input(c), x->piece_left);
     size_t taken = piece.n;
 
     x->resumed = false;
     if (x->handler->on_body)
         taken = x->handler->on_body(x, piece);
-    conn_consume(c, taken);
+    server_conn_consume(c, taken);
     x->piece_left -= taken;
     if (taken < piece.n) {
         x->stalled = !x->resumed;
@@ -70,8 +70,8 @@ static void send_continue(struct exchange *x)
     if (!x->owes_continue || (!h->on_body && !h->on_body_end))
         return;
     x->owes_continue = false;
-    if (conn_input(conn_of(x)).n == 0)
-        conn_send(conn_of(x), &(struct iovec){line, sizeof(line) - 1}, 1, true);
+    if (server_conn_input(server_conn_of(x)).n == 0)
+        server_conn_send(server_conn_of(x), &(struct iovec){line, sizeof(line) - 1}, 1, true);
 }
 
 bool exchange_pump_body(struct exchange *x)
@@ -82,7 +82,7 @@ bool exchange_pump_body(struct exchange *x)
         return give_piece(x);
     if (x->body_read) {
         x->body_told = true;
-        conn_of(x)->read_deadline = NO_DEADLINE;
+        server_conn_of(x)->read_deadline = NO_DEADLINE;
         if (x->handler->on_body_end)
             x->handler->on_body_end(x);
         return true;
@@ -99,11 +99,11 @@ bool exchange_pump_body(struct exchange *x)
 
 bool exchange_drop_body(struct exchange *x)
 {
-    struct conn *c = conn_of(x);
+    struct server_conn *c = server_conn_of(x);
     bool changed = x->piece_left > 0;
 
     c->dropped += x->piece_left;
-    conn_consume(c, x->piece_left);
+    server_conn_consume(c, x->piece_left);
     x->piece_left = 0;
     if (!x->body_read)
         changed |= next_piece(x);

@@ -59,7 +59,7 @@ size_t server_make_id(struct server *s, char out[REQUEST_ID_MAX])
 
 /* ---- accepting ---- */
 
-static void write_peer(struct conn *c, const struct sockaddr_storage *address)
+static void write_peer(struct server_conn *c, const struct sockaddr_storage *address)
 {
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
     const void *bytes = &v6->sin6_addr;
@@ -82,14 +82,14 @@ static void take_connection(struct server *s, int fd, const struct sockaddr_stor
         close(fd);
         return;
     }
-    struct conn *c = conn_open(s, fd);
+    struct server_conn *c = server_conn_open(s, fd);
     if (!c) {
         close(fd);
         return;
     }
     write_peer(c, address);
     if (full)
-        conn_refuse(c, 503, "there are too many connections");
+        server_conn_refuse(c, 503, "there are too many connections");
 }
 
 static void accept_some(struct listener *listener, int most)
@@ -241,8 +241,8 @@ void server_drain(struct server *s, void (*on_empty)(struct server *s, void *ctx
     s->draining = true;
     LIST_EACH(node, &s->connections)
     {
-        struct conn *c = CONTAINER_OF(node, struct conn, link);
-        conn_drain(c, FRESH_GRACE_MS);
+        struct server_conn *c = CONTAINER_OF(node, struct server_conn, link);
+        server_conn_drain(c, FRESH_GRACE_MS);
     }
     if (s->count == 0)
         loop_defer(s->loop, &s->empty_task);
@@ -252,11 +252,11 @@ void server_abort(struct server *s)
 {
     LIST_EACH(node, &s->connections)
     {
-        struct conn *c = CONTAINER_OF(node, struct conn, link);
+        struct server_conn *c = CONTAINER_OF(node, struct server_conn, link);
         c->broken = true;
         /* One that is in a callback right now ends when that returns. */
         if (!c->busy)
-            conn_end(c);
+            server_conn_end(c);
     }
 }
 

@@ -13,12 +13,12 @@ enum { HEAD_READ = 4096, HEAD_BLOCK_KEPT = 4096 };
 
 /* ---- input ---- */
 
-struct str conn_input(const struct conn *c)
+struct str server_conn_input(const struct server_conn *c)
 {
     return c->scratch.n ? c->scratch : buf_str(&c->in);
 }
 
-void conn_consume(struct conn *c, size_t n)
+void server_conn_consume(struct server_conn *c, size_t n)
 {
     if (c->scratch.n)
         c->scratch = str_from(c->scratch, n);
@@ -27,7 +27,7 @@ void conn_consume(struct conn *c, size_t n)
 }
 
 /* Before the scratch buffer goes to the next connection. */
-static void stash(struct conn *c)
+static void stash(struct server_conn *c)
 {
     if (c->scratch.n && !c->closed && !buf_add(&c->in, c->scratch))
         c->broken = true;
@@ -36,23 +36,23 @@ static void stash(struct conn *c)
         buf_release(&c->in);
 }
 
-static bool wants_input(const struct conn *c)
+static bool wants_input(const struct server_conn *c)
 {
     if (c->eof)
         return false;
     /* While an exchange is open one read ahead is kept (a pipelined request, or a body
      * that its handler does not take yet); never more. */
-    return c->phase != CONN_EXCHANGE || conn_input(c).n == 0;
+    return c->phase != PHASE_EXCHANGE || server_conn_input(c).n == 0;
 }
 
-static bool serves_half_closed(const struct conn *c)
+static bool serves_half_closed(const struct server_conn *c)
 {
-    return c->phase == CONN_EXCHANGE && c->x.handler && c->x.handler->serves_half_closed;
+    return c->phase == PHASE_EXCHANGE && c->x.handler && c->x.handler->serves_half_closed;
 }
 
 /* ---- events and deadlines ---- */
 
-void conn_update(struct conn *c)
+void server_conn_update(struct server_conn *c)
 {
     uint32_t events = 0;
     if (c->closed)
@@ -72,13 +72,13 @@ void conn_update(struct conn *c)
         timer_set_at(c->server->loop, &c->timer, at);
 }
 
-void conn_kick(struct conn *c)
+void server_conn_kick(struct server_conn *c)
 {
     if (!c->busy && !c->closed)
         loop_defer(c->server->loop, &c->task);
 }
 
-static void set_phase(struct conn *c, enum conn_phase phase, int timeout_ms)
+static void set_phase(struct server_conn *c, enum server_phase phase, int timeout_ms)
 {
     c->phase = phase;
     c->dropped = 0;
@@ -89,14 +89,14 @@ static void set_phase(struct conn *c, enum conn_phase phase, int timeout_ms)
 
 static void free_task(struct task *t)
 {
-    free(CONTAINER_OF(t, struct conn, task));
+    free(CONTAINER_OF(t, struct server_conn, task));
 }
 
-static void tell_handler_end(struct conn *c)
+static void tell_handler_end(struct server_conn *c)
 {
     struct exchange *x = &c->x;
     const struct exchange_handler *h = x->handler;
-    bool complete = x->answer == ANSWER_ENDED && !x->failed && conn_pending(c) == 0;
+    bool complete = x->answer == ANSWER_ENDED && !x->failed && server_conn_pending(c) == 0;
     if (!h)
         return;
     if (!complete && c->gone && h->on_gone)
@@ -106,13 +106,13 @@ static void tell_handler_end(struct conn *c)
     h->on_done(x, complete);
 }
 
-void conn_end(struct conn *c)
+void server_conn_end(struct server_conn *c)
 {
     struct server *s = c->server;
     if (c->closed)
         return;
     c->closed = true;
-    if (c->phase == CONN_EXCHANGE)
+    if (c->phase == PHASE_EXCHANGE)
         tell_handler_end(c);
     cork_forget(c);
     timer_unset(s->loop, &c->timer);
@@ -130,13 +130,13 @@ void conn_end(struct conn *c)
 /* Shuts our side and reads on, so that unread bytes do not make the kernel send a reset
  * that could overtake the answer (RFC 9112 9.6).  Most clients look for an answer only when
  * they have sent a whole body, so of a large one that was refused all is read. */
-static void linger(struct conn *c)
+static void linger(struct server_conn *c)
 {
     if (c->eof || shutdown(c->io.fd, SHUT_WR) != 0) {
         c->broken = true;
         return;
     }
-    set_phase(c, CONN_LINGER, LINGER_MS);
+    set_phase(c, PHASE_LINGER, LINGER_MS);
     /* Nothing is written any more: this one is for the phase as a whole. */
     c->write_deadline = loop_now_ms(c->server->loop) + LINGER_MOST_MS;
 }
@@ -150,7 +150,8 @@ static void move_view(struct str *view, const char *from, const char *to, size_t
 }
 
 /* A copy that lives as long as the exchange: head, as many fields as there are, bytes. */
-static const struct http_head *keep_head(struct conn *c, const struct http_head *h, struct str raw)
+static const struct http_head *keep_head(struct server_conn *c, const struct http_head *h,
+                                         struct str raw)
 {
     size_t fixed = offsetof(struct http_head, headers) + h->header_count * sizeof(h->headers[0]);
     if (c->head_block_size < fixed + raw.n || c->head_block_size > HEAD_BLOCK_KEPT) {
@@ -174,12 +175,12 @@ static const struct http_head *keep_head(struct conn *c, const struct http_head 
     return copy;
 }
 
-static void begin_exchange(struct conn *c, struct str raw)
+static void begin_exchange(struct server_conn *c, struct str raw)
 {
     const struct http_head *head = keep_head(c, &c->server->head, raw);
-    conn_consume(c, raw.n);
+    server_conn_consume(c, raw.n);
     c->served = true;
-    set_phase(c, CONN_EXCHANGE, 0);
+    set_phase(c, PHASE_EXCHANGE, 0);
     exchange_begin(c, head);
     if (head->method == HTTP_OTHER)
         exchange_fail(&c->x, 501, "the method is not known");
@@ -190,39 +191,39 @@ static void begin_exchange(struct conn *c, struct str raw)
 }
 
 /* An answer to something that is not a request. */
-static void refuse(struct conn *c, int status, const char *reason)
+static void refuse(struct server_conn *c, int status, const char *reason)
 {
     struct http_head *nothing = &c->server->head;
     memset(nothing, 0, offsetof(struct http_head, headers));
     nothing->method = HTTP_OTHER;
     nothing->minor = 1;
     const struct http_head *head = keep_head(c, nothing, STR(""));
-    set_phase(c, CONN_EXCHANGE, 0);
+    set_phase(c, PHASE_EXCHANGE, 0);
     exchange_begin(c, head);
     exchange_fail(&c->x, status, reason);
 }
 
 /* A head is parsed from its first byte each time, so only when it can have got further: a
  * byte now and then must not cost a parse each. */
-static bool worth_parsing(const struct conn *c, struct str in)
+static bool worth_parsing(const struct server_conn *c, struct str in)
 {
     const struct http_limits *limits = &c->server->config.limits;
     return c->head_lf || in.n > limits->head_bytes ||
            (in.n > limits->line_bytes && !memchr(in.p, '\n', limits->line_bytes));
 }
 
-static bool step_head(struct conn *c)
+static bool step_head(struct server_conn *c)
 {
     const struct server_config *config = &c->server->config;
-    struct str in = conn_input(c);
+    struct str in = server_conn_input(c);
     struct http_fault fault;
     size_t used;
 
     if (in.n == 0)
         return false;
-    if (c->phase == CONN_IDLE) {
+    if (c->phase == PHASE_IDLE) {
         int64_t from_accept = c->read_deadline;
-        set_phase(c, CONN_HEAD, config->head_timeout_ms);
+        set_phase(c, PHASE_HEAD, config->head_timeout_ms);
         if (!c->served)
             c->read_deadline = from_accept;
     }
@@ -244,7 +245,7 @@ static bool step_head(struct conn *c)
 
 /* ---- phases ---- */
 
-static void go_idle(struct conn *c)
+static void go_idle(struct server_conn *c)
 {
     if (c->close_after || c->eof || c->server->draining) {
         linger(c);
@@ -252,42 +253,42 @@ static void go_idle(struct conn *c)
     }
     /* What was pipelined may hold a whole head. */
     c->head_lf = true;
-    set_phase(c, CONN_IDLE, c->server->config.idle_timeout_ms);
+    set_phase(c, PHASE_IDLE, c->server->config.idle_timeout_ms);
 }
 
-static void finish_exchange(struct conn *c)
+static void finish_exchange(struct server_conn *c)
 {
     struct exchange *x = &c->x;
     tell_handler_end(c);
     /* A client that asked for the close and has sent nothing more waits for nothing. */
     if (c->close_after && !x->head->keep_alive && exchange_body_done(x) && !x->failed &&
-        conn_input(c).n == 0)
+        server_conn_input(c).n == 0)
         c->broken = true;
     else if (c->close_after || exchange_body_done(x))
         go_idle(c);
     else
-        set_phase(c, CONN_DRAIN, c->server->config.body_timeout_ms);
+        set_phase(c, PHASE_DRAIN, c->server->config.body_timeout_ms);
 }
 
-static void client_left(struct conn *c)
+static void client_left(struct server_conn *c)
 {
     c->gone = c->broken = true;
 }
 
 /* Of a client that has shut its side. */
-static bool is_answered(const struct conn *c)
+static bool is_answered(const struct server_conn *c)
 {
     const struct exchange *x = &c->x;
-    if (c->phase != CONN_EXCHANGE || !exchange_body_done(x))
+    if (c->phase != PHASE_EXCHANGE || !exchange_body_done(x))
         return false;
     return x->answer == ANSWER_ENDED || serves_half_closed(c) ||
            (x->answer == ANSWER_OPEN && !x->chunked && !x->to_eof);
 }
 
-static bool step_exchange(struct conn *c)
+static bool step_exchange(struct server_conn *c)
 {
     struct exchange *x = &c->x;
-    size_t pending = conn_pending(c);
+    size_t pending = server_conn_pending(c);
     /* Handed over meanwhile to a handler that serves no such client. */
     if (c->eof && !is_answered(c)) {
         client_left(c);
@@ -308,7 +309,7 @@ static bool step_exchange(struct conn *c)
     return exchange_pump_body(x);
 }
 
-static bool step_drain(struct conn *c)
+static bool step_drain(struct server_conn *c)
 {
     struct exchange *x = &c->x;
     bool changed = exchange_drop_body(x);
@@ -323,10 +324,10 @@ static bool step_drain(struct conn *c)
     return true;
 }
 
-static bool step_linger(struct conn *c)
+static bool step_linger(struct server_conn *c)
 {
-    size_t n = conn_input(c).n;
-    conn_consume(c, n);
+    size_t n = server_conn_input(c).n;
+    server_conn_consume(c, n);
     c->dropped += n;
     if (n)
         c->read_deadline = loop_now_ms(c->server->loop) + LINGER_MS;
@@ -336,29 +337,29 @@ static bool step_linger(struct conn *c)
 }
 
 /* True when something changed and another look is due. */
-static bool step(struct conn *c)
+static bool step(struct server_conn *c)
 {
     if (c->closed)
         return false;
     if (c->broken) {
-        conn_end(c);
+        server_conn_end(c);
         return false;
     }
     switch (c->phase) {
-    case CONN_IDLE:
-    case CONN_HEAD:
+    case PHASE_IDLE:
+    case PHASE_HEAD:
         return step_head(c);
-    case CONN_EXCHANGE:
+    case PHASE_EXCHANGE:
         return step_exchange(c);
-    case CONN_DRAIN:
+    case PHASE_DRAIN:
         return step_drain(c);
-    case CONN_LINGER:
+    case PHASE_LINGER:
         return step_linger(c);
     }
     return false;
 }
 
-void conn_advance(struct conn *c)
+void server_conn_advance(struct server_conn *c)
 {
     if (c->busy || c->closed)
         return;
@@ -368,18 +369,18 @@ void conn_advance(struct conn *c)
     stash(c);
     c->busy = false;
     if (c->broken && !c->closed)
-        conn_end(c);
-    conn_update(c);
+        server_conn_end(c);
+    server_conn_update(c);
 }
 
 static void advance_task(struct task *t)
 {
-    conn_advance(CONTAINER_OF(t, struct conn, task));
+    server_conn_advance(CONTAINER_OF(t, struct server_conn, task));
 }
 
 /* ---- what wakes it ---- */
 
-static void half_closed(struct conn *c)
+static void half_closed(struct server_conn *c)
 {
     c->eof = true;
     c->close_after = true;
@@ -387,7 +388,7 @@ static void half_closed(struct conn *c)
         client_left(c);
 }
 
-static void read_some(struct conn *c)
+static void read_some(struct server_conn *c)
 {
     struct server *s = c->server;
     /* Only an incomplete head is added to. */
@@ -416,31 +417,31 @@ static void read_some(struct conn *c)
 
 static void on_event(struct io *io, uint32_t events)
 {
-    struct conn *c = CONTAINER_OF(io, struct conn, io);
+    struct server_conn *c = CONTAINER_OF(io, struct server_conn, io);
     if (events & (EPOLLERR | EPOLLHUP)) {
         client_left(c);
     } else {
         if (events & EPOLLOUT)
-            conn_flush(c);
+            server_conn_flush(c);
         if ((events & (EPOLLIN | EPOLLRDHUP)) && wants_input(c))
             read_some(c);
         else if ((events & EPOLLRDHUP) && !serves_half_closed(c))
             half_closed(c);
     }
-    conn_advance(c);
+    server_conn_advance(c);
 }
 
-static void deadline_passed(struct conn *c, int64_t now)
+static void deadline_passed(struct server_conn *c, int64_t now)
 {
     bool slow_reader = now >= c->write_deadline;
     c->read_deadline = NO_DEADLINE;
     if (slow_reader) {
         client_left(c);
-    } else if (c->phase == CONN_HEAD) {
+    } else if (c->phase == PHASE_HEAD) {
         refuse(c, 408, "its head took too long");
-    } else if (c->phase == CONN_EXCHANGE) {
+    } else if (c->phase == PHASE_EXCHANGE) {
         exchange_fail(&c->x, 408, "its body took too long");
-    } else if (c->phase == CONN_DRAIN) {
+    } else if (c->phase == PHASE_DRAIN) {
         linger(c);
     } else {
         c->broken = true;
@@ -449,37 +450,37 @@ static void deadline_passed(struct conn *c, int64_t now)
 
 static void on_timer(struct timer *t)
 {
-    struct conn *c = CONTAINER_OF(t, struct conn, timer);
+    struct server_conn *c = CONTAINER_OF(t, struct server_conn, timer);
     int64_t now = loop_now_ms(c->server->loop);
     if (now >= MIN(c->read_deadline, c->write_deadline)) {
         deadline_passed(c, now);
-        conn_advance(c);
+        server_conn_advance(c);
     } else {
-        conn_update(c);
+        server_conn_update(c);
     }
 }
 
-void conn_refuse(struct conn *c, int status, const char *reason)
+void server_conn_refuse(struct server_conn *c, int status, const char *reason)
 {
     refuse(c, status, reason);
-    conn_advance(c);
+    server_conn_advance(c);
 }
 
-void conn_drain(struct conn *c, int grace_ms)
+void server_conn_drain(struct server_conn *c, int grace_ms)
 {
-    if (c->phase != CONN_IDLE)
+    if (c->phase != PHASE_IDLE)
         return;
     if (c->served)
         c->broken = true;
     else
         c->read_deadline = loop_now_ms(c->server->loop) + grace_ms;
-    conn_update(c);
-    conn_kick(c);
+    server_conn_update(c);
+    server_conn_kick(c);
 }
 
-struct conn *conn_open(struct server *s, int fd)
+struct server_conn *server_conn_open(struct server *s, int fd)
 {
-    struct conn *c = mem_zalloc(sizeof(*c));
+    struct server_conn *c = mem_zalloc(sizeof(*c));
     if (!loop_io_add(s->loop, &c->io, fd, EPOLLIN | EPOLLRDHUP)) {
         free(c);
         return NULL;
@@ -491,9 +492,9 @@ struct conn *conn_open(struct server *s, int fd)
     buf_init(&c->in, s->config.limits.head_bytes + SCRATCH_SIZE + HEAD_READ);
     buf_init(&c->out, s->config.out_high + OUT_EXTRA);
     c->write_deadline = NO_DEADLINE;
-    set_phase(c, CONN_IDLE, s->config.head_timeout_ms);
+    set_phase(c, PHASE_IDLE, s->config.head_timeout_ms);
     list_push_back(&s->connections, &c->link);
     s->count++;
-    conn_update(c);
+    server_conn_update(c);
     return c;
 }

@@ -66,21 +66,21 @@ struct exchange {
     char id[REQUEST_ID_MAX];
 };
 
-enum conn_phase {
-    CONN_IDLE,     /* no byte of a request yet */
-    CONN_HEAD,     /* some */
-    CONN_EXCHANGE, /* from the head's end to the answer's last byte in the socket */
-    CONN_DRAIN,    /* the rest of a body that nobody wants */
-    CONN_LINGER,   /* our side is shut; reading until the client has seen it */
+enum server_phase {
+    PHASE_IDLE,     /* no byte of a request yet */
+    PHASE_HEAD,     /* some */
+    PHASE_EXCHANGE, /* from the head's end to the answer's last byte in the socket */
+    PHASE_DRAIN,    /* the rest of a body that nobody wants */
+    PHASE_LINGER,   /* our side is shut; reading until the client has seen it */
 };
 
-struct conn {
+struct server_conn {
     struct io io;
     struct list link; /* in server->connections */
     struct server *server;
     struct timer timer;
     struct task task; /* advance soon; at last: free */
-    enum conn_phase phase;
+    enum server_phase phase;
     int64_t read_deadline, write_deadline;
     struct str scratch; /* unread bytes in the server's scratch, during an event only */
     struct buf in;      /* unread bytes kept between events */
@@ -121,16 +121,16 @@ struct server {
     struct str date; /* "Date: …\r\n" in date_line */
     char date_line[64];
     struct buf compose;
-    struct conn *corked;
+    struct server_conn *corked;
     size_t cork_used;
     struct http_head head; /* being parsed */
     char cork[CORK_SIZE];
     char scratch[SCRATCH_SIZE];
 };
 
-static inline struct conn *conn_of(const struct exchange *x)
+static inline struct server_conn *server_conn_of(const struct exchange *x)
 {
-    return CONTAINER_OF(x, struct conn, x);
+    return CONTAINER_OF(x, struct server_conn, x);
 }
 
 /* server.c */
@@ -140,31 +140,31 @@ void server_connection_ended(struct server *s);
 
 /* server_conn.c */
 /* fd becomes the connection's.  NULL when the kernel cannot watch it: it stays the caller's. */
-struct conn *conn_open(struct server *s, int fd);
+struct server_conn *server_conn_open(struct server *s, int fd);
 /* Answers something that is not a request, and closes. */
-void conn_refuse(struct conn *c, int status, const char *reason);
+void server_conn_refuse(struct server_conn *c, int status, const char *reason);
 /* Ends it if it is idle; a fresh one gets so long to send its request. */
-void conn_drain(struct conn *c, int grace_ms);
-void conn_advance(struct conn *c);
+void server_conn_drain(struct server_conn *c, int grace_ms);
+void server_conn_advance(struct server_conn *c);
 /* Advances at the end of this turn, if it is not advancing already. */
-void conn_kick(struct conn *c);
+void server_conn_kick(struct server_conn *c);
 /* Brings the wanted events and the timer in line with the state. */
-void conn_update(struct conn *c);
+void server_conn_update(struct server_conn *c);
 /* Ends it now, calling what the handler is owed. */
-void conn_end(struct conn *c);
-struct str conn_input(const struct conn *c);
-void conn_consume(struct conn *c, size_t n);
+void server_conn_end(struct server_conn *c);
+struct str server_conn_input(const struct server_conn *c);
+void server_conn_consume(struct server_conn *c, size_t n);
 
 /* server_out.c */
 /* Hands bytes to the socket; what it does not take waits.  push: not to be corked. */
-void conn_send(struct conn *c, const struct iovec *parts, int count, bool push);
-void conn_flush(struct conn *c);
+void server_conn_send(struct server_conn *c, const struct iovec *parts, int count, bool push);
+void server_conn_flush(struct server_conn *c);
 void cork_flush(struct server *s);
-void cork_forget(struct conn *c);
-size_t conn_pending(const struct conn *c);
+void cork_forget(struct server_conn *c);
+size_t server_conn_pending(const struct server_conn *c);
 
 /* exchange.c */
-void exchange_begin(struct conn *c, const struct http_head *head);
+void exchange_begin(struct server_conn *c, const struct http_head *head);
 /* The server's own answer, after which the connection closes; cuts it when an answer has
  * begun already. */
 void exchange_fail(struct exchange *x, int status, const char *reason);

@@ -10,13 +10,13 @@
 
 enum { MAX_PARTS = 5 };
 
-size_t conn_pending(const struct conn *c)
+size_t server_conn_pending(const struct server_conn *c)
 {
     const struct server *s = c->server;
     return buf_len(&c->out) + (s->corked == c ? s->cork_used : 0);
 }
 
-void cork_forget(struct conn *c)
+void cork_forget(struct server_conn *c)
 {
     struct server *s = c->server;
     if (s->corked == c) {
@@ -25,7 +25,7 @@ void cork_forget(struct conn *c)
     }
 }
 
-static void keep(struct conn *c, struct iovec *parts, int count)
+static void keep(struct server_conn *c, struct iovec *parts, int count)
 {
     bool ok = true;
     if (buf_len(&c->out) == 0)
@@ -34,10 +34,10 @@ static void keep(struct conn *c, struct iovec *parts, int count)
         ok = ok && buf_add(&c->out, (struct str){parts[i].iov_base, parts[i].iov_len});
     if (!ok) {
         c->broken = true;
-        conn_kick(c);
+        server_conn_kick(c);
         return;
     }
-    conn_update(c);
+    server_conn_update(c);
 }
 
 /* Drops the first n bytes of the parts; returns how many parts are left, from *first on. */
@@ -55,7 +55,7 @@ static int parts_skip(struct iovec *parts, int count, size_t n, int *first)
 }
 
 /* Bytes the socket took; 0 also when it is full or broken. */
-static size_t socket_write(struct conn *c, struct iovec *parts, int count)
+static size_t socket_write(struct server_conn *c, struct iovec *parts, int count)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
     ssize_t n = sendmsg(c->io.fd, &message, MSG_NOSIGNAL);
@@ -63,12 +63,12 @@ static size_t socket_write(struct conn *c, struct iovec *parts, int count)
         return (size_t)n;
     if (errno != EAGAIN && errno != EINTR) {
         c->broken = c->gone = true;
-        conn_kick(c);
+        server_conn_kick(c);
     }
     return 0;
 }
 
-static void write_or_keep(struct conn *c, struct iovec *parts, int count)
+static void write_or_keep(struct server_conn *c, struct iovec *parts, int count)
 {
     int first;
     size_t written = socket_write(c, parts, count);
@@ -79,7 +79,7 @@ static void write_or_keep(struct conn *c, struct iovec *parts, int count)
 
 void cork_flush(struct server *s)
 {
-    struct conn *c = s->corked;
+    struct server_conn *c = s->corked;
     struct iovec part = {s->cork, s->cork_used};
     if (!c)
         return;
@@ -88,7 +88,7 @@ void cork_flush(struct server *s)
         write_or_keep(c, &part, 1);
 }
 
-static void cork_add(struct conn *c, const struct iovec *parts, int count)
+static void cork_add(struct server_conn *c, const struct iovec *parts, int count)
 {
     struct server *s = c->server;
     for (int i = 0; i < count; i++) {
@@ -100,7 +100,7 @@ static void cork_add(struct conn *c, const struct iovec *parts, int count)
     loop_defer(s->loop, &s->flush_task);
 }
 
-void conn_send(struct conn *c, const struct iovec *parts, int count, bool push)
+void server_conn_send(struct server_conn *c, const struct iovec *parts, int count, bool push)
 {
     struct server *s = c->server;
     struct iovec all[MAX_PARTS + 1];
@@ -130,7 +130,7 @@ void conn_send(struct conn *c, const struct iovec *parts, int count, bool push)
         write_or_keep(c, all, n);
 }
 
-void conn_flush(struct conn *c)
+void server_conn_flush(struct server_conn *c)
 {
     struct iovec part = {c->out.p + c->out.start, buf_len(&c->out)};
     if (c->broken || part.iov_len == 0)

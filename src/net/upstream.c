@@ -75,7 +75,7 @@ static void client_free(struct upstream_client *client)
     while ((node = list_pop_front(&client->spare_calls)))
         call_free(CONTAINER_OF(node, struct upstream_call, link));
     while ((node = list_pop_front(&client->spare_conns)))
-        free(CONTAINER_OF(node, struct conn, all));
+        free(CONTAINER_OF(node, struct upstream_conn, all));
     origins_release(client);
     tls_contexts_free(client->tls);
     resolver_free(client->resolver);
@@ -90,7 +90,7 @@ void upstream_client_free(struct upstream_client *client)
     while (!list_empty(&client->calls))
         upstream_cancel(CONTAINER_OF(client->calls.next, struct upstream_call, link));
     while (!list_empty(&client->conns))
-        conn_close(CONTAINER_OF(client->conns.next, struct conn, all));
+        upstream_conn_close(CONTAINER_OF(client->conns.next, struct upstream_conn, all));
     client->released = true;
     if (!client->deferred)
         client_free(client);
@@ -150,7 +150,7 @@ static void defer_task(struct upstream_call *call)
 void call_fail(struct upstream_call *call, enum upstream_fault fault, const char *format, ...)
 {
     struct upstream_failure *f = &call->failure;
-    struct conn *c = call->conn;
+    struct upstream_conn *c = call->conn;
     va_list args;
 
     f->fault = fault;
@@ -161,7 +161,7 @@ void call_fail(struct upstream_call *call, enum upstream_fault fault, const char
     va_end(args);
     call->phase = CALL_FAILED;
     if (c)
-        conn_close(c);
+        upstream_conn_close(c);
     defer_task(call);
 }
 
@@ -174,15 +174,15 @@ void call_end(struct upstream_call *call)
 
 void upstream_cancel(struct upstream_call *call)
 {
-    struct conn *c = call->conn;
+    struct upstream_conn *c = call->conn;
 
     if (call->phase == CALL_OVER)
         return;
     if (c && c->body_done && !c->reading && answer_reusable(c)) {
-        conn_detach(c);
+        upstream_conn_detach(c);
         idle_put(c);
     } else if (c) {
-        conn_close(c);
+        upstream_conn_close(c);
     }
     call_over(call);
     defer_task(call);
@@ -240,7 +240,7 @@ static enum http_method method_of(struct str text)
     return HTTP_OTHER;
 }
 
-static void send_on_idle(struct upstream_call *call, struct conn *c, struct str body)
+static void send_on_idle(struct upstream_call *call, struct upstream_conn *c, struct str body)
 {
     bool whole_later = call->keep_sent || call->chunked;
 
@@ -248,8 +248,8 @@ static void send_on_idle(struct upstream_call *call, struct conn *c, struct str 
         request_add_body(call, body);
     else
         call->body_left -= (int64_t)body.n;
-    conn_attach(c, call);
-    conn_send_out(c, whole_later ? STR_NONE : body);
+    upstream_conn_attach(c, call);
+    upstream_conn_send_out(c, whole_later ? STR_NONE : body);
 }
 
 static struct upstream_call *refuse(struct upstream_call *call, struct err *err)
@@ -284,7 +284,7 @@ struct upstream_call *upstream_start(struct upstream_client *client,
         return refuse(call, err);
     if (whole)
         call->all_given = true;
-    struct conn *c = idle_take(origin, &call->guard);
+    struct upstream_conn *c = idle_take(origin, &call->guard);
     if (c) {
         send_on_idle(call, c, r->body);
     } else {
@@ -305,7 +305,7 @@ bool upstream_write(struct upstream_call *call, struct str bytes)
         return true;
     }
     if (call->conn && call->conn->state == CONN_ACTIVE)
-        conn_send_out(call->conn, STR_NONE);
+        upstream_conn_send_out(call->conn, STR_NONE);
     call->drain_wanted = request_unsent(call).n > UPSTREAM_OUT_HIGH;
     return !call->drain_wanted;
 }
@@ -319,12 +319,12 @@ void upstream_write_end(struct upstream_call *call)
         return;
     }
     if (call->conn && call->conn->state == CONN_ACTIVE)
-        conn_send_out(call->conn, STR_NONE);
+        upstream_conn_send_out(call->conn, STR_NONE);
 }
 
 void upstream_resume(struct upstream_call *call)
 {
-    struct conn *c = call->conn;
+    struct upstream_conn *c = call->conn;
 
     if (!call_live(call) || !c)
         return;
@@ -333,5 +333,5 @@ void upstream_resume(struct upstream_call *call)
         return;
     }
     c->paused = false;
-    conn_go_on_later(c);
+    upstream_conn_go_on_later(c);
 }

@@ -8,7 +8,7 @@
 
 enum { HEAD_MAX = 64 * 1024, LINE_MAX_BYTES = 8 * 1024, INTERIM_MOST = 16, KEEP_MARGIN_MS = 1000 };
 
-void answer_reset(struct conn *c)
+void answer_reset(struct upstream_conn *c)
 {
     c->payload_left = c->head_scanned = 0;
     c->interim = 0;
@@ -18,7 +18,7 @@ void answer_reset(struct conn *c)
     c->body = (struct http_body){.framing = HTTP_BODY_NONE};
 }
 
-bool answer_reusable(const struct conn *c)
+bool answer_reusable(const struct upstream_conn *c)
 {
     const struct upstream_call *call = c->call;
     bool all_sent = call->all_given && !request_unsent(call).n && !c->write_broken;
@@ -29,16 +29,16 @@ bool answer_reusable(const struct conn *c)
 }
 
 /* extra: bytes came behind the end, which cannot belong to any request. */
-static void finish(struct conn *c, bool extra)
+static void finish(struct upstream_conn *c, bool extra)
 {
     struct upstream_call *call = c->call;
     bool keep = !extra && answer_reusable(c);
 
-    conn_detach(c);
+    upstream_conn_detach(c);
     if (keep)
         idle_put(c);
     else
-        conn_close(c);
+        upstream_conn_close(c);
     call_end(call);
 }
 
@@ -59,7 +59,7 @@ static int promised_ms(struct str keep_alive)
     return UPSTREAM_IDLE_MS;
 }
 
-static void take_head(struct conn *c, const struct http_head *head)
+static void take_head(struct upstream_conn *c, const struct http_head *head)
 {
     struct upstream_call *call = c->call;
 
@@ -72,7 +72,7 @@ static void take_head(struct conn *c, const struct http_head *head)
 }
 
 /* A head that grows by drops is read again only for another line of it. */
-static bool worth_reading(struct conn *c, struct str in)
+static bool worth_reading(struct upstream_conn *c, struct str in)
 {
     struct str news = str_from(in, c->head_scanned);
     bool worth = !c->head_scanned || str_has_char(news, '\n') || in.n > HEAD_MAX;
@@ -82,7 +82,7 @@ static bool worth_reading(struct conn *c, struct str in)
 }
 
 /* Returns the bytes dealt with. */
-static size_t read_heads(struct conn *c, struct str in)
+static size_t read_heads(struct upstream_conn *c, struct str in)
 {
     static const struct http_limits limits = {LINE_MAX_BYTES, HEAD_MAX, HTTP_MAX_HEADERS};
     struct upstream_call *call = c->call;
@@ -114,18 +114,18 @@ static size_t read_heads(struct conn *c, struct str in)
 
 /* ---- the body ---- */
 
-static void pause_taking(struct conn *c, size_t left)
+static void pause_taking(struct upstream_conn *c, size_t left)
 {
     c->payload_left = left;
     c->paused = true;
     if (!c->resume_asked)
         return;
     c->paused = false;
-    conn_go_on_later(c);
+    upstream_conn_go_on_later(c);
 }
 
 /* Returns what was left of piece; the call may be over afterwards. */
-static size_t give(struct conn *c, struct str piece)
+static size_t give(struct upstream_conn *c, struct str piece)
 {
     struct upstream_call *call = c->call;
 
@@ -139,7 +139,7 @@ static size_t give(struct conn *c, struct str piece)
 }
 
 /* Returns the bytes dealt with; a piece that was not taken lies before the rest of in. */
-static size_t read_body(struct conn *c, struct str in)
+static size_t read_body(struct upstream_conn *c, struct str in)
 {
     struct upstream_call *call = c->call;
     struct http_fault fault = {0, ""};
@@ -169,7 +169,7 @@ static size_t read_body(struct conn *c, struct str in)
 }
 
 /* Returns the bytes dealt with. */
-static size_t read_answer(struct conn *c, struct str in)
+static size_t read_answer(struct upstream_conn *c, struct str in)
 {
     struct upstream_call *call = c->call;
 
@@ -187,13 +187,13 @@ static size_t read_answer(struct conn *c, struct str in)
     return at;
 }
 
-static void hold(struct conn *c, struct str rest)
+static void hold(struct upstream_conn *c, struct str rest)
 {
     if (rest.n && !buf_add(&c->in, rest))
         call_fail(c->call, UPSTREAM_BAD_ANSWER, "more than can be held");
 }
 
-void answer_bytes(struct conn *c, struct str in)
+void answer_bytes(struct upstream_conn *c, struct str in)
 {
     struct upstream_call *call = c->call;
 
@@ -210,12 +210,12 @@ void answer_bytes(struct conn *c, struct str in)
     hold(c, str_from(in, used));
     if (!call_live(call))
         return;
-    conn_want(c);
+    upstream_conn_want(c);
     if (c->head_done)
-        conn_arm(c);
+        upstream_conn_arm(c);
 }
 
-void answer_go_on(struct conn *c)
+void answer_go_on(struct upstream_conn *c)
 {
     struct upstream_call *call = c->call;
 
@@ -236,32 +236,32 @@ void answer_go_on(struct conn *c)
     }
     if (!buf_len(&c->in))
         buf_release(&c->in);
-    conn_want(c);
+    upstream_conn_want(c);
     if (c->head_done)
-        conn_arm(c);
+        upstream_conn_arm(c);
 }
 
 /* ---- the end of the connection ---- */
 
 /* Only what cannot have been processed goes out again (RFC 9110 9.2.2), and once. */
-static bool may_go_again(const struct conn *c)
+static bool may_go_again(const struct upstream_conn *c)
 {
     const struct upstream_call *call = c->call;
     return c->reused && !c->got_bytes && !call->replayed &&
            (call->keep_sent || !call->may_have_left);
 }
 
-static void go_again(struct conn *c)
+static void go_again(struct upstream_conn *c)
 {
     struct upstream_call *call = c->call;
 
-    conn_close(c);
+    upstream_conn_close(c);
     call->replayed = true;
     call->out_sent = 0;
     dial_start(call);
 }
 
-void answer_eof(struct conn *c, bool clean, const char *detail)
+void answer_eof(struct upstream_conn *c, bool clean, const char *detail)
 {
     if (c->head_done && c->body.framing == HTTP_BODY_TO_EOF && clean)
         finish(c, false);

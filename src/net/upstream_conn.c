@@ -21,10 +21,11 @@ static void on_task(struct task *t);
 
 /* ---- life ---- */
 
-struct conn *conn_new(struct upstream_client *client, struct origin *origin)
+struct upstream_conn *upstream_conn_new(struct upstream_client *client, struct origin *origin)
 {
     struct list *node = list_pop_front(&client->spare_conns);
-    struct conn *c = node ? CONTAINER_OF(node, struct conn, all) : mem_zalloc(sizeof(*c));
+    struct upstream_conn *c = node ? CONTAINER_OF(node, struct upstream_conn, all)
+                                   : mem_zalloc(sizeof(*c));
 
     if (node) {
         client->spare_conn_count--;
@@ -45,7 +46,7 @@ struct conn *conn_new(struct upstream_client *client, struct origin *origin)
     return c;
 }
 
-static void conn_give_back(struct conn *c)
+static void upstream_conn_give_back(struct upstream_conn *c)
 {
     struct upstream_client *client = c->client;
 
@@ -59,7 +60,7 @@ static void conn_give_back(struct conn *c)
     client_deferred_done(client);
 }
 
-void conn_close_socket(struct conn *c)
+void upstream_conn_close_socket(struct upstream_conn *c)
 {
     tls_free(c->tls);
     c->tls = NULL;
@@ -71,24 +72,24 @@ void conn_close_socket(struct conn *c)
     c->io.fd = -1;
 }
 
-void conn_close(struct conn *c)
+void upstream_conn_close(struct upstream_conn *c)
 {
     if (c->state == CONN_CLOSED)
         return;
     if (c->state == CONN_IDLE)
         idle_remove(c);
     if (c->call)
-        conn_detach(c);
+        upstream_conn_detach(c);
     dial_release(c);
-    conn_close_socket(c);
+    upstream_conn_close_socket(c);
     timer_unset(c->client->loop, &c->timer);
     list_remove(&c->all);
     origin_unref(c->origin);
     c->state = CONN_CLOSED;
-    conn_go_on_later(c);
+    upstream_conn_go_on_later(c);
 }
 
-void conn_attach(struct conn *c, struct upstream_call *call)
+void upstream_conn_attach(struct upstream_conn *c, struct upstream_call *call)
 {
     c->call = call;
     call->conn = c;
@@ -97,7 +98,7 @@ void conn_attach(struct conn *c, struct upstream_call *call)
     answer_reset(c);
 }
 
-void conn_detach(struct conn *c)
+void upstream_conn_detach(struct upstream_conn *c)
 {
     c->call->conn = NULL;
     c->call = NULL;
@@ -105,7 +106,7 @@ void conn_detach(struct conn *c)
 
 /* ---- where no event will come ---- */
 
-void conn_go_on_later(struct conn *c)
+void upstream_conn_go_on_later(struct upstream_conn *c)
 {
     if (c->task.next)
         return;
@@ -113,9 +114,9 @@ void conn_go_on_later(struct conn *c)
     loop_defer(c->client->loop, &c->task);
 }
 
-static void readable(struct conn *c);
+static void readable(struct upstream_conn *c);
 
-static void tell_drained(struct conn *c)
+static void tell_drained(struct upstream_conn *c)
 {
     struct upstream_call *call = c->call;
 
@@ -127,11 +128,11 @@ static void tell_drained(struct conn *c)
 
 static void on_task(struct task *t)
 {
-    struct conn *c = CONTAINER_OF(t, struct conn, task);
+    struct upstream_conn *c = CONTAINER_OF(t, struct upstream_conn, task);
     struct upstream_client *client = c->client;
 
     if (c->state == CONN_CLOSED) {
-        conn_give_back(c);
+        upstream_conn_give_back(c);
         return;
     }
     if (c->state == CONN_IDLE)
@@ -147,7 +148,7 @@ static void on_task(struct task *t)
 
 /* ---- time: one timer that is moved only when it would ring too late ---- */
 
-void conn_set_deadline(struct conn *c, int64_t at_ms)
+void upstream_conn_set_deadline(struct upstream_conn *c, int64_t at_ms)
 {
     c->deadline_ms = at_ms ? at_ms : INT64_MAX;
     if (!at_ms || (timer_is_set(&c->timer) && c->timer.at_ms <= at_ms))
@@ -155,27 +156,27 @@ void conn_set_deadline(struct conn *c, int64_t at_ms)
     timer_set_at(c->client->loop, &c->timer, at_ms);
 }
 
-static int64_t in_ms(const struct conn *c, int ms)
+static int64_t in_ms(const struct upstream_conn *c, int ms)
 {
     return ms ? loop_now_ms(c->client->loop) + ms : 0;
 }
 
 /* What an active connection waits for now, and until when. */
-void conn_arm(struct conn *c)
+void upstream_conn_arm(struct upstream_conn *c)
 {
     const struct upstream_call *call = c->call;
 
     if (!call) /* it failed a moment ago */
         return;
     if (c->paused)
-        conn_set_deadline(c, 0);
+        upstream_conn_set_deadline(c, 0);
     else if (c->head_done || request_unsent(call).n)
-        conn_set_deadline(c, in_ms(c, call->idle_ms));
+        upstream_conn_set_deadline(c, in_ms(c, call->idle_ms));
     else
-        conn_set_deadline(c, call->all_given ? in_ms(c, call->first_byte_ms) : 0);
+        upstream_conn_set_deadline(c, call->all_given ? in_ms(c, call->first_byte_ms) : 0);
 }
 
-static void expired(struct conn *c)
+static void expired(struct upstream_conn *c)
 {
     switch (c->state) {
     case CONN_DIALING:
@@ -183,7 +184,7 @@ static void expired(struct conn *c)
         dial_expired(c);
         break;
     case CONN_IDLE:
-        conn_close(c);
+        upstream_conn_close(c);
         break;
     case CONN_ACTIVE:
         if (c->head_done)
@@ -201,7 +202,7 @@ static void expired(struct conn *c)
 
 static void on_timer(struct timer *t)
 {
-    struct conn *c = CONTAINER_OF(t, struct conn, timer);
+    struct upstream_conn *c = CONTAINER_OF(t, struct upstream_conn, timer);
 
     if (c->deadline_ms <= loop_now_ms(c->client->loop))
         expired(c);
@@ -211,24 +212,24 @@ static void on_timer(struct timer *t)
 
 /* ---- events ---- */
 
-bool conn_watch(struct conn *c, int fd, uint32_t events)
+bool upstream_conn_watch(struct upstream_conn *c, int fd, uint32_t events)
 {
     c->watched = loop_io_add(c->client->loop, &c->io, fd, events);
     return c->watched;
 }
 
-void conn_want(struct conn *c)
+void upstream_conn_want(struct upstream_conn *c)
 {
     bool writes = (request_unsent(c->call).n && !c->write_broken) || c->tls_wants_write;
     uint32_t events = (c->paused ? 0 : EPOLLIN) | (writes ? EPOLLOUT : 0u);
 
     if (c->watched)
         loop_io_set(c->client->loop, &c->io, events);
-    else if (!conn_watch(c, c->io.fd, events))
+    else if (!upstream_conn_watch(c, c->io.fd, events))
         call_fail(c->call, UPSTREAM_BROKEN, "cannot be watched: %s", strerror(errno));
 }
 
-static void active_event(struct conn *c, uint32_t events)
+static void active_event(struct upstream_conn *c, uint32_t events)
 {
     struct upstream_call *call = c->call;
 
@@ -239,7 +240,7 @@ static void active_event(struct conn *c, uint32_t events)
         return;
     }
     if (events & EPOLLOUT) {
-        conn_send_out(c, STR_NONE);
+        upstream_conn_send_out(c, STR_NONE);
         tell_drained(c);
     }
     bool reads = c->tls || (events & ~(uint32_t)EPOLLOUT);
@@ -249,7 +250,7 @@ static void active_event(struct conn *c, uint32_t events)
 
 static void on_event(struct io *io, uint32_t events)
 {
-    struct conn *c = CONTAINER_OF(io, struct conn, io);
+    struct upstream_conn *c = CONTAINER_OF(io, struct upstream_conn, io);
 
     switch (c->state) {
     case CONN_DIALING:
@@ -269,7 +270,7 @@ static void on_event(struct io *io, uint32_t events)
 
 /* ---- writing ---- */
 
-static ssize_t send_plain(struct conn *c, struct str head, struct str body)
+static ssize_t send_plain(struct upstream_conn *c, struct str head, struct str body)
 {
     struct iovec parts[2] = {{(void *)(uintptr_t)head.p, head.n},
                              {(void *)(uintptr_t)body.p, body.n}};
@@ -284,7 +285,7 @@ static ssize_t send_plain(struct conn *c, struct str head, struct str body)
     return n;
 }
 
-static ssize_t send_tls(struct conn *c, struct str bytes)
+static ssize_t send_tls(struct upstream_conn *c, struct str bytes)
 {
     size_t n = 0;
 
@@ -314,7 +315,7 @@ static void account(struct upstream_call *call, size_t n, struct str body)
     buf_add(&call->out, str_from(body, n - of_head));
 }
 
-void conn_send_out(struct conn *c, struct str body)
+void upstream_conn_send_out(struct upstream_conn *c, struct str body)
 {
     struct upstream_call *call = c->call;
 
@@ -334,19 +335,19 @@ void conn_send_out(struct conn *c, struct str body)
         if (n < 0) {
             /* An answer may have come before the end: reading will tell. */
             c->write_broken = true;
-            conn_go_on_later(c);
+            upstream_conn_go_on_later(c);
         }
     }
-    conn_want(c);
+    upstream_conn_want(c);
     /* A head that has begun has its time already. */
     if (c->head_done || !buf_len(&c->in))
-        conn_arm(c);
+        upstream_conn_arm(c);
 }
 
 /* ---- reading ---- */
 
 /* False: it is over, or there is nothing more now. */
-static bool read_plain(struct conn *c)
+static bool read_plain(struct upstream_conn *c)
 {
     struct upstream_client *client = c->client;
     ssize_t n = recv(c->io.fd, client->scratch, client->read_size, 0);
@@ -360,7 +361,7 @@ static bool read_plain(struct conn *c)
     return false; /* the event comes again if there is more */
 }
 
-static bool read_tls(struct conn *c)
+static bool read_tls(struct upstream_conn *c)
 {
     struct upstream_client *client = c->client;
     char why[96];
@@ -378,19 +379,19 @@ static bool read_tls(struct conn *c)
         tls_describe(c->tls, why, sizeof(why));
         answer_eof(c, false, why);
     } else {
-        conn_want(c);
+        upstream_conn_want(c);
     }
     return false;
 }
 
-static void readable(struct conn *c)
+static void readable(struct upstream_conn *c)
 {
     struct upstream_call *call = c->call;
     int reads = c->tls ? TLS_READS : 1; /* left */
 
     if (c->state == CONN_IDLE) {
         if (!idle_is_quiet(c))
-            conn_close(c);
+            upstream_conn_close(c);
         return;
     }
     if (c->task.next) /* what is held comes first */
@@ -403,5 +404,5 @@ static void readable(struct conn *c)
     /* Only when it was us who stopped: half a record is pending too, and the rest of it
      * comes with an event. */
     if (!reads && tls_pending(c->tls))
-        conn_go_on_later(c);
+        upstream_conn_go_on_later(c);
 }

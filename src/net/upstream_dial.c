@@ -13,20 +13,20 @@
  * lost SYN (RFC 6298). */
 enum { ADDRESS_PATIENCE_MS = 2000 };
 
-static void next_address(struct conn *c);
+static void next_address(struct upstream_conn *c);
 
-static void dialed(struct conn *c)
+static void dialed(struct upstream_conn *c)
 {
     dial_release(c);
     c->state = CONN_ACTIVE;
-    conn_send_out(c, STR_NONE);
+    upstream_conn_send_out(c, STR_NONE);
     if (c->call->drain_wanted)
-        conn_go_on_later(c);
+        upstream_conn_go_on_later(c);
 }
 
 /* ---- TLS ---- */
 
-static void go_on_with_handshake(struct conn *c)
+static void go_on_with_handshake(struct upstream_conn *c)
 {
     char why[128];
 
@@ -48,12 +48,12 @@ static void go_on_with_handshake(struct conn *c)
     }
 }
 
-static void start_handshake(struct conn *c)
+static void start_handshake(struct upstream_conn *c)
 {
     struct origin *origin = c->origin;
 
     c->state = CONN_HANDSHAKE;
-    conn_set_deadline(c, c->dial->deadline_ms);
+    upstream_conn_set_deadline(c, c->dial->deadline_ms);
     c->tls = tls_new(origin->tls, c->io.fd, origin->host, origin->host_is_ip, &origin->session);
     if (c->tls)
         go_on_with_handshake(c);
@@ -63,7 +63,7 @@ static void start_handshake(struct conn *c)
 
 /* ---- addresses ---- */
 
-static void connected(struct conn *c)
+static void connected(struct upstream_conn *c)
 {
     int on = 1;
 
@@ -75,14 +75,14 @@ static void connected(struct conn *c)
         dialed(c);
 }
 
-static void attempt_failed(struct conn *c, int error)
+static void attempt_failed(struct upstream_conn *c, int error)
 {
     c->dial->last_errno = error;
-    conn_close_socket(c);
+    upstream_conn_close_socket(c);
     next_address(c);
 }
 
-static void give_up(struct conn *c)
+static void give_up(struct upstream_conn *c)
 {
     char text[GUARD_TEXT_SIZE];
 
@@ -93,7 +93,7 @@ static void give_up(struct conn *c)
         call_fail(c->call, UPSTREAM_REFUSED, "%s: %s", text, strerror(c->dial->last_errno));
 }
 
-static int64_t attempt_deadline(const struct conn *c)
+static int64_t attempt_deadline(const struct upstream_conn *c)
 {
     const struct dial *d = c->dial;
     int64_t patience = loop_now_ms(c->client->loop) + ADDRESS_PATIENCE_MS;
@@ -103,7 +103,7 @@ static int64_t attempt_deadline(const struct conn *c)
     return d->deadline_ms ? MIN(d->deadline_ms, patience) : patience;
 }
 
-static void next_address(struct conn *c)
+static void next_address(struct upstream_conn *c)
 {
     struct dial *d = c->dial;
 
@@ -115,9 +115,9 @@ static void next_address(struct conn *c)
             d->last_errno = errno;
             continue;
         }
-        if (!conn_watch(c, fd, EPOLLOUT)) {
+        if (!upstream_conn_watch(c, fd, EPOLLOUT)) {
             d->last_errno = errno;
-            conn_close_socket(c);
+            upstream_conn_close_socket(c);
             continue;
         }
         if (connect(fd, &c->peer.any, net_address_size(&c->peer)) == 0) {
@@ -125,18 +125,18 @@ static void next_address(struct conn *c)
             return;
         }
         if (errno == EINPROGRESS) {
-            conn_set_deadline(c, attempt_deadline(c));
+            upstream_conn_set_deadline(c, attempt_deadline(c));
             return;
         }
         d->last_errno = errno;
-        conn_close_socket(c);
+        upstream_conn_close_socket(c);
     }
     give_up(c);
 }
 
 /* ---- names ---- */
 
-static void use_addresses(struct conn *c)
+static void use_addresses(struct upstream_conn *c)
 {
     struct dial *d = c->dial;
     struct addresses *all = &d->addresses;
@@ -159,7 +159,7 @@ static void use_addresses(struct conn *c)
 static void on_resolved(struct resolve_query *q, const struct addresses *found, const char *why)
 {
     struct dial *d = CONTAINER_OF(q, struct dial, query);
-    struct conn *c = d->conn;
+    struct upstream_conn *c = d->conn;
 
     if (!found) {
         call_fail(c->call, UPSTREAM_NAME, "%.*s: %s", STR_ARG(c->origin->host), why);
@@ -171,7 +171,7 @@ static void on_resolved(struct resolve_query *q, const struct addresses *found, 
 
 void dial_start(struct upstream_call *call)
 {
-    struct conn *c = conn_new(call->client, call->origin);
+    struct upstream_conn *c = upstream_conn_new(call->client, call->origin);
     struct dial *d = mem_zalloc(sizeof(*d));
 
     c->dial = d;
@@ -179,15 +179,15 @@ void dial_start(struct upstream_call *call)
     d->query.fn = on_resolved;
     d->last_errno = EHOSTUNREACH;
     d->deadline_ms = call->connect_ms ? loop_now_ms(call->client->loop) + call->connect_ms : 0;
-    conn_attach(c, call);
-    conn_set_deadline(c, d->deadline_ms);
+    upstream_conn_attach(c, call);
+    upstream_conn_set_deadline(c, d->deadline_ms);
     if (resolve_start(call->client->resolver, call->origin->host, &d->query, &d->addresses))
         use_addresses(c);
 }
 
 /* ---- events ---- */
 
-void dial_event(struct conn *c, uint32_t events)
+void dial_event(struct upstream_conn *c, uint32_t events)
 {
     int error = 0;
     socklen_t size = sizeof(error);
@@ -205,7 +205,7 @@ void dial_event(struct conn *c, uint32_t events)
         connected(c);
 }
 
-void dial_expired(struct conn *c)
+void dial_expired(struct upstream_conn *c)
 {
     struct dial *d = c->dial;
     bool over = d->deadline_ms && d->deadline_ms <= loop_now_ms(c->client->loop);
@@ -217,7 +217,7 @@ void dial_expired(struct conn *c)
     call_fail(c->call, UPSTREAM_CONNECT_TIME, "no connection within %d ms", c->call->connect_ms);
 }
 
-void dial_release(struct conn *c)
+void dial_release(struct upstream_conn *c)
 {
     if (!c->dial)
         return;

@@ -31,7 +31,7 @@ struct upstream_client {
     struct list *origins; /* buckets */
     struct list origin_ages;
     size_t origin_count;
-    struct list idle; /* of conn.lru, longest idle first */
+    struct list idle; /* of upstream_conn.lru, longest idle first */
     size_t idle_count;
     struct list calls, conns;
     struct list spare_calls, spare_conns;
@@ -52,29 +52,29 @@ struct origin {
     bool host_is_ip;
     uint16_t port;
     struct str host_field; /* "Host: …\r\n" */
-    struct list idle;      /* of conn.link, latest first */
+    struct list idle;      /* of upstream_conn.link, latest first */
     size_t idle_count;
     size_t users; /* calls and connections */
     char text[];
 };
 
-enum conn_state { CONN_DIALING, CONN_HANDSHAKE, CONN_ACTIVE, CONN_IDLE, CONN_CLOSED };
+enum upstream_conn_state { CONN_DIALING, CONN_HANDSHAKE, CONN_ACTIVE, CONN_IDLE, CONN_CLOSED };
 
 /* Needed until there is a connection. */
 struct dial {
     struct resolve_query query;
-    struct conn *conn;
+    struct upstream_conn *conn;
     struct addresses addresses;
     size_t next;
     int64_t deadline_ms;
     int last_errno; /* ETIMEDOUT: no answer */
 };
 
-struct conn {
+struct upstream_conn {
     struct upstream_client *client;
     struct origin *origin;
     struct upstream_call *call; /* NULL when idle */
-    enum conn_state state;
+    enum upstream_conn_state state;
     struct list all, link, lru;
     struct io io; /* fd -1: none */
     bool watched;
@@ -103,7 +103,7 @@ enum call_phase { CALL_LIVE, CALL_FAILED, CALL_OVER };
 struct upstream_call {
     struct upstream_client *client;
     struct origin *origin;
-    struct conn *conn;
+    struct upstream_conn *conn;
     struct upstream_handler handler;
     void *ctx;
     enum call_phase phase;
@@ -153,43 +153,43 @@ enum status origin_get(struct upstream_client *client, const struct url *url, st
 void origin_unref(struct origin *origin);
 void origins_release(struct upstream_client *client);
 /* The latest used idle connection that the guard still allows and that is quiet, or NULL. */
-struct conn *idle_take(struct origin *origin, const struct guard *guard);
+struct upstream_conn *idle_take(struct origin *origin, const struct guard *guard);
 /* False when the peer has closed it, or has sent what nobody asked for: it is of no more use. */
-bool idle_is_quiet(struct conn *c);
-void idle_put(struct conn *c);
-void idle_remove(struct conn *c);
+bool idle_is_quiet(struct upstream_conn *c);
+void idle_put(struct upstream_conn *c);
+void idle_remove(struct upstream_conn *c);
 
 /* upstream_dial.c */
 void dial_start(struct upstream_call *call);
-void dial_event(struct conn *c, uint32_t events);
-void dial_expired(struct conn *c);
-void dial_release(struct conn *c);
+void dial_event(struct upstream_conn *c, uint32_t events);
+void dial_expired(struct upstream_conn *c);
+void dial_release(struct upstream_conn *c);
 
 /* upstream_conn.c */
-struct conn *conn_new(struct upstream_client *client, struct origin *origin);
+struct upstream_conn *upstream_conn_new(struct upstream_client *client, struct origin *origin);
 /* Puts call and connection together; nothing is sent yet. */
-void conn_attach(struct conn *c, struct upstream_call *call);
-void conn_detach(struct conn *c);
+void upstream_conn_attach(struct upstream_conn *c, struct upstream_call *call);
+void upstream_conn_detach(struct upstream_conn *c);
 /* Any state; a call on it is left without one. */
-void conn_close(struct conn *c);
+void upstream_conn_close(struct upstream_conn *c);
 /* False, with errno, when the kernel cannot watch it; fd is the connection's all the same. */
-bool conn_watch(struct conn *c, int fd, uint32_t events);
-void conn_close_socket(struct conn *c);
+bool upstream_conn_watch(struct upstream_conn *c, int fd, uint32_t events);
+void upstream_conn_close_socket(struct upstream_conn *c);
 /* 0: none. */
-void conn_set_deadline(struct conn *c, int64_t at_ms);
-void conn_arm(struct conn *c);
+void upstream_conn_set_deadline(struct upstream_conn *c, int64_t at_ms);
+void upstream_conn_arm(struct upstream_conn *c);
 /* Sends what waits; body, on the first attempt, is sent from where it lies and what of it
  * remains is copied. */
-void conn_send_out(struct conn *c, struct str body);
+void upstream_conn_send_out(struct upstream_conn *c, struct str body);
 /* Registered for what an active connection can use now; the call may have failed on return. */
-void conn_want(struct conn *c);
-void conn_go_on_later(struct conn *c);
+void upstream_conn_want(struct upstream_conn *c);
+void upstream_conn_go_on_later(struct upstream_conn *c);
 
 /* upstream_answer.c */
-void answer_reset(struct conn *c);
-void answer_bytes(struct conn *c, struct str in);
-void answer_go_on(struct conn *c);
+void answer_reset(struct upstream_conn *c);
+void answer_bytes(struct upstream_conn *c, struct str in);
+void answer_go_on(struct upstream_conn *c);
 /* clean: the peer meant it (a plain FIN, a TLS close_notify). */
-void answer_eof(struct conn *c, bool clean, const char *detail);
+void answer_eof(struct upstream_conn *c, bool clean, const char *detail);
 /* Could the connection carry another call once its body is at its end? */
-bool answer_reusable(const struct conn *c);
+bool answer_reusable(const struct upstream_conn *c);

@@ -119,7 +119,7 @@ void origins_release(struct upstream_client *client)
 
 /* ---- idle connections ---- */
 
-void idle_remove(struct conn *c)
+void idle_remove(struct upstream_conn *c)
 {
     list_remove(&c->link);
     list_remove(&c->lru);
@@ -127,7 +127,7 @@ void idle_remove(struct conn *c)
     c->client->idle_count--;
 }
 
-bool idle_is_quiet(struct conn *c)
+bool idle_is_quiet(struct upstream_conn *c)
 {
     char byte;
     size_t n;
@@ -138,11 +138,11 @@ bool idle_is_quiet(struct conn *c)
     return recv(c->io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-struct conn *idle_take(struct origin *origin, const struct guard *guard)
+struct upstream_conn *idle_take(struct origin *origin, const struct guard *guard)
 {
     LIST_EACH(node, &origin->idle)
     {
-        struct conn *c = CONTAINER_OF(node, struct conn, link);
+        struct upstream_conn *c = CONTAINER_OF(node, struct upstream_conn, link);
         /* It was opened for another guard, or for other settings. */
         if (!guard_allows(guard, &c->peer.any))
             continue;
@@ -150,7 +150,7 @@ struct conn *idle_take(struct origin *origin, const struct guard *guard)
          * callback that ended the last call, and what lies behind that call's answer must
          * not be read as the next one's. */
         if (!idle_is_quiet(c)) {
-            conn_close(c);
+            upstream_conn_close(c);
             continue;
         }
         idle_remove(c);
@@ -159,7 +159,7 @@ struct conn *idle_take(struct origin *origin, const struct guard *guard)
     return NULL;
 }
 
-void idle_put(struct conn *c)
+void idle_put(struct upstream_conn *c)
 {
     struct upstream_client *client = c->client;
     int64_t now = loop_now_ms(client->loop);
@@ -173,12 +173,12 @@ void idle_put(struct conn *c)
     c->origin->idle_count++;
     client->idle_count++;
     loop_io_set(client->loop, &c->io, EPOLLIN);
-    conn_set_deadline(c, now + c->keep_ms);
+    upstream_conn_set_deadline(c, now + c->keep_ms);
     /* Ticket or farewell that came with the last record. */
     if (c->in.size || (c->tls && tls_pending(c->tls)))
-        conn_go_on_later(c);
+        upstream_conn_go_on_later(c);
     if (c->origin->idle_count > client->idle_per_origin)
-        conn_close(CONTAINER_OF(c->origin->idle.prev, struct conn, link));
+        upstream_conn_close(CONTAINER_OF(c->origin->idle.prev, struct upstream_conn, link));
     else if (client->idle_count > client->idle_most)
-        conn_close(CONTAINER_OF(client->idle.next, struct conn, lru));
+        upstream_conn_close(CONTAINER_OF(client->idle.next, struct upstream_conn, lru));
 }
