@@ -209,26 +209,38 @@ static void reply_short(struct exchange *x)
     exchange_end(x);
 }
 
+/* The paths whose handler takes the body; max_body 0: the usual limit. */
+static const struct taker {
+    const char *path;
+    const struct exchange_handler *handler;
+    uint64_t max_body;
+} takers[] = {
+    {"/echo", &echo_handler, BIG}, {"/small", &echo_handler, 10},   {"/usual", &echo_handler, 0},
+    {"/slow", &slow_handler, BIG}, {"/worker", &worker_handler, 0},
+};
+
+static bool is_taken(struct exchange *x, struct str path)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(takers); i++) {
+        if (!str_eq(path, str_of(takers[i].path)))
+            continue;
+        if (takers[i].max_body)
+            exchange_max_body(x, takers[i].max_body);
+        exchange_handle(x, takers[i].handler, echo_new());
+        return true;
+    }
+    return false;
+}
+
 static void on_request(struct exchange *x, void *ctx)
 {
     struct str path = exchange_head(x)->path;
     (void)ctx;
     count(&f.counts.requests);
+    if (is_taken(x, path))
+        return;
     if (str_eq(path, STR("/hello"))) {
         exchange_reply(x, 200, NULL, 0, STR("hello"));
-    } else if (str_eq(path, STR("/echo"))) {
-        exchange_max_body(x, BIG);
-        exchange_handle(x, &echo_handler, echo_new());
-    } else if (str_eq(path, STR("/small"))) {
-        exchange_max_body(x, 10);
-        exchange_handle(x, &echo_handler, echo_new());
-    } else if (str_eq(path, STR("/slow"))) {
-        exchange_max_body(x, BIG);
-        exchange_handle(x, &slow_handler, echo_new());
-    } else if (str_eq(path, STR("/usual"))) {
-        exchange_handle(x, &echo_handler, echo_new());
-    } else if (str_eq(path, STR("/worker"))) {
-        exchange_handle(x, &worker_handler, echo_new());
     } else if (str_eq(path, STR("/handover"))) {
         exchange_handle(x, &handover_handler, NULL);
     } else if (str_eq(path, STR("/late"))) {
