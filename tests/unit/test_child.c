@@ -159,7 +159,12 @@ static void signals_are_as_a_program_expects_them(void **state)
                            STR_NONE, &roomy),
                      OK);
     signal(SIGPIPE, before);
-    assert_string_equal(result.out.p, "0000000000000000 0000000000000000 ");
+    unsigned long long blocked = 1, ignored = 1;
+    assert_int_equal(sscanf(result.out.p, "%llx %llx", &blocked, &ignored), 2);
+    assert_int_equal(blocked, 0);
+    /* Not 32 and 33, the C library's own: whatever was started by posix_spawn(), as make does,
+     * ignores them, and no program can tell. */
+    assert_int_equal(ignored & ~(3ULL << 31), 0);
 }
 
 static void *run_some(void *ctx)
