@@ -144,7 +144,8 @@ static enum status serve(struct program *p, int signal_fd, struct err *err)
     if (fd < 0)
         return err->status;
     p->signals.fn = on_signal;
-    loop_io_add(demo->loop, &p->signals, signal_fd, EPOLLIN);
+    if (!loop_io_add(demo->loop, &p->signals, signal_fd, EPOLLIN))
+        return err_errno(err, "watch for signals");
     server_listen(demo->server, fd);
     say_ready(fd);
     loop_run(demo->loop);
