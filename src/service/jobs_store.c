@@ -144,6 +144,7 @@ enum status step_storing(struct step *s)
 
     TRY(read_media(s, media, ARRAY_SIZE(media), &n));
     TRY(generation_load(s->w->db, s->job.generation_id, s->arena, &g, &s->err));
+    TRY(library_discard_dead(s->w, &g, s->arena, &s->err));
     fill_links(s, &g, media, n);
     pool_hold(s->app->pool, s->job.account_id, &account);
     struct library_source source = {

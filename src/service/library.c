@@ -377,6 +377,19 @@ void library_discard(struct worker *w, const struct library_take *take)
     discard_object(w, &take->poster);
 }
 
+enum status library_discard_dead(struct worker *w, const struct generation *g, struct arena *a,
+                                 struct err *err)
+{
+    struct object objects[2 * (LIBRARY_MAX_FILES + 1)];
+    size_t n;
+    TRY(object_list_of_generation(w->db, g->id, a, objects, ARRAY_SIZE(objects), &n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (objects[i].state == OBJECT_WRITING)
+            discard_object(w, &objects[i]);
+    }
+    return OK;
+}
+
 /* ---- bytes in memory */
 
 static enum status write_file(struct worker *w, struct str key, struct str bytes, struct err *err)

@@ -45,6 +45,10 @@ bool library_local_enabled(struct app *app);
 enum status library_fetch(struct worker *w, const struct generation *g,
                           const struct library_source *source, struct arena *a,
                           struct library_take *ret, struct err *err);
+/* For whoever holds the job's lease: what an earlier take of this work has left unfinished is
+ * a dead one's; its room is given back at once, so that the next take finds it. */
+enum status library_discard_dead(struct worker *w, const struct generation *g, struct arena *a,
+                                 struct err *err);
 /* In a transaction that holds the owner's lock. */
 enum status library_settle(struct db_conn *tx, const struct library_take *take, struct err *err);
 /* In a transaction of its own. */

@@ -215,7 +215,8 @@ describe("the store", () => {
   test("[SG-5] a passing fault is tried again and leaves nothing", async () => {
     w.stopAt("fsync .mp4 - EIO");
     const id = await w.person.generate("bad sector");
-    await w.until("a second try", `SELECT id FROM jobs WHERE generation_id = ${id} AND attempts > 0`);
+    await w.until("a second try", `SELECT id FROM jobs WHERE generation_id = ${id} AND attempts > 0`)
+      .catch((error) => assert.fail(`${error} ${JSON.stringify(w.job(id))} ${w.kinora.log}`));
     w.stopAt();
     assert.equal((await w.person.ended(id)).storage_type, "local");
     await settled(w.kinora, w.demo);
@@ -323,5 +324,25 @@ test("[ST-3] a claim that nobody works on is taken up again on a busy node", asy
   assert.ok(["completed", "failed"].includes(g.status));
   await w.person.ask("POST", `/api/v1/sora/generations/${long}/cancel`);
   await eventually("the end", async () => (await w.demo.state()).jobs.active === 0);
+  await settled(w.kinora, w.demo);
+});
+
+test("[SG-6] the room of a take that died is free for the next one", async (t) => {
+  const w = await World.start();
+  t.after(() => w.stop());
+  await w.person.account(w.demo, "videos");
+  const first = await w.person.ended(await w.person.generate("to know the size"));
+  const room = first.file_size_bytes * 2 + 1000;
+  await w.person.ask("PATCH", `/api/v1/admin/users/${w.person.user.id}`, {
+    sora_storage_quota_bytes: room,
+  });
+  w.stopAt("fsync .mp4 - kill");
+  const id = await w.person.generate("just fits");
+  await w.died();
+  w.stopAt();
+  // The dead take's lease lasts for two minutes.
+  await w.kinora.launch();
+  const g = await w.person.ended(id);
+  assert.deepEqual([g.storage_type, g.storage_reason], ["local", null]);
   await settled(w.kinora, w.demo);
 });

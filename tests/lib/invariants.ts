@@ -77,7 +77,7 @@ export async function settled(kinoras: Kinora | Kinora[], demo?: Demo, seconds =
     wrong = [...violations(rows, folders), ...rows.query("SELECT key FROM deletions")
       .map((d) => `deletion of ${d.key} waits`)];
     return wrong.length === 0;
-  }, seconds).catch(() => assert.deepEqual(wrong, []));
+  }, seconds).catch(() => assert.deepEqual(wrong, [], nodes.map((kinora) => kinora.log).join("\n")));
   if (!demo) return;
   for (const { key, received } of (await demo.state()).submissions.by_key)
     assert.equal(received, 1, `submissions with the key ${key}`);
