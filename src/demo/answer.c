@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "demo/reset.h"
 #include "net/sse.h"
 
 enum {
@@ -29,7 +28,7 @@ static void on_cut_timer(struct timer *t)
     if (exchange_pending(a->x)) {
         timer_set_in(a->loop, t, CUT_POLL_MS);
     } else if (a->fault && a->fault->reset) {
-        reset_connection(a->x);
+        exchange_reset(a->x);
     } else {
         exchange_abort(a->x);
     }

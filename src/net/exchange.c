@@ -255,20 +255,30 @@ bool exchange_started(const struct exchange *x)
     return x->answer != ANSWER_NONE;
 }
 
-void exchange_abort(struct exchange *x)
+static void abort_with(struct exchange *x, bool reset)
 {
     struct server_conn *c = server_conn_of(x);
     if (c->closed)
         return;
     if (c->server->corked == c)
         cork_flush(c->server);
-    if (x->to_eof) {
-        /* The end of the bytes would be the answer's end: so end with a reset. */
-        struct linger reset = {.l_onoff = 1, .l_linger = 0};
-        setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    if (reset) {
+        struct linger now = {.l_onoff = 1, .l_linger = 0};
+        setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     }
     c->broken = true;
     server_conn_kick(c);
+}
+
+void exchange_abort(struct exchange *x)
+{
+    /* Where the end of the bytes would be the answer's end, it must be a reset. */
+    abort_with(x, x->to_eof);
+}
+
+void exchange_reset(struct exchange *x)
+{
+    abort_with(x, true);
 }
 
 size_t exchange_pending(const struct exchange *x)

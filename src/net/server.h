@@ -126,6 +126,8 @@ void exchange_reply(struct exchange *x, int status, const struct http_header *he
 bool exchange_started(const struct exchange *x);
 /* Cut the connection now: an answer that cannot be finished must not look finished. */
 void exchange_abort(struct exchange *x);
+/* The same by RST: what is on its way may be lost too. */
+void exchange_reset(struct exchange *x);
 /* Bytes accepted and not yet in the socket. */
 size_t exchange_pending(const struct exchange *x);
 /* The answer will be quiet for long (SSE): gives back what memory it can.  While nothing is
