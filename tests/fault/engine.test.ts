@@ -311,19 +311,27 @@ describe("SIGTERM", () => {
 test("[ST-3] a claim that nobody works on is taken up again on a busy node", async (t) => {
   const w = await World.start();
   t.after(() => w.stop());
-  await w.person.account(w.demo, "videos", { concurrency: 5 });
-  await w.demo.fault({ route: "videos.create", prompt: "long", job: { duration_ms: 90000 } });
-  const long = await w.person.generate("long");
-  await w.person.until(long, (g) => g.status === "generating");
-  // A claim whose step is in nobody's memory.
-  w.rows.change("UPDATE jobs SET next_at = next_at + 20000 WHERE state = 'polling'");
-  const id = await w.person.generate("lost claim").catch(() => 0);
-  w.rows.change(`UPDATE jobs SET fence = fence + 1, lease_owner = 'me', lease_until =
-    ${Date.now() + 10000}, next_at = 0 WHERE generation_id = ${id} AND state <> 'ended'`);
-  const g = await w.person.ended(id, 60);
-  assert.ok(["completed", "failed"].includes(g.status));
-  await w.person.ask("POST", `/api/v1/sora/generations/${long}/cancel`);
-  await eventually("the end", async () => (await w.demo.state()).jobs.active === 0);
+  await w.person.account(w.demo, "videos");
+  await w.demo.fault(
+    { route: "videos.create", prompt: "polled", job: { duration_ms: 90000 } },
+    { route: "videos.create", prompt: "claimed", job: { duration_ms: 90000 } },
+  );
+  const claimed = await w.person.generate("claimed");
+  await w.until("an id", `SELECT id FROM jobs WHERE generation_id = ${claimed} AND upstream_id <> ''`);
+  // A poll in the air keeps the engine busy, and its row tells the node's name.
+  await w.demo.fault({ route: "videos.get", hold: true, times: 0 });
+  const polled = await w.person.generate("polled");
+  await w.until("a poll", `SELECT id FROM jobs WHERE generation_id = ${polled} AND state = 'polling'
+    AND lease_owner <> ''`);
+  const owner = w.job(polled).lease_owner;
+  // As after a claim whose commit was kept and whose answer was lost.
+  const { fence } = w.job(claimed);
+  w.rows.change(`UPDATE jobs SET fence = fence + 1, lease_owner = '${owner}',
+    lease_until = ${Date.now() + 12000}, next_at = 0 WHERE generation_id = ${claimed}`);
+  await eventually("another claim", async () => Number(w.job(claimed).fence) > Number(fence) + 1, 25);
+  for (const id of [claimed, polled])
+    await w.person.ask("POST", `/api/v1/sora/generations/${id}/cancel`);
+  await w.demo.release();
   await settled(w.kinora, w.demo);
 });
 
