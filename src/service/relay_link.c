@@ -36,6 +36,8 @@ static struct str name_of(struct str target)
     struct str path = str_cut(&target, '?'), name = path;
     while (path.p)
         name = str_cut(&path, '/');
+    if (!name.p || name.n == 0 || name.n > NAME_MAX_BYTES)
+        return STR("media");
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
         bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -43,7 +45,7 @@ static struct str name_of(struct str target)
         if (!safe)
             return STR("media");
     }
-    return name.n && name.n <= NAME_MAX_BYTES ? name : STR("media");
+    return name;
 }
 
 struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct str origin,
