@@ -62,6 +62,9 @@ enum status json_parse(struct str text, struct json_doc **ret, struct err *err)
     if (is_too_deep(text))
         return err_say(err, E_INVALID, "invalid_json", "the JSON is nested deeper than %d levels",
                        DEPTH_MAX);
+    /* jansson 2.14 skips a NUL that ends a number or a literal. */
+    if (str_has_char(text, '\0'))
+        return err_say(err, E_INVALID, "invalid_json", "the JSON holds a NUL byte");
     /* An integer beyond 64 bits is an error, since JSON_DECODE_INT_AS_REAL is not
      * given; so is NUL in a string, without JSON_ALLOW_NUL. */
     json_t *root = json_loadb(text.p ? text.p : "", text.n,

@@ -123,6 +123,19 @@ static void anything_but_strict_json_is_refused(void **state)
     assert_refused(STR_NONE);
 }
 
+static void a_nul_byte_is_refused_wherever_it_stands(void **state)
+{
+    static const struct str bad[] = {STR("{\"a\":false\0}"), STR("[1\0]"), STR("[1,\0 2]"),
+                                     STR("\"a\0\""), STR("1\0")};
+    struct json_doc *doc = NULL;
+    struct err err;
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        assert_int_equal(json_parse(bad[i], &doc, &err), E_INVALID);
+        assert_string_equal(err.code, "invalid_json");
+    }
+}
+
 static void the_place_of_the_fault_is_named(void **state)
 {
     (void)state;
@@ -242,6 +255,7 @@ int main(void)
         cmocka_unit_test(what_is_absent_gives_the_fallback),
         cmocka_unit_test(members_keep_their_order),
         cmocka_unit_test(anything_but_strict_json_is_refused),
+        cmocka_unit_test(a_nul_byte_is_refused_wherever_it_stands),
         cmocka_unit_test(the_place_of_the_fault_is_named),
         cmocka_unit_test(whole_numbers_of_64_bits_are_exact),
         cmocka_unit_test(depth_is_limited),
