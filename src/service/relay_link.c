@@ -30,19 +30,22 @@ static struct str target_of(struct arena *a, struct str address)
     return arena_printf(a, "%.*s?%.*s", STR_ARG(url.path), STR_ARG(url.query));
 }
 
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_' || c == '.';
+}
+
 /* What a download is called: the path's last part, if it is a plain word. */
 static struct str name_of(struct str target)
 {
     struct str path = str_cut(&target, '?'), name = path;
     while (path.p)
         name = str_cut(&path, '/');
-    if (!name.p || name.n == 0 || name.n > NAME_MAX_BYTES)
+    if (!name.p || name.n == 0 || name.n > NAME_MAX_BYTES || name.p[0] == '.')
         return STR("media");
     for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    c == '-' || c == '_' || (c == '.' && i > 0);
-        if (!safe)
+        if (!is_plain(name.p[i]))
             return STR("media");
     }
     return name;
