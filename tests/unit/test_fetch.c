@@ -90,14 +90,23 @@ static bool serve_redirects(struct peer_link *l)
     return true;
 }
 
+/* A case may have several connections at once, each with a thread of the peer. */
+static void note_request(const struct peer_link *l)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    size_t line = (size_t)(strstr(l->in, " HTTP/") - l->in);
+
+    pthread_mutex_lock(&lock);
+    snprintf(seen, sizeof(seen), "%.*s", (int)l->request_n, l->in);
+    size_t n = strlen(trail);
+    snprintf(trail + n, sizeof(trail) - n, "%.*s|", (int)line, l->in);
+    pthread_mutex_unlock(&lock);
+}
+
 static void serve(struct peer_link *l)
 {
     while (peer_request(l)) {
-        snprintf(seen, sizeof(seen), "%.*s", (int)l->request_n, l->in);
-        char *line = strndup(l->in, (size_t)(strstr(l->in, " HTTP/") - l->in));
-        strncat(trail, line, sizeof(trail) - strlen(trail) - 1);
-        strncat(trail, "|", sizeof(trail) - strlen(trail) - 1);
-        free(line);
+        note_request(l);
         if (serve_redirects(l))
             continue;
         if (is(l, "/busy")) {
