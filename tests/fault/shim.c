@@ -12,8 +12,9 @@
  *         go     the call goes through, and the next line counts
  *         ENOSPC, EIO, EACCES   the call fails so, for as long as the rule stands
  *
- * Only the first line counts, until it says `go`. A new file (by rename) begins anew. The calls
- * go to the kernel directly, so that nothing of the C library or a sanitizer stands between. */
+ * Only the first line counts, until it says `go`. A new file (by rename, of an inode
+ * that was not one before) begins anew. The calls go to the kernel directly, so that nothing of the
+ * C library or a sanitizer stands between. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
