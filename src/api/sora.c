@@ -157,6 +157,8 @@ enum status sora_generate(struct call *c, struct err *err)
                          STR_ARG(o.model));
     TRY(read_shape(c, m, &o, err));
     TRY(read_image(c, &o, err));
+    TRY(request_key_read(http_head_get(c->head, STR("idempotency-key")), "POST", c->head->path,
+                         c->body, c->arena, &o.once, err));
     write_params(c, &o);
     TRY(generation_create(c->worker, &o, c->arena, &id, err));
 

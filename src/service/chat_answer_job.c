@@ -13,6 +13,7 @@
 #include "service/models.h"
 #include "service/quota.h"
 #include "service/relay_link.h"
+#include "service/request_key.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 
@@ -95,20 +96,6 @@ static enum status describe(struct worker *w, const struct chat_job *j,
     return OK;
 }
 
-static struct str hash_request(const struct chat_job *j, struct str body, struct arena *a)
-{
-    _cleanup_(sha256_freep) struct sha256 *h = sha256_new();
-    unsigned char digest[SHA256_SIZE];
-    char text[2 * SHA256_SIZE + 1];
-    sha256_update(h, STR("POST\n"));
-    sha256_update(h, j->path);
-    sha256_update(h, STR("\n"));
-    sha256_update(h, body);
-    sha256_final(h, digest);
-    hex_encode(digest, sizeof(digest), text);
-    return arena_str(a, str_of(text));
-}
-
 /* GW-11: the same key and words join the same job. */
 static enum status join(struct chat_job *j, struct db_conn *tx, const struct idempotency *row,
                         struct str hash, struct arena *a, struct err *err)
@@ -116,7 +103,11 @@ static enum status join(struct chat_job *j, struct db_conn *tx, const struct ide
     struct job job;
     if (!str_eq(row->request_hash, hash))
         return err_set(err, E_UNPROCESSABLE, "idempotency_mismatch");
-    TRY(job_load(tx, row->job_id, a, &job, err));
+    /* Rows of chat answers stay for an hour, the key for a day. */
+    enum status status = job_load(tx, row->job_id, a, &job, err);
+    if (status == E_NOT_FOUND)
+        return err_set(err, E_GONE, "result_gone");
+    TRY(status);
     j->id = job.id;
     snprintf(j->public_id, sizeof(j->public_id), "%.*s", STR_ARG(job.public_id));
     return OK;
@@ -138,24 +129,24 @@ static enum status add(struct chat_job *j, struct db_conn *tx, const struct job_
 
 /* One transaction; *ret_joined: the job was there already. */
 static enum status commit(struct chat_job *j, struct worker *w, const struct job_spec *spec,
-                          const struct object *input, struct str hash, struct arena *a,
-                          bool *ret_joined, struct err *err)
+                          const struct object *input, const struct request_key *key,
+                          struct arena *a, bool *ret_joined, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = w->db;
     struct idempotency row = {
         .scope = arena_printf(a, "key:%lld", (long long)j->caller->key.key_id),
-        .key = j->idempotency_key,
-        .request_hash = hash};
+        .key = key->key,
+        .request_hash = key->hash};
     bool first = true;
     TRY(db_begin(tx, err));
-    if (j->idempotency_key.n)
+    if (key->key.n)
         TRY(idempotency_claim(tx, &row, a, clock_wall_ms(), &first, err));
     if (!first) {
-        TRY(join(j, tx, &row, hash, a, err));
+        TRY(join(j, tx, &row, key->hash, a, err));
     } else {
         TRY(add(j, tx, spec, input, a, err));
         row.job_id = j->id;
-        if (j->idempotency_key.n)
+        if (key->key.n)
             TRY(idempotency_fill(tx, &row, err));
     }
     *ret_joined = !first;
@@ -168,15 +159,16 @@ static enum status make_in(struct chat_job *j, struct worker *w, struct arena *a
     struct chat_request request;
     struct job_spec spec;
     struct object input = {0};
+    struct request_key key;
     struct str body;
     bool joined = false;
     TRY(spool_load(j->body, CHAT_BODY_MAX, a, &body, err));
+    TRY(request_key_read(j->idempotency_key, "POST", j->path, body, a, &key, err));
     TRY(json_parse(body, &doc, err));
     TRY(chat_request_read(json_root(doc), a, &request, err));
     TRY(describe(w, j, &request, a, &spec, err));
     TRY(keep_image(w, j, request.image, a, &spec, &input, err));
-    struct str hash = j->idempotency_key.n ? hash_request(j, body, a) : STR_NONE;
-    enum status status = commit(j, w, &spec, &input, hash, a, &joined, err);
+    enum status status = commit(j, w, &spec, &input, &key, a, &joined, err);
     if (input.id && (status != OK || joined))
         library_discard(w, &(struct library_take){.files = {input}, .count = 1});
     TRY(status);

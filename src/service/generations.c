@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/generations.h"
 
+#include <inttypes.h>
+
 #include "base/clock.h"
 #include "service/events.h"
 #include "service/jobs.h"
@@ -8,6 +10,7 @@
 #include "service/quota.h"
 #include "store/generations.h"
 #include "store/groups.h"
+#include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/objects.h"
 #include "store/users.h"
@@ -81,17 +84,67 @@ static enum status insert_rows(struct worker *w, const struct generation_order *
     return events_note(w->db, TOPIC_USER, EVENT_GENERATION, o->user_id, g.id, err);
 }
 
+static struct idempotency key_of(const struct generation_order *o, struct arena *a)
+{
+    return (struct idempotency){.scope = arena_printf(a, "user:%" PRId64, o->user_id),
+                                .key = o->once.key,
+                                .request_hash = o->once.hash};
+}
+
+/* What the key was used for before, if it was for the same. */
+static enum status repeat(struct db_conn *db, const struct generation_order *o,
+                          const struct idempotency *row, struct arena *a, int64_t *ret_id,
+                          struct err *err)
+{
+    struct generation g;
+    if (!str_eq(row->request_hash, o->once.hash))
+        return err_set(err, E_UNPROCESSABLE, "idempotency_mismatch");
+    enum status status = generation_load_owned(db, o->user_id, row->generation_id, a, &g, err);
+    if (status == E_NOT_FOUND)
+        return err_set(err, E_GONE, "result_gone");
+    TRY(status);
+    *ret_id = g.id;
+    return OK;
+}
+
+static enum status find_repeated(struct db_conn *db, const struct generation_order *o,
+                                 struct arena *a, bool *ret_found, int64_t *ret_id, struct err *err)
+{
+    struct idempotency row = key_of(o, a);
+    *ret_found = false;
+    if (o->once.key.n == 0)
+        return OK;
+    TRY(idempotency_find(db, &row, a, ret_found, err));
+    return *ret_found ? repeat(db, o, &row, a, ret_id, err) : OK;
+}
+
+/* Under the lock: claims the key, or finds what an equal call has just made. */
+static enum status create_in(struct worker *w, const struct generation_order *o,
+                             const struct object *input, struct arena *a, int64_t *ret_id,
+                             bool *ret_made, struct err *err)
+{
+    struct idempotency row = key_of(o, a);
+    *ret_made = true;
+    if (o->once.key.n)
+        TRY(idempotency_claim(w->db, &row, a, clock_wall_ms(), ret_made, err));
+    if (!*ret_made)
+        return repeat(w->db, o, &row, a, ret_id, err);
+    TRY(check_limits(w, o->user_id, err));
+    if (input->id)
+        TRY(quota_settle(w->db, input, err));
+    TRY(insert_rows(w, o, input, a, ret_id, err));
+    row.generation_id = *ret_id;
+    return o->once.key.n ? idempotency_fill(w->db, &row, err) : OK;
+}
+
 static enum status create_locked(struct worker *w, const struct generation_order *o,
                                  const struct object *input, struct arena *a, int64_t *ret_id,
-                                 struct err *err)
+                                 bool *ret_made, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = w->db;
     TRY(db_begin(tx, err));
     TRY(quota_lock_user(tx, o->user_id, err));
-    TRY(check_limits(w, o->user_id, err));
-    if (input->id)
-        TRY(quota_settle(tx, input, err));
-    TRY(insert_rows(w, o, input, a, ret_id, err));
+    TRY(create_in(w, o, input, a, ret_id, ret_made, err));
     return db_commit(tx, err);
 }
 
@@ -99,13 +152,21 @@ enum status generation_create(struct worker *w, const struct generation_order *o
                               struct arena *a, int64_t *ret_id, struct err *err)
 {
     struct object input = {0};
-    /* Once without the lock, so that a refusal costs no file and no turn at the writer. */
-    TRY(check_limits(w, order->user_id, err));
+    bool found, made = false;
+    /* Once without the lock, so that a refusal costs no file and no turn at the writer.  The
+     * key is looked for afterwards: the equal call may be what has filled the limit. */
+    enum status allowed = check_limits(w, order->user_id, err);
+    struct err refusal = *err;
+    TRY(find_repeated(w->db, order, a, &found, ret_id, err));
+    if (found)
+        return OK;
+    *err = refusal;
+    TRY(allowed);
     if (order->image_bytes.n)
         TRY(library_put_input(w, order->user_id, order->image_bytes, order->image_type, a, &input,
                               err));
-    enum status status = create_locked(w, order, &input, a, ret_id, err);
-    if (status != OK && input.id)
+    enum status status = create_locked(w, order, &input, a, ret_id, &made, err);
+    if ((status != OK || !made) && input.id)
         library_discard(w, &(struct library_take){.files = {input}, .count = 1});
     if (status == OK)
         jobs_wake(w->app->jobs);

@@ -4,6 +4,7 @@
 #include "model/generation.h"
 #include "model/object.h"
 #include "service/app.h"
+#include "service/request_key.h"
 #include "service/settings.h"
 
 enum { GENERATIONS_LIVE_MAX = 3 };
@@ -17,10 +18,14 @@ struct generation_order {
     struct str image_bytes; /* decoded data URL, or STR_NONE */
     const char *image_type;
     struct str params; /* JSON: what was asked beside model and prompt */
+    struct request_key once;
 };
 
 /* ST-1, in its order and exactly under concurrency: quota (429 quota_exceeded), at most
- * three live (429 too_many_jobs), a pending row with its job. */
+ * three live (429 too_many_jobs), a pending row with its job.
+ * With a key (GW-11) an equal order is answered with the id of the first one, whatever has
+ * become of it; E_UNPROCESSABLE idempotency_mismatch for another order, E_GONE result_gone
+ * when the record has been deleted. */
 enum status generation_create(struct worker *w, const struct generation_order *order,
                               struct arena *a, int64_t *ret_id, struct err *err);
 /* ST-5. */

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/idempotency.h"
 
-static enum status load(struct db_conn *tx, struct idempotency *row, struct arena *a,
-                        struct err *err)
+enum status idempotency_find(struct db_conn *db, struct idempotency *row, struct arena *a,
+                             bool *ret_found, struct err *err)
 {
     static const char sql[] = "SELECT request_hash, job_id, generation_id FROM idempotency "
                               "WHERE scope = $1 AND key = $2";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
-    bool found;
-    TRY(db_query(tx, sql, DB_ARGS(P_STR(row->scope), P_STR(row->key)), &rows, err));
-    TRY(db_next(rows, &found, err));
-    if (!found)
-        return err_set(err, E_UNAVAILABLE, "overloaded");
+    TRY(db_query(db, sql, DB_ARGS(P_STR(row->scope), P_STR(row->key)), &rows, err));
+    TRY(db_next(rows, ret_found, err));
+    if (!*ret_found)
+        return OK;
     row->request_hash = db_text_in(rows, 0, a);
     row->job_id = db_int(rows, 1);
     row->generation_id = db_int(rows, 2);
@@ -24,12 +23,17 @@ enum status idempotency_claim(struct db_conn *tx, struct idempotency *row, struc
     static const char sql[] = "INSERT INTO idempotency (scope, key, request_hash, created_at) "
                               "VALUES ($1, $2, $3, $4) ON CONFLICT (scope, key) DO NOTHING";
     int64_t inserted;
+    bool found;
     TRY(db_exec(
         tx, sql,
         DB_ARGS(P_STR(row->scope), P_STR(row->key), P_STR(row->request_hash), P_INT(now_ms)),
         &inserted, err));
     *ret_first = inserted > 0;
-    return *ret_first ? OK : load(tx, row, a, err);
+    if (*ret_first)
+        return OK;
+    TRY(idempotency_find(tx, row, a, &found, err));
+    /* The janitor has just taken it away. */
+    return found ? OK : err_set(err, E_UNAVAILABLE, "overloaded");
 }
 
 enum status idempotency_fill(struct db_conn *tx, const struct idempotency *row, struct err *err)

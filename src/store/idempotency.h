@@ -13,6 +13,9 @@ struct idempotency {
     int64_t job_id, generation_id;
 };
 
+/* What scope and key were used for, if they were. */
+enum status idempotency_find(struct db_conn *db, struct idempotency *row, struct arena *a,
+                             bool *ret_found, struct err *err);
 /* In the transaction that makes the job: claims the key.  *ret_first false: it was used
  * before, and *row holds what for. */
 enum status idempotency_claim(struct db_conn *tx, struct idempotency *row, struct arena *a,

@@ -161,13 +161,19 @@ export class Person {
   }
 
   // Any status is an answer.
-  async call<T = any>(method: string, path: string, body?: unknown): Promise<Answer<T>> {
+  async call<T = any>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const answer = await fetch(this.kinora.url + path, {
       method,
       headers: {
         authorization: `Bearer ${this.token}`,
         "accept-language": this.language,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
       },
       body: body === undefined ? undefined : JSON.stringify(body),
     });

@@ -161,8 +161,13 @@ export function assertDocumented(method: string, address: string, answer: Answer
 // The same person, every one of whose answers is held against the document.
 export function documented(person: Person): Person {
   const call = person.call.bind(person);
-  person.call = async <T>(method: string, path: string, body?: unknown) => {
-    const answer = await call<T>(method, path, body);
+  person.call = async <T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => {
+    const answer = await call<T>(method, path, body, headers);
     assertDocumented(method, path, answer);
     return answer;
   };

@@ -171,7 +171,7 @@ export interface paths {
     put?: never
     /**
      * Start a job
-     * @description Checked in this order: the form, the storage quota, at most three jobs at once.
+     * @description Checked in this order: the form, the storage quota, at most three jobs at once. A repetition under the same Idempotency-Key is answered first of all.
      */
     post: operations['generate']
     delete?: never
@@ -639,6 +639,23 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/metrics': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Counters for Prometheus: from this machine, or with the token of the settings */
+    get: operations['getMetrics']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/openapi.json': {
     parameters: {
       query?: never
@@ -814,12 +831,12 @@ export interface components {
       priority: number
       concurrency: number
       group_ids: number[]
-      /** @description Those it serves; null: all. */
-      models: string[] | null
+      /** @description Those it serves; none: all. */
+      models: string[]
       /** @description A model here, and its name there. */
       model_mapping: {
         [key: string]: string
-      } | null
+      }
       /** @description User name and password are hidden. */
       proxy_url: string | null
       ca_pem: string | null
@@ -1131,6 +1148,7 @@ export interface components {
       | 'method_not_allowed'
       | 'too_large'
       | 'unsupported_media_type'
+      | 'result_gone'
       | 'idempotency_mismatch'
       | 'unauthenticated'
       | 'invalid_credentials'
@@ -1184,6 +1202,7 @@ export interface components {
       | 'platform_not_supported'
       | 'model_not_found'
       | 'no_account'
+      | 'proxy_not_supported'
       | 'rate_limited'
       | 'queue_full'
       | 'stream_required'
@@ -1223,6 +1242,7 @@ export interface components {
       | 'database_busy'
       | 'database_unreachable'
       | 'commit_unknown'
+      | 'object_lost'
       | 'lease_lost'
       | 'key_taken'
       | 'bad_option'
@@ -1370,8 +1390,17 @@ export interface components {
         'application/json': components['schemas']['Error']
       }
     }
-    /** @description It has expired. */
+    /** @description It has expired, or is no longer kept. */
     Gone: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['Error']
+      }
+    }
+    /** @description The Idempotency-Key was used for another request. */
+    Unprocessable: {
       headers: {
         [name: string]: unknown
       }
@@ -1430,6 +1459,8 @@ export interface components {
     page_size: number
     /** @description A part of what is looked for. */
     q: string
+    /** @description For 24 hours the same key of the same user with the same body is the same job, and gets the same answer. */
+    idempotency_key: string
     id: number
   }
   requestBodies: never
@@ -1488,7 +1519,9 @@ export interface operations {
         }
         content?: never
       }
+      400: components['responses']['BadRequest']
       403: components['responses']['Forbidden']
+      413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
   }
@@ -1732,9 +1765,11 @@ export interface operations {
         }
         content?: never
       }
+      400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
       404: components['responses']['NotFound']
+      413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
   }
@@ -1773,7 +1808,10 @@ export interface operations {
   generate: {
     parameters: {
       query?: never
-      header?: never
+      header?: {
+        /** @description For 24 hours the same key of the same user with the same body is the same job, and gets the same answer. */
+        'Idempotency-Key'?: components['parameters']['idempotency_key']
+      }
       path?: never
       cookie?: never
     }
@@ -1795,7 +1833,9 @@ export interface operations {
       400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
+      410: components['responses']['Gone']
       413: components['responses']['TooLarge']
+      422: components['responses']['Unprocessable']
       429: components['responses']['TooMany']
       503: components['responses']['Unavailable']
     }
@@ -1877,9 +1917,11 @@ export interface operations {
         }
         content?: never
       }
+      400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
       404: components['responses']['NotFound']
+      413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
   }
@@ -2109,10 +2151,12 @@ export interface operations {
         }
         content?: never
       }
+      400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
       404: components['responses']['NotFound']
       409: components['responses']['Conflict']
+      413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
   }
@@ -2252,10 +2296,12 @@ export interface operations {
         }
         content?: never
       }
+      400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
       404: components['responses']['NotFound']
       409: components['responses']['Conflict']
+      413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
   }
@@ -2427,10 +2473,12 @@ export interface operations {
         }
         content?: never
       }
+      400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
       404: components['responses']['NotFound']
       409: components['responses']['Conflict']
+      413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
   }
@@ -2881,6 +2929,28 @@ export interface operations {
           'application/json': components['schemas']['Health']
         }
       }
+      503: components['responses']['Unavailable']
+    }
+  }
+  getMetrics: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Prometheus' text format. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'text/plain': string
+        }
+      }
+      404: components['responses']['NotFound']
       503: components['responses']['Unavailable']
     }
   }
