@@ -344,7 +344,9 @@ enum status stream_start(struct step *s, const struct dialect_http *http)
     struct job_stream *st = mem_zalloc(sizeof(*st));
     struct step *mine = mem_zalloc(sizeof(*mine));
 
+    pthread_mutex_lock(&j->lock); /* the steps beside it in the list write its link */
     *mine = *s;
+    pthread_mutex_unlock(&j->lock);
     list_init(&mine->link);
     step_keep(mine);
     mine->work.run = end_run;
