@@ -1,19 +1,22 @@
 #!/bin/bash
 # node-tests.sh api|e2e|fault [FILE…]: runs a suite of tests/ with Node's own test runner against
-# the programs of build/asan (KINORA_BIN and KINORA_DEMO_BIN say otherwise).
+# the programs of build/asan, or of the preset KINORA_PRESET (KINORA_BIN and KINORA_DEMO_BIN say
+# otherwise).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 suite=$1
+preset=${KINORA_PRESET:-asan}
 shift
 
 if [ -z "${KINORA_BIN:-}" ]; then
     scripts/page.sh
-    scripts/build.sh asan
+    scripts/build.sh "$preset"
 fi
-export KINORA_BIN=${KINORA_BIN:-$PWD/build/asan/kinora}
-export KINORA_DEMO_BIN=${KINORA_DEMO_BIN:-$PWD/build/asan/kinora-demo-upstream}
+export KINORA_BIN=${KINORA_BIN:-$PWD/build/$preset/kinora}
+export KINORA_DEMO_BIN=${KINORA_DEMO_BIN:-$PWD/build/$preset/kinora-demo-upstream}
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1:halt_on_error=1}
 
 for folder in tests "tests/$suite"; do
     [ ! -e "$folder/package-lock.json" ] || scripts/npm-ci.sh "$folder"
