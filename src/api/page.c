@@ -42,11 +42,15 @@ void page_reply(struct exchange *x)
 {
     static const struct http_header plain[] = {
         HTTP_HEADER("Content-Type", "text/plain; charset=utf-8")};
+    static const struct http_header refusal[] = {
+        HTTP_HEADER("Content-Type", "text/plain; charset=utf-8"),
+        HTTP_HEADER("Allow", "GET, HEAD"),
+    };
     const struct http_head *head = exchange_head(x);
     const struct embedded_file *file = file_find(head->path);
 
     if (head->method != HTTP_GET && head->method != HTTP_HEAD) {
-        exchange_reply(x, 405, plain, 1, STR("This address takes GET only.\n"));
+        exchange_reply(x, 405, refusal, ARRAY_SIZE(refusal), STR("This address takes GET only.\n"));
         return;
     }
     /* A view's address has no dot; a missing file must not look like the page. */
