@@ -14,15 +14,32 @@ static const struct str hops[RELAY_HOPS_MAX + 1] = {
 
 /* ---- the answer ---- */
 
+static bool has_field(const struct http_header *headers, size_t n, struct str name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq_ci(headers[i].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Of a field that may stand once only, the first: two that differ must not go on (RFC 9110
+ * 5.3).  Codings may come in several lines, and all of those count. */
 static size_t kept_headers(const struct http_head *head, struct http_header *ret)
 {
-    static const struct str kept[] = {
-        {"content-type", 12}, {"content-encoding", 16}, {"x-request-id", 12}};
+    static const struct {
+        struct str name;
+        bool list;
+    } kept[] = {{STR("content-type"), false},
+                {STR("content-encoding"), true},
+                {STR("x-request-id"), false}};
     size_t n = 0;
-    for (size_t i = 0; i < head->header_count && n < ARRAY_SIZE(kept); i++) {
+    for (size_t i = 0; i < head->header_count && n < HEADERS_MAX; i++) {
+        const struct http_header *field = &head->headers[i];
         for (size_t k = 0; k < ARRAY_SIZE(kept); k++) {
-            if (head->headers[i].name.n == kept[k].n && str_eq_ci(head->headers[i].name, kept[k]))
-                ret[n++] = head->headers[i];
+            if (field->name.n == kept[k].name.n && str_eq_ci(field->name, kept[k].name) &&
+                (kept[k].list || !has_field(ret, n, field->name)))
+                ret[n++] = *field;
         }
     }
     return n;
