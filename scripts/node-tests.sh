@@ -1,7 +1,7 @@
 #!/bin/bash
-# node-tests.sh api|e2e|fault [FILE…]: runs a suite of tests/ with Node's own test runner against
-# the programs of build/asan, or of the preset KINORA_PRESET (KINORA_BIN and KINORA_DEMO_BIN say
-# otherwise).
+# node-tests.sh api|edge|e2e|fault [FILE…]: runs a suite of tests/ with Node's own test runner
+# against the programs of build/asan, or of the preset KINORA_PRESET (KINORA_BIN and KINORA_DEMO_BIN
+# say otherwise).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 suite=$1
