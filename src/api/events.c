@@ -32,6 +32,7 @@ struct stream {
     struct timer heartbeat;
     struct arena *arena;
     struct str origin;
+    enum language language;
     struct identity who;
     struct event waiting[WAITING];
     size_t count;
@@ -61,7 +62,7 @@ static enum status render_generation(struct stream *s, struct worker *w, struct 
     struct json_out j;
     TRY(generation_load_owned(w->db, s->who.user_id, s->now.subject, a, &g, err));
     json_out_init(&j, &json);
-    TRY(view_generation(w, a, s->origin, &g, &j, err));
+    TRY(view_generation(w, a, s->origin, s->language, &g, &j, err));
     sse_write(&s->out, STR("generation"), STR_NONE, buf_str(&json));
     return OK;
 }
@@ -237,6 +238,7 @@ static void stream_open(struct exchange *x, struct call *c)
     s->x = x;
     s->arena = arena_new(4096);
     s->origin = arena_str(s->arena, c->origin);
+    s->language = c->language;
     s->who = c->who;
     s->work.run = render_run;
     s->done.fn = render_done;

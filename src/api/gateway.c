@@ -48,6 +48,11 @@ static void refuse_media(struct exchange *x, int http_status, const struct err *
     reply_error(x, status, err, buf_str(&out));
 }
 
+static void write_error(struct buf *out, const struct err *err)
+{
+    respond_openai_error(out, respond_status(err->status), err);
+}
+
 static struct str origin(const struct exchange *x, struct app *app, struct arena *a)
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
@@ -64,6 +69,7 @@ static struct relay_host host_of(struct dispatch *d)
                                .loop = dispatch_loop(d),
                                .upstream = dispatch_upstream(d),
                                .refuse = refuse,
+                               .write_error = write_error,
                                .origin = origin};
 }
 

@@ -134,9 +134,33 @@ static const struct message table[] = {
      "The media link has expired; it cannot be saved."},
     {"storage_not_configured", 503, "云存储未配置，请联系管理员",
      "Cloud storage is not configured. Ask your administrator."},
-    {"submission_unknown", 502, "提交结果未知，上游可能已经计费",
-     "Whether the upstream took the job is unknown; it may have charged for it."},
+    {"submission_unknown", 502, "提交结果未知，上游可能已经计费，因此没有重新提交",
+     "Whether the upstream took the job is unknown. It may have charged for it, so it was not "
+     "sent again."},
     {"content_policy", 400, "上游拒绝了这条提示词", "The upstream declined this prompt."},
+    {"account_refused", 502, "上游拒绝了本站的账号，请联系管理员",
+     "The upstream refused this site's account. Tell your administrator."},
+    {"account_gone", 502, "负责该任务的上游账号已不存在",
+     "The upstream account that holds this job is gone."},
+    {"model_not_served", 502, "没有上游账号提供这个模型", "No upstream account serves this model."},
+    {"no_free_account", 504, "等待超时，没有空闲的上游账号",
+     "No upstream account became free in time."},
+    {"job_too_long", 504, "上游未在规定时间内完成任务", "The upstream did not finish in time."},
+    {"no_result", 502, "上游结束了任务，但没有给出结果", "The upstream finished without a result."},
+    {"upstream_unreachable", 502, "无法连接上游", "The upstream could not be reached."},
+    {"upstream_cancelled", 502, "上游取消了该任务", "The upstream cancelled this job."},
+    {"task_forgotten", 502, "上游已找不到该任务", "The upstream does not know this job any more."},
+    {"task_silent", 502, "上游不再回应该任务的查询",
+     "The upstream stopped answering about this job."},
+    {"link_gone", 502, "文件取回之前，上游的链接已过期",
+     "The upstream's link had expired before the file could be fetched."},
+    {"input_lost", 500, "输入的图片已丢失，请重新提交",
+     "The input image is lost. Submit it again."},
+    {"makes_videos_only", 400, "上游账号只能生成视频", "The upstream account makes videos only."},
+    {"makes_one_video", 400, "上游账号一次只能生成一个视频",
+     "The upstream account makes one video at a time."},
+    {"proxy_not_for_streams", 400, "上游账号的代理不能用于流式任务",
+     "The upstream account's proxy cannot be used for streams."},
 
     /* Media and storage. */
     {"media_unreadable", 422, "无法识别的媒体文件", "The media file could not be read."},
@@ -189,6 +213,20 @@ const char *message_of(const char *code, enum language language)
             return language == LANG_ZH ? table[i].zh : table[i].en;
     }
     return NULL;
+}
+
+struct str message_of_failure(const struct failure *f, enum language language, struct arena *a)
+{
+    const char *sentence = f->code.n ? message_of(arena_strz(a, f->code), language) : NULL;
+    if (!sentence)
+        sentence = message_of(failure_class_code(f->class), language);
+    struct str text = str_of(sentence);
+    if (!f->words.n)
+        return text;
+    if (str_ends(text, STR(".")))
+        text.n--;
+    return arena_printf(a, language == LANG_ZH ? "%.*s：%.*s" : "%.*s: %.*s", STR_ARG(text),
+                        STR_ARG(f->words));
 }
 
 /* "0.8" as 800; a range without a weight has 1 (RFC 9110 12.4.2). */

@@ -230,7 +230,7 @@ enum status sora_list(struct call *c, struct err *err)
     TRY(generation_list(c->db, &f, page.size, page.offset, c->arena, &list, &n, &total, err));
     struct json_out *j = call_list_begin(c);
     for (size_t i = 0; i < n; i++)
-        TRY(view_generation(c->worker, c->arena, c->origin, &list[i], j, err));
+        TRY(view_generation(c->worker, c->arena, c->origin, c->language, &list[i], j, err));
     call_list_end(c, &page, total);
     return OK;
 }
@@ -239,7 +239,7 @@ static enum status answer_record(struct call *c, int64_t id, struct err *err)
 {
     struct generation g;
     TRY(generation_load_owned(c->db, c->who.user_id, id, c->arena, &g, err));
-    return view_generation(c->worker, c->arena, c->origin, &g, call_json(c, 200), err);
+    return view_generation(c->worker, c->arena, c->origin, c->language, &g, call_json(c, 200), err);
 }
 
 enum status sora_get(struct call *c, struct err *err)

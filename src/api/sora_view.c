@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/sora_view.h"
 
+#include "api/messages.h"
 #include "base/clock.h"
 #include "media/links.h"
 #include "platform/json_in.h"
@@ -107,6 +108,16 @@ static void write_state(struct json_out *j, const struct generation *g)
     json_kv_str_or_null(j, "storage_reason", g->storage_reason);
 }
 
+static void write_failure(struct json_out *j, const struct generation *g, enum language language,
+                          struct arena *a)
+{
+    bool failed = g->failure.class != FAILURE_NONE;
+    json_kv_str_or_null(j, "error_code",
+                        failed ? str_of(failure_class_name(g->failure.class)) : STR_NONE);
+    json_kv_str_or_null(j, "error_message",
+                        failed ? message_of_failure(&g->failure, language, a) : STR_NONE);
+}
+
 static void write_facts(struct json_out *j, const struct generation *g)
 {
     json_key(j, "s3_object_keys");
@@ -119,9 +130,10 @@ static void write_facts(struct json_out *j, const struct generation *g)
         json_real(j, (double)g->duration_ms / 1000);
     else
         json_null(j);
-    json_kv_str_or_null(j, "error_code",
-                        g->error_class ? str_of(failure_class_name(g->error_class)) : STR_NONE);
-    json_kv_str_or_null(j, "error_message", g->error_message);
+}
+
+static void write_times(struct json_out *j, const struct generation *g)
+{
     json_kv_time(j, "created_at", g->created_at);
     json_kv_time(j, "started_at", g->started_at);
     json_kv_time(j, "completed_at", g->completed_at);
@@ -129,7 +141,8 @@ static void write_facts(struct json_out *j, const struct generation *g)
 }
 
 enum status view_generation(struct worker *w, struct arena *a, struct str origin,
-                            struct generation *g, struct json_out *j, struct err *err)
+                            enum language language, struct generation *g, struct json_out *j,
+                            struct err *err)
 {
     struct places places = {0};
     TRY(generation_estimate(w, g, err));
@@ -147,6 +160,8 @@ enum status view_generation(struct worker *w, struct arena *a, struct str origin
     write_state(j, g);
     write_places(j, &places);
     write_facts(j, g);
+    write_failure(j, g, language, a);
+    write_times(j, g);
     json_object_end(j);
     return OK;
 }

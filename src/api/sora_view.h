@@ -6,8 +6,11 @@
 #include "model/generation.h"
 #include "service/app.h"
 #include "service/quota.h"
+#include "service/settings.h"
 
-/* ST-4's fields.  origin: "https://host" as the client sees it. */
+/* ST-4's fields.  origin: "https://host" as the client sees it; language: of what is said
+ * about a failure. */
 enum status view_generation(struct worker *w, struct arena *a, struct str origin,
-                            struct generation *g, struct json_out *j, struct err *err);
+                            enum language language, struct generation *g, struct json_out *j,
+                            struct err *err);
 void view_quota(const struct quota *q, struct json_out *j);

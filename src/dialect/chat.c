@@ -178,10 +178,8 @@ static void fail(struct dialect_stream *s, struct json root)
     struct dialect_answer in = {200, STR("application/json"), dumped};
     s->failed = true;
     s->outcome.state = DIALECT_FAILED;
-    s->outcome.message = dialect_error_message(&in, s->arena, &code);
-    if (!s->outcome.message.n)
-        s->outcome.message = STR("The upstream reported a failure without saying why.");
-    s->outcome.failure = dialect_failure_class(code, s->outcome.message);
+    s->outcome.failure.words = dialect_error_message(&in, s->arena, &code);
+    s->outcome.failure.class = dialect_failure_class(code, s->outcome.failure.words);
     free(text);
 }
 
@@ -340,8 +338,9 @@ static enum status stream_finish(struct dialect_stream *s, struct err *err)
     if (!s->done)
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer was cut short.");
     s->outcome.state = DIALECT_FAILED;
-    s->outcome.failure = dialect_failure_class(STR_NONE, buf_str(&s->content));
-    s->outcome.message = STR("The upstream finished without a result.");
+    s->outcome.failure.class = dialect_failure_class(STR_NONE, buf_str(&s->content));
+    if (s->outcome.failure.class == FAILURE_UPSTREAM)
+        s->outcome.failure.code = STR("no_result");
     return OK;
 }
 

@@ -78,8 +78,7 @@ struct dialect_outcome {
     int64_t queue_position; /* -1 unknown */
     struct dialect_media media[DIALECT_MAX_MEDIA];
     size_t media_count;
-    enum failure_class failure;
-    struct str message; /* human, from the upstream's words; never HTML, at most 300 bytes */
+    struct failure failure; /* its words: never HTML, at most 300 bytes */
 };
 
 /* Reading a stream dialect's answer. */

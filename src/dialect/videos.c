@@ -112,11 +112,9 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     _cleanup_(buf_cleanup) struct buf body = BUF_INIT(BODY_MAX);
     char boundary[40];
     if (r->media_type != MEDIA_VIDEO)
-        return err_say(err, E_INVALID, "not_in_dialect",
-                       "This upstream account makes videos only.");
+        return err_set(err, E_INVALID, "makes_videos_only");
     if (r->count > 1)
-        return err_say(err, E_INVALID, "not_in_dialect",
-                       "This upstream account makes one video at a time.");
+        return err_set(err, E_INVALID, "makes_one_video");
     if (r->remix_of.n)
         return build_remix(t, r, a, ret, err);
     TRY(dialect_http_begin(ret, t, STR("POST"), STR("/v1/videos"), a, err));
@@ -177,12 +175,10 @@ static void read_failure(const struct dialect_answer *in, struct arena *a,
                          struct dialect_outcome *o)
 {
     struct str code;
-    o->message = dialect_error_message(in, a, &code);
-    if (!o->message.n)
-        o->message = o->state == DIALECT_CANCELLED
-                         ? STR("The upstream cancelled this task.")
-                         : STR("The upstream reported a failure without saying why.");
-    o->failure = dialect_failure_class(code, o->message);
+    o->failure.words = dialect_error_message(in, a, &code);
+    o->failure.class = dialect_failure_class(code, o->failure.words);
+    if (o->state == DIALECT_CANCELLED)
+        o->failure.code = STR("upstream_cancelled");
 }
 
 static enum status read_task(const struct dialect_answer *in, struct json j, struct arena *a,

@@ -25,8 +25,8 @@ struct generation {
     struct str media_urls;  /* JSON array of the upstream's links */
     struct str object_keys; /* JSON array of store keys */
     int64_t file_size_bytes, width, height, duration_ms;
-    enum failure_class error_class;
-    struct str error_message, storage_reason;
+    struct failure failure;
+    struct str storage_reason;
     int64_t created_at, started_at, completed_at, expires_at; /* wall ms; 0: none */
     /* Derived at load time from the job, for a pending one. */
     int64_t queue_position, eta_seconds; /* -1: unknown */

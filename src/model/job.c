@@ -54,6 +54,21 @@ bool job_kind_parse(struct str s, enum job_kind *ret)
     return i >= 0;
 }
 
+const char *failure_class_code(enum failure_class c)
+{
+    static const char *const codes[] = {
+        [FAILURE_NONE] = "",
+        [FAILURE_UPSTREAM] = "upstream_error",
+        [FAILURE_CONTENT_POLICY] = "content_policy",
+        [FAILURE_TIMEOUT] = "timeout",
+        [FAILURE_QUOTA] = "quota_exceeded",
+        [FAILURE_ACCOUNT] = "account_refused",
+        [FAILURE_SUBMISSION_UNKNOWN] = "submission_unknown",
+        [FAILURE_INTERNAL] = "internal_error",
+    };
+    return codes[c];
+}
+
 const char *failure_class_name(enum failure_class c)
 {
     return failures[c];

@@ -26,6 +26,14 @@ enum failure_class {
     FAILURE_INTERNAL,
 };
 
+/* Why something failed, as data: people read the sentence of the code (api/messages) in
+ * their language, with the words behind it. */
+struct failure {
+    enum failure_class class;
+    struct str code;  /* what happened exactly; STR_NONE: failure_class_code() says it */
+    struct str words; /* the upstream's own, for the public; STR_NONE: none */
+};
+
 enum media_type { MEDIA_VIDEO, MEDIA_IMAGE };
 
 struct job {
@@ -40,10 +48,9 @@ struct job {
     int64_t account_id;
     struct str tried_accounts; /* "3,7" */
     struct str upstream_id, upstream_ref;
-    int64_t progress;  /* 0–100 */
-    struct str result; /* JSON: what the upstream delivered */
-    enum failure_class error_class;
-    struct str error_message;
+    int64_t progress;       /* 0–100 */
+    struct str result;      /* JSON: what the upstream delivered */
+    struct failure failure; /* also of a job that is back in line */
     int64_t attempts, fence;
     int64_t next_at, pending_until, deadline_at, submitted_at, created_at, ended_at;
 };
@@ -54,6 +61,7 @@ bool job_state_parse(struct str s, enum job_state *ret);
 const char *job_kind_name(enum job_kind k);
 bool job_kind_parse(struct str s, enum job_kind *ret);
 const char *failure_class_name(enum failure_class c); /* "" for none */
+const char *failure_class_code(enum failure_class c); /* of api/messages; "" for none */
 bool failure_class_parse(struct str s, enum failure_class *ret);
 const char *media_type_name(enum media_type t);
 bool media_type_parse(struct str s, enum media_type *ret);

@@ -12,7 +12,7 @@
 #include "service/metrics.h"
 #include "service/settings.h"
 
-enum { ANSWER_ARENA = 1 << 20, EVENTS_MAX = 1 << 20, HEARTBEAT_MS = 10000 };
+enum { ANSWER_ARENA = 1 << 20, EVENTS_MAX = 1 << 20, ERROR_MAX = 16 << 10, HEARTBEAT_MS = 10000 };
 
 struct chat_answer {
     struct work work;
@@ -72,13 +72,15 @@ static void stop_following(struct chat_answer *c)
 
 static void fail(struct chat_answer *c, const struct err *err)
 {
-    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX), body = BUF_INIT(ERROR_MAX);
     stop_following(c);
     if (!exchange_started(c->x)) {
         c->host.refuse(c->x, 0, err);
         return;
     }
-    chat_write_error(&out, err);
+    c->host.write_error(&body, err);
+    sse_write(&out, STR_NONE, STR_NONE, buf_str(&body));
+    sse_write(&out, STR_NONE, STR_NONE, STR("[DONE]"));
     exchange_write(c->x, buf_str(&out));
     exchange_end(c->x);
 }

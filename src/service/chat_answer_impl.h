@@ -39,8 +39,7 @@ struct chat_job {
     /* As of the last look. */
     bool ended;
     int64_t progress;
-    enum failure_class failure;
-    struct str message;
+    struct failure failure;
     struct str links[CHAT_MEDIA_MAX];
     enum media_type types[CHAT_MEDIA_MAX];
     size_t link_count;
@@ -59,6 +58,5 @@ void chat_write_progress(struct buf *out, const struct chat_job *j, int64_t crea
 void chat_write_content(struct buf *out, const struct chat_job *j, int64_t created_s);
 /* The finish chunk and [DONE]. */
 void chat_write_finish(struct buf *out, const struct chat_job *j, int64_t created_s);
-void chat_write_error(struct buf *out, const struct err *err);
 /* One chat.completion. */
 void chat_write_completion(struct buf *out, const struct chat_job *j, int64_t created_s);

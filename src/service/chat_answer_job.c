@@ -218,9 +218,10 @@ enum status chat_job_look(struct chat_job *j, struct worker *w, struct err *err)
     j->progress = job.progress;
     if (job.state != JOB_ENDED)
         return OK;
-    j->failure = job.error_class;
-    j->message = arena_str(j->arena, job.error_message);
-    if (j->failure == FAILURE_NONE && job.result.n)
+    j->failure = (struct failure){.class = job.failure.class,
+                                  .code = arena_str(j->arena, job.failure.code),
+                                  .words = arena_str(j->arena, job.failure.words)};
+    if (j->failure.class == FAILURE_NONE && job.result.n)
         TRY(read_links(j, w, &job, err));
     j->ended = true;
     return OK;
@@ -228,19 +229,26 @@ enum status chat_job_look(struct chat_job *j, struct worker *w, struct err *err)
 
 void chat_job_error(const struct chat_job *j, struct err *ret)
 {
-    static const struct {
-        enum status status;
-        const char *code;
-    } kinds[] = {
-        [FAILURE_NONE] = {E_UPSTREAM, "upstream_error"},
-        [FAILURE_UPSTREAM] = {E_UPSTREAM, "upstream_error"},
-        [FAILURE_CONTENT_POLICY] = {E_INVALID, "content_policy"},
-        [FAILURE_TIMEOUT] = {E_TIMEOUT, "timeout"},
-        [FAILURE_QUOTA] = {E_UPSTREAM, "upstream_error"},
-        [FAILURE_ACCOUNT] = {E_UPSTREAM, "upstream_error"},
-        [FAILURE_SUBMISSION_UNKNOWN] = {E_UPSTREAM, "submission_unknown"},
-        [FAILURE_INTERNAL] = {E_INTERNAL, "internal_error"},
+    static const enum status statuses[] = {
+        [FAILURE_NONE] = E_UNAVAILABLE,
+        [FAILURE_UPSTREAM] = E_UPSTREAM,
+        [FAILURE_CONTENT_POLICY] = E_INVALID,
+        [FAILURE_TIMEOUT] = E_TIMEOUT,
+        [FAILURE_QUOTA] = E_UPSTREAM,
+        [FAILURE_ACCOUNT] = E_UPSTREAM,
+        [FAILURE_SUBMISSION_UNKNOWN] = E_UPSTREAM,
+        [FAILURE_INTERNAL] = E_INTERNAL,
     };
-    struct str message = j->message.n ? j->message : STR("The job was cancelled.");
-    err_say(ret, kinds[j->failure].status, kinds[j->failure].code, "%.*s", STR_ARG(message));
+    const struct failure *f = &j->failure;
+    char code[ERR_CODE_MAX];
+    if (f->class == FAILURE_NONE)
+        snprintf(code, sizeof(code), "cancelled"); /* its user is gone */
+    else if (f->code.n)
+        snprintf(code, sizeof(code), "%.*s", STR_ARG(f->code));
+    else
+        snprintf(code, sizeof(code), "%s", failure_class_code(f->class));
+    if (f->words.n)
+        err_say(ret, statuses[f->class], code, "%.*s", STR_ARG(f->words));
+    else
+        err_set(ret, statuses[f->class], code);
 }

@@ -123,24 +123,6 @@ void chat_write_finish(struct buf *out, const struct chat_job *j, int64_t create
     sse_write(out, STR_NONE, STR_NONE, STR("[DONE]"));
 }
 
-void chat_write_error(struct buf *out, const struct err *err)
-{
-    _cleanup_(buf_cleanup) struct buf text = BUF_INIT(CHUNK_MAX);
-    struct json_out o;
-    json_out_init(&o, &text);
-    json_object(&o);
-    json_key(&o, "error");
-    json_object(&o);
-    json_kv_z(&o, "message", err->text);
-    json_kv_z(&o, "type", err->status == E_INVALID ? "invalid_request_error" : "server_error");
-    json_kv_null(&o, "param");
-    json_kv_z(&o, "code", err->code);
-    json_object_end(&o);
-    json_object_end(&o);
-    sse_write(out, STR_NONE, STR_NONE, buf_str(&text));
-    sse_write(out, STR_NONE, STR_NONE, STR("[DONE]"));
-}
-
 void chat_write_completion(struct buf *out, const struct chat_job *j, int64_t created_s)
 {
     struct json_out o;

@@ -41,7 +41,7 @@ static void drop_run(struct work *work, void *thread_state)
         bool ended = status == E_NOT_FOUND || (status == OK && s->job.state == JOB_ENDED);
         if (!s->job.upstream_id.n && s->hold->upstream_id)
             s->job.upstream_id = arena_str(s->arena, str_of(s->hold->upstream_id));
-        if (ended && s->job.error_class == FAILURE_NONE && !s->job.result.n)
+        if (ended && s->job.failure.class == FAILURE_NONE && !s->job.result.n)
             upstream_forget(s);
         if (ended)
             hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);

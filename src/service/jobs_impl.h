@@ -62,12 +62,6 @@ struct jobs {
     atomic_int streams;      /* not freed yet */
 };
 
-/* What a failure is, before it is decided what follows. */
-struct job_failure {
-    enum failure_class class;
-    struct str message;
-};
-
 struct step {
     struct work work;
     struct list link; /* in jobs.steps, from its submission on */
@@ -103,8 +97,9 @@ bool jobs_submit_step(struct jobs *j, const struct job_claim *claim);
 /* Moves to j->job.state as it stands in s->job, from `from`. */
 enum status step_save(struct step *s, enum job_state from, bool keep_lease);
 enum status step_again_in(struct step *s, int64_t delay_ms);
-enum status step_fail(struct step *s, enum failure_class class, struct str message);
-enum status step_fail_z(struct step *s, enum failure_class class, const char *message);
+enum status step_fail(struct step *s, const struct failure *failure);
+/* What the code says, without words of the upstream's. */
+enum status step_fail_as(struct step *s, enum failure_class class, const char *code);
 enum status step_note(struct step *s, struct db_conn *tx);
 /* Moves to storing (or ends, for kinds that keep nothing) with what the upstream has. */
 enum status step_delivered(struct step *s, enum job_state from,
@@ -113,7 +108,8 @@ enum status step_delivered(struct step *s, enum job_state from,
 struct refusal {
     int status; /* 0: nothing was received */
     bool model_missing;
-    struct str message, code;
+    struct str message, code; /* the upstream's */
+    struct str reason;        /* a code of api/messages; STR_NONE: what the status means */
     int64_t retry_after_ms;
 };
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r);

@@ -33,7 +33,7 @@ static enum status ask_again(struct step *s)
     s->job.attempts++;
     if (s->job.attempts > POLL_MAX_FAILURES) {
         hold_release_slot(s->jobs, s->hold, POOL_UNAVAILABLE, 0);
-        return step_fail_z(s, FAILURE_UPSTREAM, "The upstream stopped answering about this task.");
+        return step_fail_as(s, FAILURE_UPSTREAM, "task_silent");
     }
     s->job.next_at = clock_wall_ms() + MIN(1000 * s->job.attempts, 15000);
     return step_save(s, JOB_POLLING, false);
@@ -53,7 +53,7 @@ static enum status read_state(struct step *s, const struct dialect_answer *in)
     case DIALECT_FAILED:
     case DIALECT_CANCELLED:
         hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_fail(s, outcome.failure, outcome.message);
+        return step_fail(s, &outcome.failure);
     case DIALECT_PENDING:
     case DIALECT_RUNNING:
         break;
@@ -76,8 +76,7 @@ static enum status take_slot(struct step *s, bool *ret_ready)
         return OK;
     case POOL_NONE:
         *ret_ready = false;
-        return step_fail_z(s, FAILURE_ACCOUNT,
-                           "The upstream account that holds this task is gone.");
+        return step_fail_as(s, FAILURE_ACCOUNT, "account_gone");
     default:
         *ret_ready = false;
         return step_again_in(s, 1000);
@@ -112,7 +111,7 @@ enum status step_polling(struct step *s)
         if (s->job.attempts < 3)
             return ask_again(s);
         hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-        return step_fail_z(s, FAILURE_UPSTREAM, "The upstream does not know this task any more.");
+        return step_fail_as(s, FAILURE_UPSTREAM, "task_forgotten");
     }
     return answer.status == 401 || answer.status == 429 || answer.status >= 500
                ? ask_again(s)

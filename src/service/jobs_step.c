@@ -39,10 +39,9 @@ static enum status move_generation(struct step *s, struct db_conn *tx, enum job_
         if (status != OK && status != E_CONFLICT)
             return status;
     }
-    if (j->state == JOB_ENDED && j->error_class != FAILURE_NONE) {
+    if (j->state == JOB_ENDED && j->failure.class != FAILURE_NONE) {
         TRY(generation_move(tx, j->generation_id, GENERATION_FAILED, now, &s->err));
-        return generation_set_failure(tx, j->generation_id, j->error_class, j->error_message,
-                                      &s->err);
+        return generation_set_failure(tx, j->generation_id, &j->failure, &s->err);
     }
     return generation_set_progress(tx, j->generation_id, j->progress, &changed, &s->err);
 }
@@ -93,12 +92,11 @@ enum status step_again_in(struct step *s, int64_t delay_ms)
     return job_release(s->w->db, s->job.id, s->job.fence, clock_wall_ms() + delay_ms, &s->err);
 }
 
-enum status step_fail(struct step *s, enum failure_class class, struct str message)
+enum status step_fail(struct step *s, const struct failure *failure)
 {
     enum job_state from = s->job.state;
     s->job.state = JOB_ENDED;
-    s->job.error_class = class;
-    s->job.error_message = message;
+    s->job.failure = *failure;
     s->job.ended_at = clock_wall_ms();
     enum status status = step_save(s, from, false);
     if (status != OK)
@@ -106,9 +104,9 @@ enum status step_fail(struct step *s, enum failure_class class, struct str messa
     return status;
 }
 
-enum status step_fail_z(struct step *s, enum failure_class class, const char *message)
+enum status step_fail_as(struct step *s, enum failure_class class, const char *code)
 {
-    return step_fail(s, class, str_of(message));
+    return step_fail(s, &(struct failure){.class = class, .code = str_of(code)});
 }
 
 static struct str write_result(struct step *s, const struct dialect_outcome *outcome)
@@ -135,10 +133,10 @@ enum status step_delivered(struct step *s, enum job_state from,
                            const struct dialect_outcome *outcome)
 {
     if (outcome->media_count == 0)
-        return step_fail_z(s, FAILURE_UPSTREAM, "The upstream finished without a result.");
+        return step_fail_as(s, FAILURE_UPSTREAM, "no_result");
     s->job.result = write_result(s, outcome);
     if (!s->job.result.p)
-        return step_fail_z(s, FAILURE_INTERNAL, "The upstream's answer was too large.");
+        return step_fail_as(s, FAILURE_UPSTREAM, "bad_answer");
     s->job.state = s->job.kind == JOB_STUDIO ? JOB_STORING : JOB_ENDED;
     s->job.progress = s->job.kind == JOB_STUDIO ? MAX(s->job.progress, 99) : 100;
     s->job.attempts = 0;
@@ -176,13 +174,14 @@ static enum failure_class refusal_class(const struct refusal *r)
     return dialect_failure_class(r->code, r->message);
 }
 
-static struct str refusal_sentence(struct step *s, const struct refusal *r)
+static struct failure refusal_failure(struct step *s, const struct refusal *r)
 {
-    if (r->message.n)
-        return r->message;
-    if (r->status == 0)
-        return STR("The upstream could not be reached.");
-    return arena_printf(s->arena, "The upstream refused the request (status %d).", r->status);
+    struct failure f = {.class = refusal_class(r), .code = r->reason, .words = r->message};
+    if (!f.code.n && r->status == 0)
+        f.code = STR("upstream_unreachable");
+    else if (!f.code.n && !f.words.n)
+        f.words = arena_printf(s->arena, "HTTP %d", r->status);
+    return f;
 }
 
 /* Back into the line: a cool-down keeps it from the same account after a 429, `tried`
@@ -192,8 +191,7 @@ static enum status requeue(struct step *s, enum job_state from, const struct ref
     if (r->status != 429)
         add_tried(s);
     s->job.state = JOB_QUEUED;
-    s->job.error_class = refusal_class(r);
-    s->job.error_message = refusal_sentence(s, r);
+    s->job.failure = refusal_failure(s, r);
     s->job.account_id = 0;
     s->job.submitted_at = 0;
     s->job.next_at = clock_wall_ms();
@@ -214,17 +212,19 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
     hold_release_slot(s->jobs, s->hold, outcome, r->retry_after_ms);
     if (may_switch && count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
         return requeue(s, from, r);
-    return step_fail(s, refusal_class(r), refusal_sentence(s, r));
+    struct failure failure = refusal_failure(s, r);
+    return step_fail(s, &failure);
 }
 
 enum status step_not_said(struct step *s, enum job_state from)
 {
-    struct refusal r = {.status = 400, .message = arena_str(s->arena, str_of(s->err.text))};
+    struct refusal r = {.status = 400, .reason = arena_str(s->arena, str_of(s->err.code))};
+    struct failure failure = refusal_failure(s, &r);
     s->job.account_id = s->hold->slot.account->id;
     hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     if (count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
         return requeue(s, from, &r);
-    return step_fail(s, refusal_class(&r), refusal_sentence(s, &r));
+    return step_fail(s, &failure);
 }
 
 /* step_orphan() sends it again then. */
@@ -241,9 +241,7 @@ enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome 
     s->job.state = from;
     if (again)
         return step_again_in(s, RESUBMIT_MS << s->job.attempts);
-    return step_fail_z(s, FAILURE_SUBMISSION_UNKNOWN,
-                       "The connection was lost after the request had been sent. The upstream "
-                       "may have accepted and charged it, so it was not sent again.");
+    return step_fail_as(s, FAILURE_SUBMISSION_UNKNOWN, "submission_unknown");
 }
 
 /* ---- running */
@@ -268,9 +266,7 @@ static enum status step_late(struct step *s)
     bool pending = s->job.state == JOB_QUEUED && s->job.submitted_at == 0;
     upstream_forget(s);
     hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-    return step_fail_z(s, FAILURE_TIMEOUT,
-                       pending ? "No upstream account was free within 30 minutes."
-                               : "The upstream did not finish within an hour.");
+    return step_fail_as(s, FAILURE_TIMEOUT, pending ? "no_free_account" : "job_too_long");
 }
 
 static bool is_late(const struct job *j)

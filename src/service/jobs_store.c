@@ -123,8 +123,7 @@ static enum status not_stored(struct step *s, struct generation *g, enum status 
         (why == E_UNAVAILABLE && str_eq(str_of(s->err.code), STR("storage_off"))))
         return keep_link(s, g, s->err.code);
     if (why == E_GONE)
-        return step_fail_z(s, FAILURE_UPSTREAM,
-                           "The upstream's link had expired before the file could be fetched.");
+        return step_fail_as(s, FAILURE_UPSTREAM, "link_gone");
     if (++s->job.attempts < JOBS_STORE_TRIES) {
         log_info("media will be fetched again", LOG_I("job", s->job.id), LOG_Z("code", s->err.code),
                  LOG_I("attempt", s->job.attempts));

@@ -126,7 +126,7 @@ static enum status conclude_answer(struct job_stream *st)
     hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
     if (outcome->state == DIALECT_DONE)
         return step_delivered(s, JOB_STREAMING, outcome);
-    return step_fail(s, outcome->failure, outcome->message);
+    return step_fail(s, &outcome->failure);
 }
 
 static enum status conclude(struct job_stream *st)
@@ -138,7 +138,7 @@ static enum status conclude(struct job_stream *st)
         return OK;
     if (st->late) {
         hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-        return step_fail_z(s, FAILURE_TIMEOUT, "The upstream did not finish within an hour.");
+        return step_fail_as(s, FAILURE_TIMEOUT, "job_too_long");
     }
     if (st->failed && st->failure.unsent)
         return step_refused(s, JOB_STREAMING, &(struct refusal){0});

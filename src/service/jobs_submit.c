@@ -127,7 +127,7 @@ static enum status accepted(struct step *s, const struct dialect_outcome *outcom
     case DIALECT_FAILED:
     case DIALECT_CANCELLED:
         hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_fail(s, outcome->failure, outcome->message);
+        return step_fail(s, &outcome->failure);
     case DIALECT_PENDING:
     case DIALECT_RUNNING:
         break;
@@ -156,7 +156,8 @@ static enum status submit(struct step *s, const struct dialect_http *http)
             return OK;
         if (answer.request_sent)
             return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);
-        return step_refused(s, JOB_SUBMITTING, &(struct refusal){.message = str_of(s->err.text)});
+        return step_refused(s, JOB_SUBMITTING,
+                            &(struct refusal){.reason = arena_str(s->arena, str_of(s->err.code))});
     }
     if (answer.status / 100 != 2) {
         struct refusal r = read_refusal(s, &answer);
@@ -190,23 +191,21 @@ static enum status start(struct step *s, enum job_state from)
         return step_not_said(s, from);
     if (status == E_NOT_FOUND) {
         hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-        return step_fail(s, FAILURE_UPSTREAM, arena_str(s->arena, str_of(s->err.text)));
+        return step_fail_as(s, FAILURE_INTERNAL, "input_lost");
     }
     TRY(status);
     bool streams = s->hold->slot.account->dialect->streams;
     /* Streams are read on a loop, whose client knows no proxies; going around one would show
      * the upstream this server's own address. */
     if (streams && s->hold->slot.account->proxy_url.n) {
-        err_say(&s->err, E_INVALID, "not_in_dialect",
-                "This upstream account's proxy cannot be used for streams.");
+        err_set(&s->err, E_INVALID, "proxy_not_for_streams");
         return step_not_said(s, from);
     }
     s->job.state = streams ? JOB_STREAMING : JOB_SUBMITTING;
     s->job.account_id = s->hold->slot.account->id;
     s->job.submitted_at = clock_wall_ms();
     s->job.attempts++;
-    s->job.error_class = FAILURE_NONE;
-    s->job.error_message = STR_NONE;
+    s->job.failure = (struct failure){0};
     status = step_save(s, from, true);
     if (status != OK) {
         s->job.state = from;
@@ -223,9 +222,10 @@ enum status step_resubmit(struct step *s)
 
 static enum status no_account(struct step *s)
 {
-    if (s->job.error_class != FAILURE_NONE)
-        return step_fail(s, s->job.error_class, s->job.error_message);
-    return step_fail_z(s, FAILURE_ACCOUNT, "No upstream account serves this model.");
+    struct failure earlier = s->job.failure;
+    if (earlier.class != FAILURE_NONE)
+        return step_fail(s, &earlier);
+    return step_fail_as(s, FAILURE_ACCOUNT, "model_not_served");
 }
 
 enum status step_queued(struct step *s)

@@ -25,6 +25,8 @@ struct relay_host {
     struct upstream_client *upstream;
     /* Answers with the error; http_status 0: what err->status means. */
     void (*refuse)(struct exchange *x, int http_status, const struct err *err);
+    /* The same error's body, for answers that have begun. */
+    void (*write_error)(struct buf *out, const struct err *err);
     /* "https://host" as this exchange's client sees us (ID-7), in the arena. */
     struct str (*origin)(const struct exchange *x, struct app *app, struct arena *a);
 };

@@ -9,7 +9,8 @@
 #define COLUMNS                                                                                    \
     "id, user_id, model, prompt, media_type, params, status, progress, storage_type, media_url, "  \
     "media_urls, s3_object_keys, file_size_bytes, width, height, duration_ms, error_class, "       \
-    "error_message, storage_reason, created_at, started_at, completed_at, expires_at"
+    "error_message, storage_reason, created_at, started_at, completed_at, expires_at, "            \
+    "error_code"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct generation *g)
 {
@@ -30,13 +31,14 @@ static void read_row(const struct db_rows *r, struct arena *a, struct generation
     g->width = db_int(r, 13);
     g->height = db_int(r, 14);
     g->duration_ms = db_int(r, 15);
-    failure_class_parse(db_text(r, 16), &g->error_class);
-    g->error_message = db_text_in(r, 17, a);
+    failure_class_parse(db_text(r, 16), &g->failure.class);
+    g->failure.words = db_text_in(r, 17, a);
     g->storage_reason = db_text_in(r, 18, a);
     g->created_at = db_int(r, 19);
     g->started_at = db_int(r, 20);
     g->completed_at = db_int(r, 21);
     g->expires_at = db_int(r, 22);
+    g->failure.code = db_text_in(r, 23, a);
     g->queue_position = g->eta_seconds = -1;
 }
 
@@ -223,12 +225,14 @@ enum status generation_set_progress(struct db_conn *tx, int64_t id, int64_t prog
     return OK;
 }
 
-enum status generation_set_failure(struct db_conn *tx, int64_t id, enum failure_class class,
-                                   struct str message, struct err *err)
+enum status generation_set_failure(struct db_conn *tx, int64_t id, const struct failure *failure,
+                                   struct err *err)
 {
-    static const char sql[] =
-        "UPDATE sora_generations SET error_class = $2, error_message = $3 WHERE id = $1";
-    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_Z(failure_class_name(class)), P_STR(message)),
+    static const char sql[] = "UPDATE sora_generations SET error_class = $2, error_code = $3, "
+                              "error_message = $4 WHERE id = $1";
+    return db_exec(tx, sql,
+                   DB_ARGS(P_INT(id), P_Z(failure_class_name(failure->class)),
+                           P_STR_OR_NULL(failure->code), P_STR_OR_NULL(failure->words)),
                    NULL, err);
 }
 

@@ -37,8 +37,8 @@ enum status generation_move(struct db_conn *tx, int64_t id, enum generation_stat
 /* Only ever upwards, only while generating; *ret_changed false otherwise. */
 enum status generation_set_progress(struct db_conn *tx, int64_t id, int64_t progress,
                                     bool *ret_changed, struct err *err);
-enum status generation_set_failure(struct db_conn *tx, int64_t id, enum failure_class class,
-                                   struct str message, struct err *err);
+enum status generation_set_failure(struct db_conn *tx, int64_t id, const struct failure *failure,
+                                   struct err *err);
 /* What a completed one has: storage, links, keys, size, facts, expiry, reason. */
 enum status generation_set_result(struct db_conn *tx, const struct generation *g, struct err *err);
 enum status generation_delete(struct db_conn *tx, int64_t id, struct err *err);

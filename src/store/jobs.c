@@ -9,7 +9,7 @@
     "id, public_id, kind, generation_id, user_id, api_key_id, group_id, model, request, "          \
     "input_object_id, idempotency_key, state, account_id, tried_accounts, upstream_id, "           \
     "upstream_ref, progress, result, error_class, error_message, attempts, fence, next_at, "       \
-    "pending_until, deadline_at, submitted_at, created_at, ended_at"
+    "pending_until, deadline_at, submitted_at, created_at, ended_at, error_code"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
 {
@@ -32,8 +32,8 @@ static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
     j->upstream_ref = db_text_in(r, 15, a);
     j->progress = db_int(r, 16);
     j->result = db_text_in(r, 17, a);
-    failure_class_parse(db_text(r, 18), &j->error_class);
-    j->error_message = db_text_in(r, 19, a);
+    failure_class_parse(db_text(r, 18), &j->failure.class);
+    j->failure.words = db_text_in(r, 19, a);
     j->attempts = db_int(r, 20);
     j->fence = db_int(r, 21);
     j->next_at = db_int(r, 22);
@@ -42,6 +42,7 @@ static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
     j->submitted_at = db_int(r, 25);
     j->created_at = db_int(r, 26);
     j->ended_at = db_int(r, 27);
+    j->failure.code = db_text_in(r, 28, a);
 }
 
 enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
@@ -178,8 +179,8 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
         "upstream_ref = $7, progress = $8, result = $9, error_class = $10, error_message = $11, "
         "attempts = $12, next_at = $13, submitted_at = $14, ended_at = $15, remove_at = $16, "
         "lease_owner = CASE WHEN CAST($17 AS BIGINT) = 1 THEN lease_owner ELSE NULL END, "
-        "lease_until = CASE WHEN CAST($17 AS BIGINT) = 1 THEN lease_until ELSE NULL END "
-        "WHERE id = $1 AND fence = $2 AND state = $18";
+        "lease_until = CASE WHEN CAST($17 AS BIGINT) = 1 THEN lease_until ELSE NULL END, "
+        "error_code = $19 WHERE id = $1 AND fence = $2 AND state = $18";
     int64_t changed, remove_at = 0;
     if (!job_may_move(from, j->state))
         return err_say(err, E_INTERNAL, "internal_error", "A job may not go from %s to %s.",
@@ -192,10 +193,10 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
                         P_INT_OR_NULL(j->account_id), P_STR(j->tried_accounts),
                         P_STR_OR_NULL(j->upstream_id), P_STR_OR_NULL(j->upstream_ref),
                         P_INT(j->progress), P_STR_OR_NULL(j->result),
-                        P_Z(failure_class_name(j->error_class)), P_STR_OR_NULL(j->error_message),
+                        P_Z(failure_class_name(j->failure.class)), P_STR_OR_NULL(j->failure.words),
                         P_INT(j->attempts), P_INT(j->next_at), P_INT_OR_NULL(j->submitted_at),
                         P_INT_OR_NULL(j->ended_at), P_INT_OR_NULL(remove_at), P_INT(keep_lease),
-                        P_Z(job_state_name(from))),
+                        P_Z(job_state_name(from)), P_STR_OR_NULL(j->failure.code)),
                 &changed, err));
     return need_lease(changed, err);
 }

@@ -355,11 +355,17 @@ describe("Failures", () => {
   async function failure(prompt: string, rule: Record<string, unknown>, more = {}) {
     const person = await member();
     await demo.fault({ prompt, times: 0, ...rule });
-    const g = await person.ended(await person.generate(prompt, more));
+    const id = await person.generate(prompt, more);
+    const g = await person.ended(id);
     assert.equal(g.status, "failed");
     assert.deepEqual([g.storage_type, g.media_url, await usedBy(person)], ["none", null, 0]);
     const text = String(g.error_message);
     assert.ok(text.length > 8 && !/[<{]/.test(text), `a raw dump: ${text}`);
+    assert.doesNotMatch(text, /\p{Script=Han}/u);
+    person.language = "zh";
+    const translated = String((await person.generation(id)).error_message);
+    assert.match(translated, /^\p{Script=Han}{4}/u);
+    assert.ok(!/[<{]/.test(translated), `a raw dump: ${translated}`);
     return g;
   }
 
@@ -588,6 +594,27 @@ describe("Events", () => {
     assert.deepEqual(others.seen, []);
     events.close();
     others.close();
+  });
+
+  test("[ST-10 ST-8] An open page hears why a job failed in its own language", async () => {
+    const person = await member();
+    const pages: Events[] = [];
+    for (const language of ["zh", "en"]) {
+      person.language = language;
+      pages.push(await Events.open(person));
+    }
+    await demo.fault({ prompt: "told twice", job: { fail: "The renderer fell over." } });
+    const id = await person.generate("told twice");
+    const heard: string[] = [];
+    for (const page of pages) {
+      const e = await page.until("failed", (e) => e.data.id === id && e.data.status === "failed");
+      heard.push(e.data.error_message);
+      page.close();
+    }
+    assert.deepEqual(heard, [
+      "上游返回错误：The renderer fell over.",
+      "The upstream answered with an error: The renderer fell over.",
+    ]);
   });
 
   test("[ST-9] A deletion and a change of settings arrive in every open page", async () => {

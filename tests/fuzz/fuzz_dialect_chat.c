@@ -27,7 +27,7 @@ static void check_bounds(const struct dialect_outcome *o)
 {
     assert(o->progress >= -1 && o->progress <= 100);
     assert(o->media_count <= DIALECT_MAX_MEDIA);
-    assert(o->message.n <= 300);
+    assert(o->failure.words.n <= 300);
     for (size_t i = 0; i < o->media_count; i++)
         assert(str_starts(o->media[i].url, STR("http")));
 }

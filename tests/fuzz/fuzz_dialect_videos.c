@@ -11,7 +11,7 @@ static void check(const struct dialect_target *t, const struct dialect_outcome *
 {
     struct url url;
     struct err err;
-    assert(o->media_count <= 1 && o->message.n <= 300);
+    assert(o->media_count <= 1 && o->failure.words.n <= 300);
     assert(o->state != DIALECT_DONE || o->media_count == 1);
     if (o->media_count == 0)
         return;

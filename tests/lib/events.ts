@@ -16,7 +16,11 @@ export class Events {
   static async open(person: Person, path = "/api/v1/sora/events"): Promise<Events> {
     const events = new Events();
     const answer = await fetch(person.kinora.url + path, {
-      headers: { authorization: `Bearer ${person.token}`, accept: "text/event-stream" },
+      headers: {
+        authorization: `Bearer ${person.token}`,
+        accept: "text/event-stream",
+        "accept-language": person.language,
+      },
       signal: events.abort.signal,
     });
     events.status = answer.status;

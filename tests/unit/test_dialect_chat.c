@@ -107,8 +107,8 @@ static void an_error_event_is_a_failure_with_its_class(void **state)
                                                "guardrails\",\"code\":\"x\"}}\n\ndata: [DONE]\n\n";
     struct dialect_outcome o = read_stream(*state, str_of(text));
     assert_int_equal(o.state, DIALECT_FAILED);
-    assert_int_equal(o.failure, FAILURE_CONTENT_POLICY);
-    expect_str(o.message, "blocked by our guardrails");
+    assert_int_equal(o.failure.class, FAILURE_CONTENT_POLICY);
+    expect_str(o.failure.words, "blocked by our guardrails");
 }
 
 static void a_stream_cut_short_is_no_outcome(void **state)

@@ -30,7 +30,7 @@ static void compare(struct world *w, struct json reads, const struct dialect_out
     if (json_is_int(progress) && o->progress >= 0)
         assert_int_equal(o->progress, json_int_or(progress, -1));
     if (json_is_string(error))
-        assert_true(str_eq(o->message, json_str_or(error, STR_NONE)));
+        assert_true(str_eq(o->failure.words, json_str_or(error, STR_NONE)));
     if (json_is_string(url)) {
         assert_int_equal(o->media_count, 1);
         assert_true(str_eq(o->media[0].url, json_str_or(url, STR_NONE)));
@@ -111,7 +111,7 @@ static void says_no_to_images(void **state)
     struct dialect_request r = {.model = STR("m"), .media_type = MEDIA_IMAGE};
     struct dialect_http http;
     assert_int_equal(videos()->build_submit(&w->target, &r, w->arena, &http, &w->err), E_INVALID);
-    assert_string_equal(w->err.code, "not_in_dialect");
+    assert_string_equal(w->err.code, "makes_videos_only");
 }
 
 static void expect_bad(struct world *w, struct str body)
@@ -141,7 +141,7 @@ static void done_with_an_error_is_failed(void **state)
     struct dialect_outcome o;
     assert_int_equal(videos()->read_poll(&w->target, STR("a"), &in, w->arena, &o, &w->err), OK);
     assert_int_equal(o.state, DIALECT_FAILED);
-    assert_int_equal(o.failure, FAILURE_CONTENT_POLICY);
+    assert_int_equal(o.failure.class, FAILURE_CONTENT_POLICY);
 }
 
 int main(void)

@@ -52,6 +52,11 @@ static void check_codes(const char *path, const char *text)
         if (at > text && strchr(" (", at[-1]) && at[name] == ',')
             check_code(path, at + name);
     }
+    for (const char *at = strstr(text, "FAILURE_"); at; at = strstr(at + 1, "FAILURE_")) {
+        size_t name = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+        if (at[name] == ',')
+            check_code(path, at + name);
+    }
     const char *field = "err_field(err,";
     for (const char *at = strstr(text, field); at; at = strstr(at + 1, field))
         check_code(path, at + strlen(field));
@@ -78,6 +83,34 @@ static void every_code_in_use_has_its_sentence(void **state)
         globfree(&found);
     }
     assert_true(files > 20);
+}
+
+/* Whatever the class, with words of the upstream's and without, in both languages. */
+static void every_failure_is_a_sentence(void **state)
+{
+    struct arena *a = arena_new(64 << 10);
+    (void)state;
+    for (int class = FAILURE_UPSTREAM; class <= FAILURE_INTERNAL; class ++) {
+        struct failure f = {.class = (enum failure_class) class};
+        for (int language = LANG_ZH; language <= LANG_EN; language++) {
+            struct str text = message_of_failure(&f, (enum language)language, a);
+            assert_true(text.n > 8);
+            assert_int_equal(has_chinese(arena_strz(a, text)), language == LANG_ZH);
+        }
+    }
+    struct failure f = {FAILURE_UPSTREAM, STR("no_result"), STR_NONE};
+    assert_string_equal(arena_strz(a, message_of_failure(&f, LANG_EN, a)),
+                        "The upstream finished without a result.");
+    f = (struct failure){FAILURE_CONTENT_POLICY, STR_NONE, STR("no dragons")};
+    assert_string_equal(arena_strz(a, message_of_failure(&f, LANG_EN, a)),
+                        "The upstream declined this prompt: no dragons");
+    assert_string_equal(arena_strz(a, message_of_failure(&f, LANG_ZH, a)),
+                        "上游拒绝了这条提示词：no dragons");
+    /* A newer program's code. */
+    f.code = STR("no_such_code");
+    assert_string_equal(arena_strz(a, message_of_failure(&f, LANG_EN, a)),
+                        "The upstream declined this prompt: no dragons");
+    arena_free(a);
 }
 
 static void the_specified_words_are_used(void **state)
@@ -183,6 +216,8 @@ int main(void)
          NULL, NULL},
         {"[ST-10] the specified sentences are used", the_specified_words_are_used, NULL, NULL,
          NULL},
+        {"[ST-8] every failure is a sentence in both languages", every_failure_is_a_sentence, NULL,
+         NULL, NULL},
         {"[ST-10] docs/errors.md lists exactly the table", the_document_lists_exactly_the_table,
          NULL, NULL, NULL},
         {"[ST-10] Accept-Language decides, else the system's language", the_language_is_negotiated,

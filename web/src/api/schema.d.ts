@@ -956,6 +956,7 @@ export interface components {
       /** @enum {string|null} */
       error_code:
         'upstream' | 'content_policy' | 'timeout' | 'quota' | 'account' | 'submission_unknown' | 'internal' | null
+      /** @description Why it failed, in the language asked for, with the upstream's own words behind it. */
       error_message: string | null
       /** Format: date-time */
       created_at: string
@@ -1223,6 +1224,21 @@ export interface components {
       | 'storage_not_configured'
       | 'submission_unknown'
       | 'content_policy'
+      | 'account_refused'
+      | 'account_gone'
+      | 'model_not_served'
+      | 'no_free_account'
+      | 'job_too_long'
+      | 'no_result'
+      | 'upstream_unreachable'
+      | 'upstream_cancelled'
+      | 'task_forgotten'
+      | 'task_silent'
+      | 'link_gone'
+      | 'input_lost'
+      | 'makes_videos_only'
+      | 'makes_one_video'
+      | 'proxy_not_for_streams'
       | 'media_unreadable'
       | 'media_unavailable'
       | 'bad_media'
