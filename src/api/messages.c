@@ -150,8 +150,6 @@ static const struct message table[] = {
     {"upstream_unreachable", 502, "无法连接上游", "The upstream could not be reached."},
     {"upstream_cancelled", 502, "上游取消了该任务", "The upstream cancelled this job."},
     {"task_forgotten", 502, "上游已找不到该任务", "The upstream does not know this job any more."},
-    {"task_silent", 502, "上游不再回应该任务的查询",
-     "The upstream stopped answering about this job."},
     {"link_gone", 502, "文件取回之前，上游的链接已过期",
      "The upstream's link had expired before the file could be fetched."},
     {"input_lost", 500, "输入的图片已丢失，请重新提交",

@@ -95,6 +95,8 @@ struct dialect {
                                struct arena *a, struct dialect_outcome *ret, struct err *err);
     enum status (*build_poll)(const struct dialect_target *t, struct str task_id, struct str ref,
                               struct arena *a, struct dialect_http *ret, struct err *err);
+    /* Any answer, as some tell a job's failure by the status; E_UPSTREAM, code "bad_answer":
+     * it says nothing about the job. */
     enum status (*read_poll)(const struct dialect_target *t, struct str task_id,
                              const struct dialect_answer *in, struct arena *a,
                              struct dialect_outcome *ret, struct err *err);

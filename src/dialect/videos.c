@@ -270,6 +270,13 @@ static enum status build_poll(const struct dialect_target *t, struct str task_id
     return OK;
 }
 
+/* vLLM-Omni answers the poll of a failed job with the job and its error's own status. Any
+ * other body of an error, whatever words are in it, is not about the job. */
+static bool is_failed_job(struct json j, const struct dialect_outcome *o)
+{
+    return task_id_of(j).n > 0 && (o->state == DIALECT_FAILED || o->state == DIALECT_CANCELLED);
+}
+
 static enum status read_poll(const struct dialect_target *t, struct str task_id,
                              const struct dialect_answer *in, struct arena *a,
                              struct dialect_outcome *ret, struct err *err)
@@ -279,6 +286,8 @@ static enum status read_poll(const struct dialect_target *t, struct str task_id,
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is not JSON.");
     struct json j = json_root(doc);
     TRY(read_task(in, j, a, ret, err));
+    if (in->status / 100 != 2 && !is_failed_job(j, ret))
+        return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is an error.");
     return ret->state == DIALECT_DONE ? add_content(t, j, task_id, a, ret, err) : OK;
 }
 

@@ -52,6 +52,7 @@ struct job {
     struct str result;      /* JSON: what the upstream delivered */
     struct failure failure; /* also of a job that is back in line */
     int64_t attempts, fence;
+    int64_t missing_since; /* polls have been answered with "no such task" since then; 0: no */
     int64_t next_at, pending_until, deadline_at, submitted_at, created_at, ended_at;
 };
 

@@ -105,12 +105,13 @@ static int64_t tried_and_full(struct pool *p, const struct pool_want *want, cons
     return n;
 }
 
-static enum pool_result choose_pinned(struct pool *p, int64_t account_id, struct entry **ret)
+static enum pool_result choose_pinned(struct pool *p, const struct pool_want *want,
+                                      struct entry **ret)
 {
-    struct entry *e = entry_find(p, account_id);
+    struct entry *e = entry_find(p, want->only_account);
     if (!e || e->version->fault)
         return POOL_NONE;
-    if (!entry_has_slot(e))
+    if (!want->running && !entry_has_slot(e))
         return POOL_FULL;
     *ret = e;
     return POOL_GOT;
@@ -121,7 +122,7 @@ enum pool_result pool_choose(struct pool *p, const struct pool_want *want,
                              int64_t *ret_retry_ms)
 {
     if (want->only_account)
-        return choose_pinned(p, want->only_account, ret);
+        return choose_pinned(p, want, ret);
     struct bucket *b = bucket_find(p, want->platform, want_bucket(want));
     if (!b)
         return POOL_NONE;

@@ -54,6 +54,7 @@ struct pool_want {
     int64_t tried[POOL_MAX_TRIED]; /* not these */
     size_t tried_count;
     int64_t only_account; /* 0: any; else this one (a pinned job), whatever its marks */
+    bool running;         /* its work is there already: also above only_account's limit */
 };
 
 enum pool_result {

@@ -1,10 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking an upstream how a task stands. */
+/* Asking an upstream how a task stands.
+ *
+ * What is running there goes on until its hour is over, however long nobody answers: only
+ * the upstream itself can say that it has ended, or that it is not there (ST-2, ST-3). */
 #include "base/clock.h"
+#include "base/log.h"
 #include "net/fetch.h"
 #include "service/jobs_impl.h"
 
-enum { POLL_MS = 30000, POLL_MAX_FAILURES = 20 };
+enum {
+    POLL_MS = 30000,
+    FIRST_PAUSE_MS = 1000, /* after a failure; doubled with each further one */
+    MAX_PAUSE_MS = 30000,
+    MAX_RETRY_AFTER_MS = 300000,
+    /* A task that is not known may be on its way through the upstream's own servers. */
+    MISSING_MS = 30000,
+    MISSING_PAUSE_MS = 5000,
+};
 
 /* Often at first, when short jobs end; then calmly. */
 static int64_t poll_delay(const struct job *j)
@@ -23,64 +35,122 @@ static enum status still_running(struct step *s, const struct dialect_outcome *o
     if (outcome->ref.p)
         s->job.upstream_ref = outcome->ref;
     s->job.attempts = 0;
+    s->job.missing_since = 0;
     s->job.next_at = clock_wall_ms() + poll_delay(&s->job);
     return step_save(s, JOB_POLLING, false);
 }
 
-/* Nothing is known of the task: it goes on, and we ask again. */
-static enum status ask_again(struct step *s)
+/* Half of it is chance, so that jobs that failed together do not come back together. */
+static int64_t back_off(int64_t failures, int64_t max)
+{
+    int64_t pause = MIN((int64_t)FIRST_PAUSE_MS << MIN(failures, 10), max);
+    uint32_t chance;
+    crypto_random(&chance, sizeof(chance));
+    return pause / 2 + (int64_t)chance % (pause / 2);
+}
+
+/* Not beyond the job's own end, which is looked at when it is due. */
+static enum status ask_again_in(struct step *s, int64_t delay_ms)
 {
     s->job.attempts++;
-    if (s->job.attempts > POLL_MAX_FAILURES) {
-        hold_release_slot(s->jobs, s->hold, POOL_UNAVAILABLE, 0);
-        return step_fail_as(s, FAILURE_UPSTREAM, "task_silent");
-    }
-    s->job.next_at = clock_wall_ms() + MIN(1000 * s->job.attempts, 15000);
+    s->job.next_at = MIN(clock_wall_ms() + delay_ms, s->job.deadline_at);
     return step_save(s, JOB_POLLING, false);
 }
 
-static enum status read_state(struct step *s, const struct dialect_answer *in)
+/* Nothing is known of the task: it goes on, and we ask again. */
+static enum status ask_again(struct step *s, int64_t retry_after_ms)
 {
-    const struct pool_account *account = s->hold->slot.account;
-    struct dialect_outcome outcome = {.progress = -1};
-    if (account->dialect->read_poll(&account->target, s->job.upstream_id, in, s->arena, &outcome,
-                                    &s->err) != OK)
-        return step_is_cut(s) ? OK : ask_again(s);
-    switch (outcome.state) {
+    s->job.missing_since = 0;
+    return ask_again_in(
+        s, MAX(back_off(s->job.attempts, MAX_PAUSE_MS), MIN(retry_after_ms, MAX_RETRY_AFTER_MS)));
+}
+
+static enum status read_state(struct step *s, const struct dialect_outcome *outcome)
+{
+    switch (outcome->state) {
     case DIALECT_DONE:
         hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_delivered(s, JOB_POLLING, &outcome);
+        return step_delivered(s, JOB_POLLING, outcome);
     case DIALECT_FAILED:
     case DIALECT_CANCELLED:
         hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_fail(s, &outcome.failure);
+        return step_fail(s, &outcome->failure);
     case DIALECT_PENDING:
     case DIALECT_RUNNING:
         break;
     }
-    return still_running(s, &outcome);
+    return still_running(s, outcome);
 }
 
-/* After a restart the slot is taken again, whatever the account's marks say: the task is
- * there, and it is this account that knows it. */
-static enum status take_slot(struct step *s, bool *ret_ready)
+static enum status is_missing(struct step *s, bool for_ever)
 {
-    struct pool_want want = {
-        .platform = STR("sora"), .model = s->job.model, .only_account = s->job.account_id};
-    int64_t retry;
-    *ret_ready = true;
+    int64_t now = clock_wall_ms();
+    if (!s->job.missing_since)
+        s->job.missing_since = now;
+    if (!for_ever && now - s->job.missing_since < MISSING_MS)
+        return ask_again_in(s, back_off(s->job.attempts, MISSING_PAUSE_MS));
+    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    return step_fail_as(s, FAILURE_UPSTREAM, "task_forgotten");
+}
+
+/* Some have no 404: new-api says "task_not_exist" with 400. */
+static bool says_missing(struct step *s, const struct dialect_answer *in)
+{
+    static const char *const words[] = {"not_exist", "not exist", "not_found", "not found"};
+    struct str code, message;
+    if (in->status == 404 || in->status == 410)
+        return true;
+    if (in->status != 400)
+        return false;
+    message = dialect_error_message(in, s->arena, &code);
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (str_find(code, str_of(words[i])) >= 0 || str_find(message, str_of(words[i])) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status read_answer(struct step *s, const struct fetch_answer *answer)
+{
+    const struct pool_account *account = s->hold->slot.account;
+    struct dialect_answer in = {answer->status, answer->type, answer->body};
+    struct dialect_outcome outcome = {.progress = -1};
+    if (account->dialect->read_poll(&account->target, s->job.upstream_id, &in, s->arena, &outcome,
+                                    &s->err) == OK)
+        return read_state(s, &outcome);
+    if (answer->status / 100 != 2)
+        pool_mark(s->app->pool, account->id, pool_outcome_of_status(answer->status),
+                  answer->retry_after_ms);
+    if (says_missing(s, &in))
+        return is_missing(s, answer->status == 410);
+    return ask_again(s, answer->retry_after_ms);
+}
+
+static enum status not_answered(struct step *s)
+{
+    if (step_is_cut(s) || atomic_load(&s->hold->cancelled))
+        return OK;
+    log_debug("a poll was not answered", LOG_I("job", s->job.id), LOG_Z("code", s->err.code));
+    pool_mark(s->app->pool, s->hold->slot.account->id, POOL_UNAVAILABLE, 0);
+    return ask_again(s, 0);
+}
+
+/* After a restart the slot is taken again, whatever the account's marks and limit say: the
+ * task is there, and it is this account that knows it. */
+static enum status take_slot(struct step *s)
+{
+    struct pool_want want = {.platform = STR("sora"),
+                             .model = s->job.model,
+                             .only_account = s->job.account_id,
+                             .running = true};
     if (s->hold->slot.account)
         return OK;
-    switch (pool_take(s->app->pool, &want, &s->hold->slot, &retry)) {
-    case POOL_GOT:
-        return OK;
-    case POOL_NONE:
-        *ret_ready = false;
+    if (!s->job.account_id)
         return step_fail_as(s, FAILURE_ACCOUNT, "account_gone");
-    default:
-        *ret_ready = false;
-        return step_again_in(s, 1000);
-    }
+    if (pool_take(s->app->pool, &want, &s->hold->slot, NULL) == POOL_GOT)
+        return OK;
+    /* Not known here yet, or not usable until somebody has mended it. */
+    return ask_again(s, 0);
 }
 
 enum status step_polling(struct step *s)
@@ -88,32 +158,16 @@ enum status step_polling(struct step *s)
     struct dialect_http http;
     struct fetch_request request;
     struct fetch_answer answer;
-    bool ready;
 
-    TRY(take_slot(s, &ready));
-    if (!ready)
-        return OK;
+    TRY(take_slot(s));
     const struct pool_account *account = s->hold->slot.account;
+    if (!account)
+        return OK;
     TRY(account->dialect->build_poll(&account->target, s->job.upstream_id, s->job.upstream_ref,
                                      s->arena, &http, &s->err));
     step_fetch_request(s, &http, &request);
     request.total_timeout_ms = POLL_MS;
     if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err) != OK)
-        return ask_again(s);
-    struct dialect_answer in = {answer.status, answer.type, answer.body};
-    if (answer.status / 100 == 2)
-        return read_state(s, &in);
-    pool_mark(s->app->pool, account->id, pool_outcome_of_status(answer.status),
-              answer.retry_after_ms);
-    /* Some servers answer the poll of a failed job with the job's own error status; a dialect
-     * that can read it as a failure says so. */
-    if (answer.status == 404 || answer.status == 410) {
-        if (s->job.attempts < 3)
-            return ask_again(s);
-        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-        return step_fail_as(s, FAILURE_UPSTREAM, "task_forgotten");
-    }
-    return answer.status == 401 || answer.status == 429 || answer.status >= 500
-               ? ask_again(s)
-               : read_state(s, &in);
+        return not_answered(s);
+    return read_answer(s, &answer);
 }

@@ -9,7 +9,7 @@
     "id, public_id, kind, generation_id, user_id, api_key_id, group_id, model, request, "          \
     "input_object_id, idempotency_key, state, account_id, tried_accounts, upstream_id, "           \
     "upstream_ref, progress, result, error_class, error_message, attempts, fence, next_at, "       \
-    "pending_until, deadline_at, submitted_at, created_at, ended_at, error_code"
+    "pending_until, deadline_at, submitted_at, created_at, ended_at, error_code, missing_since"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
 {
@@ -43,6 +43,7 @@ static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
     j->created_at = db_int(r, 26);
     j->ended_at = db_int(r, 27);
     j->failure.code = db_text_in(r, 28, a);
+    j->missing_since = db_int(r, 29);
 }
 
 enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
@@ -178,6 +179,7 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
         "UPDATE jobs SET state = $3, account_id = $4, tried_accounts = $5, upstream_id = $6, "
         "upstream_ref = $7, progress = $8, result = $9, error_class = $10, error_message = $11, "
         "attempts = $12, next_at = $13, submitted_at = $14, ended_at = $15, remove_at = $16, "
+        "missing_since = $20, "
         "lease_owner = CASE WHEN CAST($17 AS BIGINT) = 1 THEN lease_owner ELSE NULL END, "
         "lease_until = CASE WHEN CAST($17 AS BIGINT) = 1 THEN lease_until ELSE NULL END, "
         "error_code = $19 WHERE id = $1 AND fence = $2 AND state = $18";
@@ -196,7 +198,8 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
                         P_Z(failure_class_name(j->failure.class)), P_STR_OR_NULL(j->failure.words),
                         P_INT(j->attempts), P_INT(j->next_at), P_INT_OR_NULL(j->submitted_at),
                         P_INT_OR_NULL(j->ended_at), P_INT_OR_NULL(remove_at), P_INT(keep_lease),
-                        P_Z(job_state_name(from)), P_STR_OR_NULL(j->failure.code)),
+                        P_Z(job_state_name(from)), P_STR_OR_NULL(j->failure.code),
+                        P_INT_OR_NULL(j->missing_since)),
                 &changed, err));
     return need_lease(changed, err);
 }

@@ -146,6 +146,86 @@ describe("switching accounts", () => {
   });
 });
 
+describe("polls", () => {
+  let w: World;
+  let account: number;
+  before(async () => {
+    w = await World.start();
+    account = (await w.person.account(w.demo, "videos")).id as number;
+  });
+  after(() => w.stop());
+  beforeEach(async () => {
+    await w.demo.control("DELETE", "/faults");
+    await w.person.ask("POST", `/api/v1/admin/accounts/${account}/reset`);
+  });
+
+  // A job that runs upstream, and what every poll of it is answered with.
+  async function polled(prompt: string, rule: Record<string, unknown>): Promise<number> {
+    await w.demo.fault({ route: "videos.create", prompt, job: { duration_ms: 1000 } },
+      { route: "videos.get", times: 0, ...rule });
+    const id = await w.person.generate(prompt);
+    await w.until("a failed poll", `SELECT id FROM jobs WHERE generation_id = ${id} AND attempts > 0`);
+    return id;
+  }
+  const due = (id: number, more = "") =>
+    w.rows.change(`UPDATE jobs SET next_at = 0${more} WHERE generation_id = ${id}`);
+
+  for (const [name, rule] of [["503", { status: 503 }], ["a reset", { cut: { at: "before_head", how: "reset" } }],
+    ["a page that says so", { html: true }], ["402", { status: 402 }]] as [string, object][]) {
+    test(`[ST-3] a job outlasts an outage of its upstream (${name})`, async () => {
+      const id = await polled(`outage: ${name}`, { ...rule });
+      // As after many minutes of it.
+      due(id, ", attempts = 100");
+      await w.until("another poll", `SELECT id FROM jobs WHERE generation_id = ${id} AND attempts > 100`);
+      const { state, next_at } = w.job(id);
+      assert.equal(state, "polling");
+      assert.ok(Number(next_at) <= Date.now() + 30000);
+      await w.demo.control("DELETE", "/faults");
+      due(id);
+      assert.equal((await w.person.ended(id)).status, "completed");
+    });
+  }
+
+  test("[ST-2] an outage ends with the job's hour", async () => {
+    const id = await polled("late", { status: 503 });
+    due(id, ", deadline_at = 1");
+    const g = await w.person.ended(id);
+    assert.deepEqual([g.status, g.error_code], ["failed", "timeout"]);
+  });
+
+  test("[ST-2] a poll's Retry-After is obeyed, within five minutes", async () => {
+    for (const [seconds, least, most] of [[120, 90, 121], [86400, 270, 301]]) {
+      const id = await polled(`later ${seconds}`,
+        { status: seconds === 120 ? 429 : 503, headers: { "Retry-After": String(seconds) } });
+      const wait = (Number(w.job(id).next_at) - Date.now()) / 1000;
+      assert.ok(wait > least && wait < most, `${wait} s`);
+      await w.person.ask("POST", `/api/v1/sora/generations/${id}/cancel`);
+      await w.demo.control("DELETE", "/faults");
+      await w.person.ask("POST", `/api/v1/admin/accounts/${account}/reset`);
+    }
+  });
+
+  test("[ST-8] a failed job may be told by the poll's own status", async () => {
+    await w.demo.fault({ route: "videos.get", times: 0, status: 500, json: {
+      id: "video_1", object: "video", status: "failed", error: { code: 500, message: "CUDA out of memory" },
+    } });
+    const g = await w.person.ended(await w.person.generate("fails"));
+    assert.deepEqual([g.status, g.error_code], ["failed", "upstream"]);
+    assert.match(g.error_message, /CUDA out of memory/);
+  });
+
+  test("[ST-3] a task that is not known is asked for again before it is given up", async () => {
+    const id = await polled("unknown", { status: 404 });
+    assert.equal(w.job(id).state, "polling");
+    due(id, ", missing_since = 1");
+    assert.equal((await w.person.ended(id)).error_code, "upstream");
+    await w.demo.control("DELETE", "/faults");
+    await w.demo.fault({ route: "videos.get", times: 0, status: 410 });
+    const gone = await w.person.generate("gone");
+    assert.equal((await w.person.ended(gone)).error_code, "upstream");
+  });
+});
+
 describe("an account that honours the key", () => {
   let w: World;
   before(async () => {

@@ -144,6 +144,38 @@ static void done_with_an_error_is_failed(void **state)
     assert_int_equal(o.failure.class, FAILURE_CONTENT_POLICY);
 }
 
+static enum status poll_says(struct world *w, int status, struct str body,
+                             struct dialect_outcome *ret)
+{
+    struct dialect_answer in = {status, STR("application/json"), body};
+    return videos()->read_poll(&w->target, STR("a"), &in, w->arena, ret, &w->err);
+}
+
+static void a_failed_job_may_come_with_its_own_status(void **state)
+{
+    struct str failed = STR("{\"id\":\"a\",\"object\":\"video\",\"status\":\"failed\","
+                            "\"error\":{\"code\":500,\"message\":\"CUDA out of memory\"}}");
+    struct dialect_outcome o;
+    assert_int_equal(poll_says(*state, 500, failed, &o), OK);
+    assert_int_equal(o.state, DIALECT_FAILED);
+    expect_str(o.failure.words, "CUDA out of memory");
+}
+
+static void an_error_is_not_about_the_job(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"status\":\"error\",\"message\":\"bad gateway\"}",
+        "{\"status\":\"failed\"}",
+        "{\"id\":\"a\",\"status\":\"completed\"}",
+        "{\"id\":\"a\",\"status\":\"queued\"}",
+        "{\"error\":{\"message\":\"no\"}}",
+        "<html>502</html>",
+    };
+    struct dialect_outcome o;
+    for (size_t i = 0; i < ARRAY_SIZE(bodies); i++)
+        assert_int_equal(poll_says(*state, 502, str_of(bodies[i]), &o), E_UPSTREAM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +190,10 @@ int main(void)
          an_answer_that_is_no_task_is_a_bad_answer, world_open, world_close, NULL},
         {"[AC-4] done with an error is failed, and classed", done_with_an_error_is_failed,
          world_open, world_close, NULL},
+        {"[ST-3] a failed job may come with its own status",
+         a_failed_job_may_come_with_its_own_status, world_open, world_close, NULL},
+        {"[ST-3] an error's body is not about the job", an_error_is_not_about_the_job, world_open,
+         world_close, NULL},
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,9 +202,13 @@ ON_EVERY_ENGINE(cooling)
     assert_int_equal(try_take(&w, &want, &retry), POOL_COOLING);
     assert_in_range(retry, 20000, 30000);
 
-    /* A pinned job may go on, whatever the marks. */
+    /* A pinned job may go on, whatever the marks; what runs there already, whatever the limit. */
     want.only_account = a;
+    assert_int_equal(pool_take(w.pool, &want, &slot, &retry), POOL_GOT);
+    assert_int_equal(try_take(&w, &want, &retry), POOL_FULL);
+    want.running = true;
     assert_int_equal(try_take(&w, &want, &retry), POOL_GOT);
+    pool_release(w.pool, &slot, POOL_NEUTRAL, 0);
 
     pool_clear(w.pool, b);
     assert_int_equal(use(&w, POOL_SUCCESS), b);

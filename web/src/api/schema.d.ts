@@ -1233,7 +1233,6 @@ export interface components {
       | 'upstream_unreachable'
       | 'upstream_cancelled'
       | 'task_forgotten'
-      | 'task_silent'
       | 'link_gone'
       | 'input_lost'
       | 'makes_videos_only'
