@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define COLUMNS                                                                                    \
@@ -189,7 +190,7 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
                        job_state_name(from), job_state_name(j->state));
     if (j->state == JOB_ENDED)
         remove_at = j->ended_at +
-                    (j->kind == JOB_VIDEO || j->kind == JOB_IMAGE ? 24 : 1) * INT64_C(3600000);
+                    (j->kind == JOB_VIDEO || j->kind == JOB_IMAGE ? 24 : 1) * CLOCK_HOUR_MS;
     TRY(db_exec(tx, sql,
                 DB_ARGS(P_INT(j->id), P_INT(j->fence), P_Z(job_state_name(j->state)),
                         P_INT_OR_NULL(j->account_id), P_STR(j->tried_accounts),
@@ -229,9 +230,12 @@ enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, str
     static const char sql[] =
         "UPDATE jobs SET state = 'ended', fence = fence + 1, lease_owner = NULL, "
         "lease_until = NULL, ended_at = CAST($2 AS BIGINT), "
-        "remove_at = CAST($2 AS BIGINT) + 3600000 WHERE id = $1 AND state <> 'ended'";
+        "remove_at = CAST($2 AS BIGINT) + CASE WHEN kind IN ('video', 'image') THEN "
+        "CAST($3 AS BIGINT) ELSE CAST($4 AS BIGINT) END WHERE id = $1 AND state <> 'ended'";
     int64_t changed;
-    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(now_ms)), &changed, err));
+    TRY(db_exec(tx, sql,
+                DB_ARGS(P_INT(id), P_INT(now_ms), P_INT(24 * CLOCK_HOUR_MS), P_INT(CLOCK_HOUR_MS)),
+                &changed, err));
     return changed ? OK : err_set(err, E_CONFLICT, "already_finished");
 }
 
