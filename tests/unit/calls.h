@@ -163,6 +163,8 @@ static inline bool call_try(struct call *c, struct err *err)
 
     c->answer = BUF_INIT(64 << 20);
     assert_int_equal(url_parse(str_of(c->url), arena, &url, NULL), OK);
+    /* Under valgrind on a busy machine a hundred calls take their time. */
+    enum { PATIENCE_MS = 60000 };
     struct upstream_request r = {
         .url = &url,
         .method = c->method ? str_of(c->method) : STR("GET"),
@@ -172,9 +174,9 @@ static inline bool call_try(struct call *c, struct err *err)
         .body_length = c->pieces ? -1 : (int64_t)body.n,
         .guard = {.level = c->level},
         .ca_pem = str_of(c->ca),
-        .connect_timeout_ms = c->connect_ms ? c->connect_ms : 5000,
-        .first_byte_timeout_ms = c->first_byte_ms ? c->first_byte_ms : 5000,
-        .idle_timeout_ms = c->idle_ms ? c->idle_ms : 5000,
+        .connect_timeout_ms = c->connect_ms ? c->connect_ms : PATIENCE_MS,
+        .first_byte_timeout_ms = c->first_byte_ms ? c->first_byte_ms : PATIENCE_MS,
+        .idle_timeout_ms = c->idle_ms ? c->idle_ms : PATIENCE_MS,
     };
     c->call = upstream_start(client, &r, &handler, c, err);
     if (!c->call)
