@@ -89,6 +89,8 @@ static const struct message table[] = {
      "Base URL 应为接口的根地址（如 https://host 或 https://host/v1），不要填写 "
      "/chat/completions 等具体接口",
      "The base URL is the root of the API, not one of its endpoints"},
+    {"api_key_again", 400, "Base URL 指向另一台服务器，请重新填写 API Key",
+     "The base URL leads to another server: enter the API key again"},
     {"invalid_proxy", 400,
      "代理地址须为 http://、https://、socks5:// 或 socks5h:// 加 [用户名:密码@]主机[:端口]",
      "The proxy address is not valid"},

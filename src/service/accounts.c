@@ -163,6 +163,7 @@ enum status account_change(const struct account_work *w, int64_t id,
     TRY(db_begin(tx, err));
     TRY(accounts_lock(tx, id, w->arena, &before, err));
     account = before;
+    TRY(account_form_check_way(form, &before, w->arena, err));
     TRY(check_groups(tx, form, w->arena, err));
     if (form->set & (ACCOUNT_API_KEY | ACCOUNT_PROXY)) {
         TRY(open_for_change(w, form, &account, &secrets, err));

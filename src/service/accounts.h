@@ -101,6 +101,11 @@ enum status account_test_run(const struct account_work *w, struct fetcher *fetch
 enum status account_form_check(const struct account_form *form, const struct settings *settings,
                                struct arena *a, struct err *err);
 
+/* A stored key is used, never read: it may not be led to a server that it was not typed for.
+ * E_INVALID, code "api_key_again", when base_url gets another origin without a key. */
+enum status account_form_check_way(const struct account_form *form, const struct account *before,
+                                   struct arena *a, struct err *err);
+
 /* The sealed part. */
 struct account_secrets {
     struct str api_key;

@@ -235,11 +235,25 @@ enum status account_secrets_seal(const struct app *app, const struct account_sec
     return account->credentials.p ? OK : err_set(err, E_NO_MEMORY, "no_memory");
 }
 
+enum status account_form_check_way(const struct account_form *form, const struct account *before,
+                                   struct arena *a, struct err *err)
+{
+    struct url old, new;
+    struct err ignored;
+    if (!(form->set & ACCOUNT_BASE_URL) || form->set & ACCOUNT_API_KEY)
+        return OK;
+    if (url_parse(before->base_url, a, &old, &ignored) == OK &&
+        url_parse(form->base_url, a, &new, &ignored) == OK && url_same_origin(&old, &new))
+        return OK;
+    return err_field(err, "api_key_again", "api_key",
+                     "base_url leads to another server: enter the api_key for it again");
+}
+
 /* The secret half of a proxy's address goes to the secrets, a placeholder stays in its place. */
 static enum status apply_proxy(struct str text, struct arena *a, struct account *account,
                                struct account_secrets *secrets, struct err *err)
 {
-    struct str scheme, auth, rest;
+    struct str scheme, auth, rest, before = account->proxy_url;
     account->proxy_url = STR_NONE;
     if (text.n == 0 || !split_proxy(text, &scheme, &auth, &rest)) {
         secrets->proxy_auth = STR_NONE;
@@ -249,6 +263,10 @@ static enum status apply_proxy(struct str text, struct arena *a, struct account 
     if (keep && !secrets->proxy_auth.p)
         return err_field(err, "invalid_proxy", "proxy_url",
                          "proxy_url has no user name and password that could be kept");
+    /* It is kept for the proxy that it was typed for, and led to no other. */
+    if (keep && !str_eq(text, before))
+        return err_field(err, "invalid_proxy", "proxy_url",
+                         "another proxy_url needs its user name and password again");
     if (!keep)
         secrets->proxy_auth = auth;
     account->proxy_url = arena_printf(a, "%.*s://%s%.*s", STR_ARG(scheme),

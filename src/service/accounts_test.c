@@ -25,6 +25,7 @@ static enum status load(const struct account_work *w, int64_t id, const struct a
             return err_field(err, "missing_field", "api_key", "api_key is required");
     } else {
         TRY(accounts_find(w->db, id, w->arena, account, err));
+        TRY(account_form_check_way(form, account, w->arena, err));
         enum status status = account_secrets_open(w->app, account, w->arena, secrets, err);
         if (!(form->set & ACCOUNT_API_KEY))
             TRY(status);

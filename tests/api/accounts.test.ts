@@ -72,6 +72,54 @@ describe("Accounts", () => {
     }
   });
 
+  test("[AC-1 AC-5] A stored key is led to no other server, neither by a test nor by a change", async () => {
+    const seen: string[] = [];
+    const other = createHttp((request, answer) => {
+      seen.push(String(request.headers.authorization));
+      answer.end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const elsewhere = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const made = await admin.ask("POST", ACCOUNTS, form(demo.url));
+    const path = `${ACCOUNTS}/${made.id}`;
+    for (const language of ["zh", "en"] as const) {
+      admin.language = language;
+      const credentials = { base_url: elsewhere };
+      for (const answer of [
+        await admin.call("POST", `${path}/test`, { credentials }),
+        await admin.call("PATCH", path, { credentials }),
+      ]) {
+        assertError(answer, 400, "api_key_again", language);
+        assert.equal(answer.body.error.field, "api_key");
+      }
+    }
+    assert.deepEqual(seen, []);
+    // Another path of the same server may keep it, and a key of its own may go anywhere.
+    const nearby = { credentials: { base_url: `${demo.url}/v1` } };
+    assert.equal((await admin.ask("POST", `${path}/test`, nearby)).ok, true);
+    await admin.ask("PATCH", path, nearby);
+    const given = { credentials: { base_url: elsewhere, api_key: "typed-for-it" } };
+    await admin.ask("POST", `${path}/test`, given);
+    assert.deepEqual(seen, ["Bearer typed-for-it"]);
+    await admin.ask("PATCH", path, given);
+    other.close();
+  });
+
+  test("[AC-1] A proxy's password is led to no other proxy", async () => {
+    const proxy_url = "http://person:very-secret@proxy.example:8080";
+    const made = await admin.ask("POST", ACCOUNTS, form(demo.url, { proxy_url }));
+    const path = `${ACCOUNTS}/${made.id}`;
+    const hidden = made.proxy_url as string;
+    assert.equal((await admin.ask("PATCH", path, { proxy_url: hidden })).proxy_url, hidden);
+    const elsewhere = hidden.replace("proxy.example", "other.example");
+    assertError(await admin.call("PATCH", path, { proxy_url: elsewhere }), 400, "invalid_proxy");
+    assertError(
+      await admin.call("POST", `${path}/test`, { proxy_url: elsewhere }),
+      400,
+      "invalid_proxy",
+    );
+  });
+
   test("[AC-1] A secret is never shown again, and stands sealed on the disk", async () => {
     const secret = "sk-upstream-very-secret-0123456789";
     const credentials = { base_url: demo.url, api_key: secret };

@@ -1193,6 +1193,7 @@ export interface components {
       | 'oauth_not_available'
       | 'base_url_parts'
       | 'base_url_is_endpoint'
+      | 'api_key_again'
       | 'invalid_proxy'
       | 'bad_ca'
       | 'not_this_api'

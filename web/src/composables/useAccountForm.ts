@@ -38,7 +38,11 @@ export function useAccountForm(known: () => Account | null, done: (account: Acco
   const result = ref<TestResult | null>(null)
   const testing = ref(false)
 
-  const problems = computed(() => checkAccount(form, known() !== null))
+  const storedUrl = () => {
+    const account = known()
+    return account && String(account.credentials?.base_url ?? '')
+  }
+  const problems = computed(() => checkAccount(form, storedUrl()))
   const valid = computed(() => Object.keys(problems.value).length === 0)
 
   const { busy, error, submit } = useSubmit(async () => {

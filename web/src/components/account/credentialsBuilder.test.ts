@@ -46,13 +46,22 @@ describe('the base URL', () => {
 
 describe('an account', () => {
   it('[AC-2] needs a name, an address and a key, and names each that is missing', () => {
-    expect(Object.keys(checkAccount(emptyForm(), false)).sort()).toEqual(['apiKey', 'baseUrl', 'name'])
-    expect(checkAccount(complete, false)).toEqual({})
-    expect(checkAccount({ ...complete, apiKey: '' }, true)).toEqual({})
-    expect(checkAccount({ ...complete, priority: '1.5', concurrency: '0' }, false)).toMatchObject({
+    expect(Object.keys(checkAccount(emptyForm(), null)).sort()).toEqual(['apiKey', 'baseUrl', 'name'])
+    expect(checkAccount(complete, null)).toEqual({})
+    expect(checkAccount({ ...complete, apiKey: '' }, 'https://hub.example/v1')).toEqual({})
+    expect(checkAccount({ ...complete, priority: '1.5', concurrency: '0' }, null)).toMatchObject({
       priority: { key: 'number' },
       concurrency: { key: 'number', values: { min: 1 } },
     })
+  })
+
+  it('[AC-2] asks for the key again when the address leads to another server', () => {
+    const edited = { ...complete, apiKey: '' }
+    for (const stored of ['http://hub.example', 'https://hub.example:8443', 'https://other.example', '']) {
+      expect(checkAccount(edited, stored)).toEqual({ apiKey: { key: 'keyAgain' } })
+      expect(checkAccount(complete, stored)).toEqual({})
+    }
+    expect(checkAccount({ ...edited, baseUrl: 'https://hub.example/sora/' }, 'https://hub.example')).toEqual({})
   })
 
   it('[UI-8] sends its address and key, and no key that was not typed', () => {

@@ -88,13 +88,25 @@ export function parseLines(text: string): string[] {
   ]
 }
 
-/** `editing`: secrets may stay empty, which keeps them. */
-export function checkAccount(form: AccountForm, editing: boolean): Problems {
+function leadsElsewhere(baseUrl: string, stored: string): boolean {
+  if (checkBaseUrl(baseUrl)) return false
+  return !URL.canParse(stored) || new URL(baseUrl.trim()).origin !== new URL(stored).origin
+}
+
+/** A key that was typed for one server is not sent to another. */
+function checkApiKey(form: AccountForm, stored: string | null): Problem | null {
+  if (form.apiKey.trim()) return null
+  if (stored === null) return { key: 'required' }
+  return leadsElsewhere(form.baseUrl, stored) ? { key: 'keyAgain' } : null
+}
+
+/** `stored`: the address of the account that is edited, whose key stays where none is typed; null for a new one. */
+export function checkAccount(form: AccountForm, stored: string | null): Problems {
   const problems: Problems = {}
   const put = (field: keyof AccountForm, problem: Problem | null) => problem && (problems[field] = problem)
   put('name', form.name.trim() ? null : { key: 'required' })
   put('baseUrl', checkBaseUrl(form.baseUrl))
-  put('apiKey', editing || form.apiKey.trim() ? null : { key: 'required' })
+  put('apiKey', checkApiKey(form, stored))
   put('priority', checkNumber(form.priority, 0, 1_000_000))
   put('concurrency', checkNumber(form.concurrency, 1, 10_000))
   put('mapping', parseMapping(form.mapping) ? null : { key: 'mapping' })
