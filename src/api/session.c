@@ -67,10 +67,12 @@ static enum status check_provenance(const struct call *c, bool by_token, struct 
     return OK;
 }
 
-static struct str bearer_of(struct str authorization)
+/* What another scheme says is not for us: a proxy before us may ask for Basic. */
+static bool read_bearer(struct str authorization, struct str *ret_token)
 {
     struct str scheme = str_cut(&authorization, ' ');
-    return str_eq_ci(scheme, STR("bearer")) ? str_trim(authorization) : STR_NONE;
+    *ret_token = str_trim(authorization);
+    return str_eq_ci(scheme, STR("bearer"));
 }
 
 static enum status find_who(struct call *c, struct str token, bool by_cookie, struct err *err)
@@ -87,17 +89,18 @@ static enum status find_who(struct call *c, struct str token, bool by_cookie, st
 enum status identity_of_call(struct call *c, struct err *err)
 {
     struct origin seen;
-    struct str authorization = http_head_get(c->head, STR("authorization"));
+    struct str token;
+    bool by_token = read_bearer(http_head_get(c->head, STR("authorization")), &token);
     struct str cookie = http_cookie_get(http_head_get(c->head, STR("cookie")), STR(SESSION_COOKIE));
     TRY(origin_of(c->settings, c->peer, c->head, c->arena, &seen, err));
     c->client_address = seen.client_address;
     c->origin = seen.text;
     c->https = seen.https;
-    if (authorization.p)
-        TRY(find_who(c, bearer_of(authorization), false, err));
+    if (by_token)
+        TRY(find_who(c, token, false, err));
     else if (cookie.p)
         TRY(find_who(c, cookie, true, err));
-    return check_provenance(c, authorization.p != NULL, err);
+    return check_provenance(c, by_token, err);
 }
 
 struct actor call_actor(const struct call *c)

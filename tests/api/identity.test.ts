@@ -132,6 +132,26 @@ test("[ID-4] Signing in gives a cookie that scripts of the page cannot read, and
   assert.equal(me.id, person.user.id);
 });
 
+test("[ID-4] Credentials of another scheme, as a proxy before us may ask for, do not hide the session", async () => {
+  const person = await member();
+  const basic = { authorization: "Basic cHJveHk6c2VjcmV0" };
+  const cookie = { cookie: `kinora_session=${person.token}` };
+  const me = (headers: Record<string, string>) =>
+    send(kinora.url, "GET", "/api/v1/auth/me", { headers });
+  assert.equal((await me({ ...basic, ...cookie })).body.email, person.user.email);
+  assertError(await me({ ...basic, "accept-language": "en" }), 401, "unauthenticated");
+  const wrong = { authorization: "Bearer wrong", "accept-language": "en", ...cookie };
+  assertError(await me(wrong), 401, "unauthenticated");
+  // Nor do they speak for a page of another site.
+  const forged = { ...basic, ...cookie, origin: "https://evil.example", "accept-language": "en" };
+  assertError(
+    await send(kinora.url, "POST", "/api/v1/auth/logout", { headers: forged }),
+    403,
+    "csrf",
+  );
+  assert.equal((await login(person.user.email, PASSWORD, basic)).status, 200);
+});
+
 test("[ID-4] A wrong password and an unknown address are told alike", async () => {
   const person = await member();
   const wrong = await login(person.user.email, "not the password");
