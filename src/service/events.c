@@ -25,17 +25,20 @@ struct subscriber {
     /* Under the lock: what has come and is not delivered yet. */
     struct task deliver;
     bool posted, dead;
+    bool closing; /* has a place of its own: it is never one of the missed */
     size_t waiting;
     struct event mailbox[MAILBOX];
+};
+
+struct tap {
+    event_fn *fn;
+    void *ctx;
 };
 
 struct events {
     pthread_mutex_t lock;
     struct list buckets[BUCKETS];
-    struct {
-        event_fn *fn;
-        void *ctx;
-    } taps[MAX_TAPS];
+    struct tap taps[MAX_TAPS];
     size_t tap_count;
 };
 
@@ -55,15 +58,20 @@ static void deliver(struct task *t)
 
     pthread_mutex_lock(&s->events->lock);
     size_t n = s->waiting;
+    bool closing = s->closing;
+    struct event last = {.topic = s->topic, .kind = EVENT_CLOSING, .id = s->id};
+    s->closing = false;
     memcpy(batch, s->mailbox, n * sizeof(batch[0]));
     s->waiting = 0;
     pthread_mutex_unlock(&s->events->lock);
 
     for (size_t i = 0; i < n && !s->dead; i++)
         s->fn(s->ctx, &batch[i]);
+    if (closing && !s->dead)
+        s->fn(s->ctx, &last);
 
     pthread_mutex_lock(&s->events->lock);
-    bool dead = s->dead, more = s->waiting > 0 && !dead;
+    bool dead = s->dead, more = (s->waiting > 0 || s->closing) && !dead;
     s->posted = more;
     pthread_mutex_unlock(&s->events->lock);
     if (dead)
@@ -77,8 +85,7 @@ static bool same_event(const struct event *a, const struct event *b)
     return a->kind == b->kind && a->subject == b->subject;
 }
 
-/* Under the lock. */
-static void put(struct subscriber *s, const struct event *e)
+static void put_in_mailbox(struct subscriber *s, const struct event *e)
 {
     for (size_t i = 0; i < s->waiting; i++) {
         if (same_event(&s->mailbox[i], e))
@@ -90,16 +97,36 @@ static void put(struct subscriber *s, const struct event *e)
     } else {
         s->mailbox[s->waiting++] = *e;
     }
+}
+
+/* Under the lock. */
+static void put(struct subscriber *s, const struct event *e)
+{
+    if (e->kind == EVENT_CLOSING)
+        s->closing = true;
+    else
+        put_in_mailbox(s, e);
     if (!s->posted) {
         s->posted = true;
         loop_post(s->loop, &s->deliver);
     }
 }
 
+/* Without the lock, which a tap may need: one that is added meanwhile hears the next. */
+static void tell_taps(struct events *e, const struct event *event)
+{
+    struct tap taps[MAX_TAPS];
+    pthread_mutex_lock(&e->lock);
+    size_t n = e->tap_count;
+    memcpy(taps, e->taps, sizeof(taps));
+    pthread_mutex_unlock(&e->lock);
+    for (size_t i = 0; i < n; i++)
+        taps[i].fn(taps[i].ctx, event);
+}
+
 static void spread(struct events *e, const struct event *event)
 {
-    for (size_t i = 0; i < e->tap_count; i++)
-        e->taps[i].fn(e->taps[i].ctx, event);
+    tell_taps(e, event);
     pthread_mutex_lock(&e->lock);
     LIST_EACH(node, bucket_of(e, event->topic, event->id))
     {
@@ -113,8 +140,7 @@ static void spread(struct events *e, const struct event *event)
 static void spread_to_all(struct events *e, enum event_kind kind)
 {
     struct event event = {.kind = kind, .topic = TOPIC_SITE};
-    for (size_t i = 0; i < e->tap_count; i++)
-        e->taps[i].fn(e->taps[i].ctx, &event);
+    tell_taps(e, &event);
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
         LIST_EACH(node, &e->buckets[i])
@@ -204,6 +230,19 @@ struct subscriber *events_subscribe(struct events *e, struct loop *loop, enum ev
     return s;
 }
 
+size_t events_count(struct events *e, enum event_topic topic, int64_t id)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&e->lock);
+    LIST_EACH(node, bucket_of(e, topic, id))
+    {
+        struct subscriber *s = CONTAINER_OF(node, struct subscriber, link);
+        n += s->topic == topic && s->id == id;
+    }
+    pthread_mutex_unlock(&e->lock);
+    return n;
+}
+
 void events_unsubscribe(struct subscriber *s)
 {
     pthread_mutex_lock(&s->events->lock);
@@ -217,6 +256,7 @@ void events_unsubscribe(struct subscriber *s)
 
 void events_tap(struct events *e, event_fn *fn, void *ctx)
 {
-    e->taps[e->tap_count].fn = fn;
-    e->taps[e->tap_count++].ctx = ctx;
+    pthread_mutex_lock(&e->lock);
+    e->taps[e->tap_count++] = (struct tap){fn, ctx};
+    pthread_mutex_unlock(&e->lock);
 }

@@ -38,7 +38,8 @@ struct event {
 
 enum status events_new(struct app *app, struct err *err);
 void events_free(struct events *e);
-/* The server stops: every subscriber hears EVENT_CLOSING and should let go. */
+/* The server stops: every subscriber hears EVENT_CLOSING, after whatever else waits for it,
+ * and should let go. */
 void events_closing(struct events *e);
 
 /* Inside an open transaction; delivered once it is committed. */
@@ -50,6 +51,8 @@ typedef void event_fn(void *ctx, const struct event *e);
 /* The loop's thread.  Bursts of equal events arrive as one. */
 struct subscriber *events_subscribe(struct events *e, struct loop *loop, enum event_topic topic,
                                     int64_t id, event_fn *fn, void *ctx);
+/* How many subscribe to it in this process.  Any thread. */
+size_t events_count(struct events *e, enum event_topic topic, int64_t id);
 /* The loop's thread; nothing is called afterwards. */
 void events_unsubscribe(struct subscriber *s);
 /* The site changed in this process without a transaction of ours (an account's marks).
