@@ -113,8 +113,7 @@ static void write_error(struct buf *out, struct str path, enum language language
         respond_error(out, language, err);
 }
 
-/* The call's error as a whole answer. */
-static void reply_error(struct exchange *x, enum language language, const struct err *err)
+void dispatch_refuse(struct exchange *x, enum language language, const struct err *err)
 {
     struct buf out = BUF_INIT(64 << 10);
     int status = respond_status(err->status);
@@ -174,7 +173,7 @@ static void pending_answer(struct task *task)
         exchange_reply(p->x, c->status, c->headers, c->header_count, buf_str(&c->out));
     } else {
         log_outcome(c, &p->err);
-        reply_error(p->x, c->language, &p->err);
+        dispatch_refuse(p->x, c->language, &p->err);
     }
 }
 
@@ -225,7 +224,7 @@ static void refuse_overloaded(struct exchange *x, struct pending *p)
     struct err err;
     err_set(&err, E_UNAVAILABLE, "overloaded");
     err.retry_after_ms = CLOCK_SECOND_MS;
-    reply_error(x, p->call.language, &err);
+    dispatch_refuse(x, p->call.language, &err);
 }
 
 static bool charge_body(struct pending *p, size_t n)
@@ -352,7 +351,7 @@ static void refuse(struct dispatch *d, struct exchange *x, enum status status, c
     struct err err;
     err_set(&err, status, code);
     if (status != E_METHOD) {
-        reply_error(x, request_language(d, exchange_head(x)), &err);
+        dispatch_refuse(x, request_language(d, exchange_head(x)), &err);
         return;
     }
     struct buf out = BUF_INIT(4096);

@@ -7,6 +7,7 @@
  * names and is not under /api, /v1, /sora/v1 or /media is the page. */
 #include "net/server.h"
 #include "service/app.h"
+#include "service/settings.h"
 
 struct dispatch;
 struct upstream_client;
@@ -17,6 +18,9 @@ void dispatch_free(struct dispatch *d);
 void dispatch_request(struct exchange *x, void *ctx);
 /* server_config.explain: in the shape and the language of our own errors. */
 bool dispatch_explain(struct exchange *x, int status, struct buf *out, void *ctx);
+
+/* The error as a whole answer, for a takeover that cannot go on. */
+void dispatch_refuse(struct exchange *x, enum language language, const struct err *err);
 
 struct app *dispatch_app(const struct dispatch *d);
 struct loop *dispatch_loop(const struct dispatch *d);

@@ -4,9 +4,13 @@
  * The stream lives on its connection's loop.  A note says what changed; a worker reads the
  * record anew and renders it, at most one at a time per stream; what is noted meanwhile
  * waits in the subscription, where equal notes are one.  A reader that is too slow to take
- * what is there is asked to come back and read everything (it reconnects). */
+ * what is there is asked to come back and read everything (it reconnects).
+ *
+ * A user has STREAMS_MAX of them in a process, and the next one is refused: a page without
+ * events polls, where closing an old one would only make two pages chase each other. */
 #include <string.h>
 
+#include "api/dispatch.h"
 #include "api/handlers.h"
 #include "api/public.h"
 #include "api/sora_view.h"
@@ -22,6 +26,8 @@ enum {
     PENDING_BYTES = 1 << 20, /* unread by the client: then it is cut */
     RENDER_BYTES = 256 << 10,
     WAITING = 32,
+    STREAMS_MAX = 16,
+    RETRY_MS = 30000,
 };
 
 struct stream {
@@ -225,13 +231,8 @@ static void stream_done(struct exchange *x, bool complete)
 
 static const struct exchange_handler stream_exchange = {.on_done = stream_done};
 
-static void stream_open(struct exchange *x, struct call *c)
+static struct stream *stream_new(struct exchange *x, struct call *c)
 {
-    static const struct http_header headers[] = {
-        HTTP_HEADER("Content-Type", "text/event-stream"),
-        HTTP_HEADER("Cache-Control", "no-store"),
-        HTTP_HEADER("X-Accel-Buffering", "no"),
-    };
     struct stream *s = mem_zalloc(sizeof(*s));
     s->app = c->app;
     s->loop = exchange_loop(x);
@@ -244,13 +245,48 @@ static void stream_open(struct exchange *x, struct call *c)
     s->done.fn = render_done;
     s->heartbeat.fn = beat;
     buf_init(&s->out, RENDER_BYTES * 2);
+    return s;
+}
+
+/* Counted with itself, so that streams opened at once on several loops stay within. */
+static bool subscribe(struct stream *s)
+{
+    struct events *e = s->app->events;
+    s->user = events_subscribe(e, s->loop, TOPIC_USER, s->who.user_id, on_event, s);
+    if (events_count(e, TOPIC_USER, s->who.user_id) > STREAMS_MAX) {
+        events_unsubscribe(s->user);
+        return false;
+    }
+    s->site = events_subscribe(e, s->loop, TOPIC_SITE, 0, on_event, s);
+    return true;
+}
+
+static void refuse(struct exchange *x, enum language language)
+{
+    struct err err;
+    err_set(&err, E_LIMIT, "too_many_streams");
+    err.retry_after_ms = RETRY_MS;
+    dispatch_refuse(x, language, &err);
+}
+
+static void stream_open(struct exchange *x, struct call *c)
+{
+    static const struct http_header headers[] = {
+        HTTP_HEADER("Content-Type", "text/event-stream"),
+        HTTP_HEADER("Cache-Control", "no-store"),
+        HTTP_HEADER("X-Accel-Buffering", "no"),
+    };
+    struct stream *s = stream_new(x, c);
+    if (!subscribe(s)) {
+        refuse(x, s->language);
+        stream_free(s);
+        return;
+    }
     exchange_handle(x, &stream_exchange, s);
     exchange_keep_open(x);
     exchange_start(x, 200, headers, ARRAY_SIZE(headers), EXCHANGE_CHUNKED);
     /* Without it a proxy, or the browser, may wait for the first byte. */
     exchange_write(x, STR("retry: 2000\n\n"));
-    s->user = events_subscribe(c->app->events, s->loop, TOPIC_USER, s->who.user_id, on_event, s);
-    s->site = events_subscribe(c->app->events, s->loop, TOPIC_SITE, 0, on_event, s);
     timer_set_in(s->loop, &s->heartbeat, HEARTBEAT_MS);
     /* The session may have ended since the worker looked, before anyone told us of it. */
     on_event(s, &(struct event){.kind = EVENT_SESSIONS});

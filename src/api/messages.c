@@ -34,6 +34,8 @@ static const struct message table[] = {
     {"csrf", 403, "请求来源无法确认，请刷新页面后重试",
      "The request's origin could not be confirmed. Reload the page and try again."},
     {"too_many_attempts", 429, "尝试次数过多，请稍后再试", "Too many attempts. Try again later."},
+    {"too_many_streams", 429, "打开的页面过多，此页面将定时刷新",
+     "Too many pages are open; this one asks for news now and then."},
     {"registration_closed", 403, "本站未开放注册", "Registration is closed."},
     {"invalid_setup_token", 403, "设置链接无效，请使用最近一次启动时显示的链接",
      "The set-up link is not valid. Use the one shown at the latest start."},

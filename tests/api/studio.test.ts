@@ -596,6 +596,29 @@ describe("Events", () => {
     others.close();
   });
 
+  test("[ST-9] A user has sixteen streams at a time; the next is told to ask again, and others are not hindered", async () => {
+    const person = await member();
+    const open = await Promise.all(Array.from({ length: 16 }, () => Events.open(person)));
+    assert.deepEqual([...new Set(open.map((e) => e.status))], [200]);
+    const refused = await Promise.all(
+      Array.from({ length: 8 }, () => person.call("GET", "/api/v1/sora/events")),
+    );
+    for (const answer of refused) {
+      assertError(answer, 429, "too_many_streams");
+      assert.equal(answer.headers.get("retry-after"), "30");
+    }
+    const other = await Events.open(await member());
+    assert.equal(other.status, 200);
+    open.pop()!.close();
+    open.push(
+      await eventually("there is room again", async () => {
+        const next = await Events.open(person);
+        return next.status === 200 && next;
+      }),
+    );
+    for (const e of [...open, other]) e.close();
+  });
+
   test("[ST-10 ST-8] An open page hears why a job failed in its own language", async () => {
     const person = await member();
     const pages: Events[] = [];

@@ -1158,6 +1158,7 @@ export interface components {
       | 'admin_only'
       | 'csrf'
       | 'too_many_attempts'
+      | 'too_many_streams'
       | 'registration_closed'
       | 'invalid_setup_token'
       | 'setup_done'
@@ -2055,6 +2056,7 @@ export interface operations {
         }
       }
       401: components['responses']['Unauthenticated']
+      429: components['responses']['TooMany']
       503: components['responses']['Unavailable']
     }
   }
