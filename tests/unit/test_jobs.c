@@ -1,51 +1,151 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The engine's rows. */
-#include "pool_world.h"
-
+/* The engine's rows: which moves there are, what a lease's number protects, how long they stay. */
+#include "model/job.h"
+#include "site.h"
 #include "store/jobs.h"
 
-#define TEST(title, body)                                                                          \
-    {                                                                                              \
-        (title), body##_everywhere, NULL, NULL, NULL                                               \
-    }
-
-static void begin_rows(struct world *w, struct engine *e)
+static void begin(struct site *s, struct engine *e)
 {
-    begin(w, e);
-    sql(w,
-        "INSERT INTO users (uuid, email, password_hash, role, status, group_id, created_at, updated_at) "
-        "VALUES ('u', 'a@b', '', 'user', 'active', 1, 1, 1)");
+    site_open(s, e);
+    site_add_user(s, "ann@example.com", ROLE_USER);
 }
 
-static struct job add_job(struct world *w, enum job_kind kind)
+static struct job add_job(struct site *s, enum job_kind kind)
 {
     char id[40];
     crypto_random_text(18, id);
-    struct job job = {
-        .public_id = arena_printf(w->arena, "video_%s", id),
-        .kind = kind,
-        .user_id = 1,
-        .group_id = 1,
-        .model = STR("sora2"),
-        .request = STR("{}"),
-        .idempotency_key = STR("k"),
-        .next_at = 1,
-        .pending_until = 100000,
-        .deadline_at = 100000,
-        .created_at = 1,
-    };
-    ok(db_begin(w->db, err));
-    ok(job_insert(w->db, &job, err));
-    ok(db_commit(w->db, err));
-    return job;
+    struct job j = {.public_id = arena_printf(s->a, "job_%s", id),
+                    .kind = kind,
+                    .user_id = site_count(s, "SELECT id FROM users"),
+                    .group_id = 1,
+                    .model = STR("sora2"),
+                    .request = STR("{}"),
+                    .idempotency_key = STR("kinora-1"),
+                    .pending_until = 9000,
+                    .deadline_at = 9000};
+    ok(db_begin(s->db, err));
+    ok(job_insert(s->db, &j, err));
+    ok(db_commit(s->db, err));
+    return j;
 }
 
-static int64_t count(struct world *w, const char *query)
+static size_t claim(struct site *s, int64_t now_ms, struct job_claim *ret)
 {
-    int64_t n;
-    bool found;
-    ok(db_query_int(w->db, query, DB_NO_ARGS, &n, &found, err));
+    size_t n;
+    ok(job_claim_due(s->db, STR("node"), now_ms, now_ms + 100, ret, 1, &n, err));
     return n;
+}
+
+static enum status save(struct site *s, const struct job *j, enum job_state from, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = s->db;
+    TRY(db_begin(tx, err));
+    TRY(job_save(tx, j, from, true, err));
+    return db_commit(tx, err);
+}
+
+static struct job load(struct site *s, int64_t id)
+{
+    struct job j;
+    ok(job_load(s->db, id, s->a, &j, err));
+    return j;
+}
+
+static void moves(void **state)
+{
+    (void)state;
+    /* clang-format off */
+    static const bool allowed[JOB_ENDED + 1][JOB_ENDED + 1] = {
+        /* to:              queued submitting streaming polling storing ended */
+        [JOB_QUEUED]     = {true,  true,      true,     false,  false,  true},
+        [JOB_SUBMITTING] = {true,  true,      false,    true,   true,   true},
+        [JOB_STREAMING]  = {true,  false,     true,     false,  true,   true},
+        [JOB_POLLING]    = {false, false,     false,    true,   true,   true},
+        [JOB_STORING]    = {false, false,     false,    false,  true,   true},
+        [JOB_ENDED]      = {false, false,     false,    false,  false,  false},
+    };
+    /* clang-format on */
+    for (int from = 0; from <= JOB_ENDED; from++) {
+        for (int to = 0; to <= JOB_ENDED; to++) {
+            if (job_may_move((enum job_state)from, (enum job_state)to) != allowed[from][to])
+                fail_msg("from %s to %s", job_state_name((enum job_state)from),
+                         job_state_name((enum job_state)to));
+        }
+    }
+}
+
+ON_EVERY_ENGINE(stale_numbers)
+{
+    struct site s;
+    struct job_claim old, new;
+    struct err why;
+    begin(&s, e);
+    int64_t id = add_job(&s, JOB_STUDIO).id;
+    assert_int_equal(claim(&s, 1000, &old), 1);
+    assert_int_equal(claim(&s, 1050, &new), 0);
+    assert_int_equal(claim(&s, 1200, &new), 1);
+    assert_true(new.fence > old.fence);
+
+    struct job j = load(&s, id);
+    j.state = JOB_SUBMITTING;
+    j.progress = 5;
+    j.fence = old.fence;
+    assert_refused(save(&s, &j, JOB_QUEUED, err), E_CONFLICT, "lease_lost");
+    assert_int_equal(load(&s, id).state, JOB_QUEUED);
+    j.fence = new.fence;
+    ok(save(&s, &j, JOB_QUEUED, err));
+
+    /* Nor does it prolong, give back or advance what is another's now. */
+    bool changed;
+    ok(job_keep_leases(s.db, &old, 1, 9000, err));
+    ok(job_release(s.db, id, old.fence, 0, err));
+    ok(db_begin(s.db, err));
+    ok(job_set_progress(s.db, id, old.fence, 50, &changed, err));
+    ok(db_commit(s.db, err));
+    assert_false(changed);
+    assert_int_equal(load(&s, id).progress, 5);
+    assert_int_equal(site_count(&s, "SELECT lease_until FROM jobs"), 1300);
+    site_close(&s);
+}
+
+ON_EVERY_ENGINE(no_other_moves)
+{
+    struct site s;
+    struct job_claim mine;
+    struct err why;
+    begin(&s, e);
+    int64_t id = add_job(&s, JOB_STUDIO).id;
+    assert_int_equal(claim(&s, 1000, &mine), 1);
+    struct job j = load(&s, id);
+    j.state = JOB_STORING;
+    assert_refused(save(&s, &j, JOB_QUEUED, err), E_INTERNAL, "internal_error");
+    /* The row is not where its holder believes it to be. */
+    assert_refused(save(&s, &j, JOB_POLLING, err), E_CONFLICT, "lease_lost");
+    assert_int_equal(load(&s, id).state, JOB_QUEUED);
+    site_close(&s);
+}
+
+ON_EVERY_ENGINE(ended_by_its_owner)
+{
+    struct site s;
+    struct job_claim mine;
+    struct err why;
+    begin(&s, e);
+    int64_t id = add_job(&s, JOB_STUDIO).id;
+    assert_int_equal(claim(&s, 1000, &mine), 1);
+    struct job j = load(&s, id);
+    ok(db_begin(s.db, err));
+    ok(job_end_by_owner(s.db, id, 2000, err));
+    ok(db_commit(s.db, err));
+    j.state = JOB_SUBMITTING;
+    assert_refused(save(&s, &j, JOB_QUEUED, err), E_CONFLICT, "lease_lost");
+    assert_true(load(&s, id).fence > j.fence);
+    assert_int_equal(claim(&s, 9000, &mine), 0);
+
+    ok(db_begin(s.db, err));
+    assert_refused(job_end_by_owner(s.db, id, 2000, err), E_CONFLICT, "already_finished");
+    db_rollback(s.db);
+    site_close(&s);
 }
 
 ON_EVERY_ENGINE(ended_rows_stay)
@@ -54,29 +154,36 @@ ON_EVERY_ENGINE(ended_rows_stay)
         enum job_kind kind;
         int64_t hours;
     } kinds[] = {{JOB_STUDIO, 1}, {JOB_CHAT, 1}, {JOB_VIDEO, 24}, {JOB_IMAGE, 24}};
-    struct world w;
-    begin_rows(&w, e);
+    struct site s;
+    begin(&s, e);
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        struct job job = add_job(&w, kinds[i].kind), cancelled = add_job(&w, kinds[i].kind);
+        struct job ended = add_job(&s, kinds[i].kind), cancelled = add_job(&s, kinds[i].kind);
         int64_t end = 1000 + kinds[i].hours * CLOCK_HOUR_MS;
-        ok(db_begin(w.db, err));
-        job.state = JOB_ENDED;
-        job.ended_at = 1000;
-        ok(job_save(w.db, &job, JOB_QUEUED, false, err));
-        ok(job_end_by_owner(w.db, cancelled.id, 1000, err));
-        ok(db_commit(w.db, err));
-        ok(job_remove_old(w.db, end - 1, err));
-        assert_int_equal(count(&w, "SELECT COUNT(*) FROM jobs"), 2);
-        ok(job_remove_old(w.db, end, err));
-        assert_int_equal(count(&w, "SELECT COUNT(*) FROM jobs"), 0);
+        ended.state = JOB_ENDED;
+        ended.ended_at = 1000;
+        ok(save(&s, &ended, JOB_QUEUED, err));
+        ok(db_begin(s.db, err));
+        ok(job_end_by_owner(s.db, cancelled.id, 1000, err));
+        ok(db_commit(s.db, err));
+        ok(job_remove_old(s.db, end - 1, err));
+        assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM jobs"), 2);
+        ok(job_remove_old(s.db, end, err));
+        assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM jobs"), 0);
     }
-    end(&w);
+    site_close(&s);
 }
 
 int main(void)
 {
+    crypto_init(NULL);
     const struct CMUnitTest tests[] = {
-        TEST("[GW-10] ended rows of direct calls stay a day, others an hour", ended_rows_stay),
+        {"[ST-2] a job moves as its table says, and not otherwise", moves, NULL, NULL, NULL},
+        EVERYWHERE("[ST-3] a stale lease's number changes nothing", stale_numbers),
+        EVERYWHERE("[ST-2] a row is not saved by a move that is not allowed", no_other_moves),
+        EVERYWHERE("[ST-5] a job that its owner ended takes no late result, and ends once",
+                   ended_by_its_owner),
+        EVERYWHERE("[GW-10] ended rows of direct calls stay a day, others an hour",
+                   ended_rows_stay),
     };
-    return cmocka_run_group_tests_name("jobs", tests, pool_set_up, pool_tear_down);
+    return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
 }

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ledger: what is reserved, settled and given back, and that the counter stays the sum. */
+#include "service/quota.h"
+#include "site.h"
+#include "store/objects.h"
+
+struct shelf {
+    struct site site;
+    int64_t user_id;
+};
+
+/* A user with room for 1000 bytes. */
+static void shelf_open(struct shelf *s, struct engine *e)
+{
+    site_open(&s->site, e);
+    s->user_id = site_add_user(&s->site, "ann@example.com", ROLE_USER).id;
+    site_exec(&s->site, "UPDATE users SET sora_storage_quota_bytes = 1000");
+}
+
+static void shelf_close(struct shelf *s)
+{
+    assert_int_equal(site_count(&s->site,
+                                "SELECT COUNT(*) FROM users u WHERE sora_storage_used_bytes <> "
+                                "(SELECT COALESCE(SUM(size), 0) FROM objects o WHERE "
+                                "o.user_id = u.id AND counter = 'sora' AND state = 'stored')"),
+                     0);
+    site_close(&s->site);
+}
+
+static struct quota look(struct shelf *s)
+{
+    struct quota q;
+    ok(quota_read(&s->site.app, s->site.db, s->user_id, &q, err));
+    return q;
+}
+
+static struct object object_of(struct shelf *s, const char *key, enum object_counter counter)
+{
+    return (struct object){.user_id = s->user_id,
+                           .counter = counter,
+                           .storage = STORAGE_LOCAL,
+                           .key = str_of(key),
+                           .type = STR("video/mp4"),
+                           .checksum = STR("00")};
+}
+
+static void lock(struct shelf *s)
+{
+    ok(db_begin(s->site.db, err));
+    ok(quota_lock_user(s->site.db, s->user_id, err));
+}
+
+static enum status end(struct shelf *s, enum status status, struct err *err)
+{
+    if (status != OK) {
+        db_rollback(s->site.db);
+        return status;
+    }
+    return db_commit(s->site.db, err);
+}
+
+static enum status reserve(struct shelf *s, struct object *o, int64_t bytes, struct err *err)
+{
+    lock(s);
+    return end(s, quota_reserve(&s->site.app, s->site.db, o, bytes, err), err);
+}
+
+static enum status extend(struct shelf *s, struct object *o, int64_t bytes, struct err *err)
+{
+    lock(s);
+    return end(s, quota_extend(&s->site.app, s->site.db, o, bytes, err), err);
+}
+
+static enum status settle(struct shelf *s, struct object *o, int64_t size, struct err *err)
+{
+    o->size = size;
+    lock(s);
+    return end(s, quota_settle(s->site.db, o, err), err);
+}
+
+static void give_back(struct shelf *s, int64_t object_id)
+{
+    struct object o;
+    lock(s);
+    ok(object_load(s->site.db, object_id, s->site.a, &o, err));
+    ok(end(s, quota_release(s->site.db, &o, clock_wall_ms(), err), err));
+}
+
+ON_EVERY_ENGINE(reserved_room_is_nobody_elses)
+{
+    struct shelf s;
+    struct err why;
+    shelf_open(&s, e);
+    struct object one = object_of(&s, "one", COUNTER_SORA);
+    struct object two = object_of(&s, "two", COUNTER_SORA);
+    ok(reserve(&s, &one, 600, err));
+    struct quota q = look(&s);
+    assert_int_equal(q.used, 0);
+    assert_int_equal(q.reserved, 600);
+    assert_int_equal(q.available, 400);
+    assert_refused(reserve(&s, &two, 401, err), E_LIMIT, "quota_exceeded");
+    ok(reserve(&s, &two, 300, err));
+    assert_int_equal(look(&s).available, 100);
+
+    /* Part by part, each checked like the first. */
+    assert_refused(extend(&s, &one, 101, err), E_LIMIT, "quota_exceeded");
+    ok(extend(&s, &one, 100, err));
+    assert_int_equal(look(&s).available, 0);
+    shelf_close(&s);
+}
+
+ON_EVERY_ENGINE(settled_once)
+{
+    struct shelf s;
+    struct err why;
+    shelf_open(&s, e);
+    struct object o = object_of(&s, "one", COUNTER_SORA);
+    ok(reserve(&s, &o, 600, err));
+    ok(settle(&s, &o, 550, err));
+    assert_refused(settle(&s, &o, 550, err), E_CONFLICT, "object_lost");
+    struct quota q = look(&s);
+    assert_int_equal(q.used, 550);
+    assert_int_equal(q.reserved, 0);
+    assert_int_equal(q.available, 450);
+    shelf_close(&s);
+}
+
+ON_EVERY_ENGINE(given_back)
+{
+    struct shelf s;
+    shelf_open(&s, e);
+    struct object stored = object_of(&s, "stored", COUNTER_SORA);
+    struct object half = object_of(&s, "half", COUNTER_SORA);
+    ok(reserve(&s, &stored, 600, err));
+    ok(settle(&s, &stored, 600, err));
+    ok(reserve(&s, &half, 200, err));
+    ok(extend(&s, &half, 100, err));
+    give_back(&s, half.id);
+    assert_int_equal(look(&s).used, 600);
+    assert_int_equal(look(&s).available, 400);
+    give_back(&s, stored.id);
+    assert_int_equal(look(&s).used, 0);
+    assert_int_equal(look(&s).available, 1000);
+    assert_int_equal(site_count(&s.site, "SELECT COUNT(*) FROM deletions WHERE attempts = 0"), 2);
+    assert_int_equal(site_count(&s.site, "SELECT COUNT(*) FROM objects"), 0);
+    shelf_close(&s);
+}
+
+ON_EVERY_ENGINE(lease_ends)
+{
+    struct shelf s;
+    struct object found[2];
+    struct err why;
+    size_t n;
+    shelf_open(&s, e);
+    struct object o = object_of(&s, "one", COUNTER_SORA);
+    ok(reserve(&s, &o, 600, err));
+    int64_t now = clock_wall_ms();
+    ok(object_list_expired(s.site.db, now, s.site.a, found, 2, &n, err));
+    assert_int_equal(n, 0);
+
+    site_exec(&s.site, "UPDATE objects SET lease_until = 1");
+    assert_int_equal(look(&s).reserved, 0);
+    assert_int_equal(look(&s).available, 1000);
+    ok(object_list_expired(s.site.db, now, s.site.a, found, 2, &n, err));
+    assert_int_equal(n, 1);
+    give_back(&s, found[0].id);
+    assert_refused(settle(&s, &o, 600, err), E_CONFLICT, "object_lost");
+    assert_int_equal(look(&s).used, 0);
+    shelf_close(&s);
+}
+
+ON_EVERY_ENGINE(free_of_charge)
+{
+    struct shelf s;
+    shelf_open(&s, e);
+    struct object poster = object_of(&s, "poster", COUNTER_FREE);
+    ok(reserve(&s, &poster, 5000, err));
+    ok(settle(&s, &poster, 5000, err));
+    assert_int_equal(look(&s).available, 1000);
+    give_back(&s, poster.id);
+    assert_int_equal(look(&s).used, 0);
+    shelf_close(&s);
+}
+
+int main(void)
+{
+    crypto_init(NULL);
+    const struct CMUnitTest tests[] = {
+        EVERYWHERE("[SG-6] room that is reserved is nobody else's, whole or part by part",
+                   reserved_room_is_nobody_elses),
+        EVERYWHERE("[SG-6] what is stored is charged once, by its own size", settled_once),
+        EVERYWHERE("[SG-6] [SG-7] what goes gives back what it was charged, and queues its file",
+                   given_back),
+        EVERYWHERE("[SG-6] a reservation is given back when its lease ends", lease_ends),
+        EVERYWHERE("[SG-6] posters and inputs are stored, and never charged", free_of_charge),
+    };
+    return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
+}
