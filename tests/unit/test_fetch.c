@@ -44,11 +44,12 @@ static void redirect(struct peer_link *l, const char *status, const char *to)
     send_answer(l, head, "moved, do not show");
 }
 
-static void redirect_to_other(struct peer_link *l, const char *status)
+static void redirect_across(struct peer_link *l, const char *status, const struct peer *to,
+                            const char *path)
 {
-    char to[128];
-    snprintf(to, sizeof(to), "http://127.0.0.1:%u/away", other->port);
-    redirect(l, status, to);
+    char url[128];
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", to->port, path);
+    redirect(l, status, url);
 }
 
 static bool is(const struct peer_link *l, const char *path)
@@ -78,9 +79,11 @@ static bool serve_redirects(struct peer_link *l)
     else if (is(l, "/loop"))
         redirect(l, "302", "/loop");
     else if (is(l, "/away"))
-        redirect_to_other(l, "302");
+        redirect_across(l, "302", other, "/away");
     else if (is(l, "/away307"))
-        redirect_to_other(l, "307");
+        redirect_across(l, "307", other, "/away");
+    else if (is(l, "/round"))
+        redirect_across(l, "302", other, "/back");
     else if (is(l, "/metadata"))
         redirect(l, "302", "http://169.254.169.254/latest");
     else if (is(l, "/file"))
@@ -153,7 +156,10 @@ static void serve_other(struct peer_link *l)
 {
     while (peer_request(l)) {
         snprintf(seen_other, sizeof(seen_other), "%.*s", (int)l->request_n, l->in);
-        send_answer(l, "200 OK", "elsewhere");
+        if (is(l, "/back"))
+            redirect_across(l, "302", peer, "/end");
+        else
+            send_answer(l, "200 OK", "elsewhere");
     }
 }
 
@@ -380,6 +386,12 @@ static void credentials_do_not_follow_to_another_origin(void **state)
     r.header_count = ARRAY_SIZE(headers);
     expect_ok(&r, 200, "hello");
     assert_true(has(seen, "GET /end") && has(seen, "Bearer secret"));
+
+    /* Who was elsewhere in between may have chosen where on this origin one ends. */
+    r.url = at("/round");
+    expect_ok(&r, 200, "hello");
+    assert_true(has(seen_other, "GET /back") && has(seen, "GET /end"));
+    assert_false(has(seen, "secret"));
 }
 
 static void every_hop_passes_the_guard(void **state)
