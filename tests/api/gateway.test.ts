@@ -420,7 +420,8 @@ describe("when accounts fail", () => {
     assert.deepEqual(await bearers(), ["key-1", "key-2", "key-3", "key-4"]);
   });
 
-  test("[GW-5] once a byte has gone to the client nobody else is asked, and the answer is cut", async () => {
+  test("[GW-5] once a byte has gone to the client nobody else is asked, and the answer is cut",
+    { timeout: 30_000 }, async () => {
     await accounts({}, {});
     await demo.fault({ route: "chat", key: "key-1", cut: { at: 500, how: "reset" } });
     const answer = await post(form("half", { stream: true }));

@@ -337,6 +337,17 @@ describe("the store", () => {
     assert.ok(mediaFiles(w.kinora).every((f) => !f.startsWith(`sora/${member.user.id}/`)));
   });
 
+  test("[ST-3] the account stands in the row before anything is sent to it", async () => {
+    await w.demo.fault({ route: "videos.create", hold: true });
+    const id = await w.person.generate("held");
+    await w.demo.until((s) => s.open.held > 0);
+    const [account] = w.rows.query("SELECT id FROM accounts");
+    const { state, account_id } = w.job(id);
+    assert.deepEqual([state, account_id], ["submitting", account.id]);
+    await w.demo.release();
+    assert.equal((await w.person.ended(id)).status, "completed");
+  });
+
   test("[ST-5] a cancellation while the submission is in the air reaches the upstream", async () => {
     await w.demo.fault({ route: "videos.create", hold: true, job: { duration_ms: 60000 } });
     const id = await w.person.generate("cancelled in the air");
