@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/fetch.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,17 +8,11 @@
 
 enum { HEAD_MAX = 64 * 1024, BODY_MAX = 1024 * 1024 };
 
-static void library_init(void)
-{
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 struct fetcher *fetcher_new(struct str resolver)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct fetcher *f = mem_zalloc(sizeof(*f));
 
-    pthread_once(&once, library_init);
+    libcurl_init();
     f->easy = curl_easy_init();
     if (!f->easy)
         abort(); /* no memory for a small struct */
@@ -69,56 +62,31 @@ static enum status refused(const struct fetch_run *run, struct err *err)
     return err_set(err, E_UPSTREAM, "connection_refused");
 }
 
-/* libcurl's codes by what they mean here; of the others the answer is to blame. */
-enum curl_meaning { TLS_FAILED = 1, CONNECTION_BROKEN, NOT_CONNECTED };
-
-static enum curl_meaning meaning_of(CURLcode code)
-{
-    static const struct {
-        CURLcode code;
-        enum curl_meaning meaning;
-    } meanings[] = {
-        {CURLE_SSL_CONNECT_ERROR, TLS_FAILED},   {CURLE_PEER_FAILED_VERIFICATION, TLS_FAILED},
-        {CURLE_SSL_CACERT_BADFILE, TLS_FAILED},  {CURLE_SSL_CERTPROBLEM, TLS_FAILED},
-        {CURLE_SSL_CIPHER, TLS_FAILED},          {CURLE_SSL_ISSUER_ERROR, TLS_FAILED},
-        {CURLE_SEND_ERROR, CONNECTION_BROKEN},   {CURLE_SEND_FAIL_REWIND, CONNECTION_BROKEN},
-        {CURLE_RECV_ERROR, CONNECTION_BROKEN},   {CURLE_GOT_NOTHING, CONNECTION_BROKEN},
-        {CURLE_PARTIAL_FILE, CONNECTION_BROKEN}, {CURLE_HTTP2_STREAM, CONNECTION_BROKEN},
-        {CURLE_COULDNT_CONNECT, NOT_CONNECTED},  {CURLE_PROXY, NOT_CONNECTED},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
-        if (meanings[i].code == code)
-            return meanings[i].meaning;
-    }
-    return 0;
-}
-
 static enum status failed(const struct fetch_run *run, CURLcode code, struct err *err)
 {
-    enum curl_meaning meaning = meaning_of(code);
-
-    if (meaning == TLS_FAILED)
+    switch (libcurl_meaning_of(code)) {
+    case LIBCURL_TLS:
         return err_set(err, E_UPSTREAM, "tls_failed");
-    if (meaning == CONNECTION_BROKEN && run->connected)
-        return err_set(err, E_UPSTREAM, "connection_broken");
-    if (meaning)
-        return refused(run, err);
-    switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
+    case LIBCURL_NAME:
         return err_set(err, E_UPSTREAM, "name_not_found");
-    case CURLE_OPERATION_TIMEDOUT:
+    case LIBCURL_TIME:
         return err_set(err, E_TIMEOUT, run->connected ? "timeout" : "connect_timeout");
-    case CURLE_OUT_OF_MEMORY:
-        return err_set(err, E_NO_MEMORY, "no_memory");
-    case CURLE_BAD_FUNCTION_ARGUMENT:
-    case CURLE_UNSUPPORTED_PROTOCOL: /* of the proxy; of an answer: not HTTP/1 or 2 */
+    case LIBCURL_BROKEN:
         if (run->connected)
-            return err_set(err, E_UPSTREAM, "bad_answer");
-        return err_say(err, E_INVALID, "bad_request", "The request or its proxy is malformed.");
-    default:
-        return err_set(err, E_UPSTREAM, "bad_answer");
+            return err_set(err, E_UPSTREAM, "connection_broken");
+        return refused(run, err);
+    case LIBCURL_NOT_CONNECTED:
+        return refused(run, err);
+    case LIBCURL_OTHER:
+        break;
     }
+    if (code == CURLE_OUT_OF_MEMORY)
+        return err_set(err, E_NO_MEMORY, "no_memory");
+    /* An unsupported protocol is the proxy's, or an answer that is neither HTTP/1 nor 2. */
+    bool malformed = code == CURLE_BAD_FUNCTION_ARGUMENT || code == CURLE_UNSUPPORTED_PROTOCOL;
+    if (malformed && !run->connected)
+        return err_say(err, E_INVALID, "bad_request", "The request or its proxy is malformed.");
+    return err_set(err, E_UPSTREAM, "bad_answer");
 }
 
 static enum status outcome(const struct fetch_run *run, CURLcode code, struct err *err)
@@ -137,31 +105,6 @@ static enum status outcome(const struct fetch_run *run, CURLcode code, struct er
 
 /* ---- a hop ---- */
 
-/* A proxy looks the name up itself: what it would find inside its own network is refused
- * by the name. */
-static bool inward_name(struct str host)
-{
-    static const char *const inward[] = {".localhost", ".local", ".internal", ".home.arpa"};
-
-    if (!str_has_char(host, '.'))
-        return true;
-    for (size_t i = 0; i < ARRAY_SIZE(inward); i++) {
-        if (str_ends(host, str_of(inward[i])))
-            return true;
-    }
-    return false;
-}
-
-static bool proxied_target_allowed(const struct fetch_run *run)
-{
-    struct sockaddr_storage address;
-    socklen_t size;
-
-    if (!guard_parse_address(run->url.host, run->url.port, &address, &size))
-        return run->guard.level == GUARD_ADMIN || !inward_name(run->url.host);
-    return guard_allows(&run->guard, (const struct sockaddr *)&address);
-}
-
 /* Sets whom this hop may connect to, and looks the name up where the resolver is ours. */
 static enum status prepare_peer(struct fetch_run *run, struct addresses *found, bool *ret_pinned,
                                 struct err *err)
@@ -173,7 +116,7 @@ static enum status prepare_peer(struct fetch_run *run, struct addresses *found, 
         run->guard.level = GUARD_ADMIN;
     *ret_pinned = false;
     if (r->proxy_url.n) {
-        if (!proxied_target_allowed(run))
+        if (!guard_allows_behind_proxy(&run->guard, run->url.host))
             return err_set(err, E_FORBIDDEN, "address_forbidden");
         run->guard.level = GUARD_ADMIN;
         return OK;

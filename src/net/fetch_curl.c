@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "net/fetch_impl.h"
 
-enum { BUFFER_SIZE = 64 * 1024, CONNECTIONS_KEPT = 16, HEADER_SIZE = 16 * 1024 };
+enum { CONNECTIONS_KEPT = 16 };
 
 /* ---- callbacks ---- */
 
@@ -118,12 +118,6 @@ static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_o
 
 /* ---- options ---- */
 
-/* Ours to say, or nobody's. */
-static bool is_ours(struct str name)
-{
-    return http_is_hop(name) || str_eq_ci(name, STR("host")) || str_eq_ci(name, STR("expect"));
-}
-
 static bool content_header(struct str name)
 {
     return name.n > 8 && str_eq_ci(str_to(name, 8), STR("content-"));
@@ -142,34 +136,11 @@ static bool travels(struct str name)
     return content_header(name);
 }
 
-static bool add_line(struct curl_slist **list, const char *line)
-{
-    struct curl_slist *grown = curl_slist_append(*list, line);
-    if (grown)
-        *list = grown;
-    return grown;
-}
-
 static bool wanted(const struct fetch_run *run, struct str name)
 {
-    if (is_ours(name) || (!run->same_origin && !travels(name)))
+    if (libcurl_is_ours(name) || (!run->same_origin && !travels(name)))
         return false;
     return run->with_body || !content_header(name);
-}
-
-static bool add_header(struct curl_slist **list, const struct http_header *h)
-{
-    _cleanup_(buf_cleanup) struct buf line = BUF_INIT(HEADER_SIZE);
-
-    if (!http1_write_header(&line, h->name, h->value))
-        return false;
-    line.end -= 2; /* libcurl ends the line itself */
-    if (!h->value.n) {
-        buf_reset(&line); /* its way to say that the value is empty */
-        buf_add(&line, h->name);
-        buf_add_char(&line, ';');
-    }
-    return buf_add_char(&line, '\0') && add_line(list, buf_str(&line).p);
 }
 
 static bool header_list(const struct fetch_run *run, struct curl_slist **list)
@@ -182,12 +153,13 @@ static bool header_list(const struct fetch_run *run, struct curl_slist **list)
         if (!wanted(run, h->name))
             continue;
         agent = agent || str_eq_ci(h->name, STR("user-agent"));
-        if (!add_header(list, h))
+        if (!libcurl_list_add_header(list, h))
             return false;
     }
-    if (!agent && !add_line(list, "User-Agent: Kinora"))
+    if (!agent && !libcurl_list_add(list, "User-Agent: Kinora"))
         return false;
-    return add_line(list, "Expect:") && (run->with_body || add_line(list, "Content-Type:"));
+    return libcurl_list_add(list, "Expect:") &&
+           (run->with_body || libcurl_list_add(list, "Content-Type:"));
 }
 
 static void set_callbacks(CURL *easy, struct fetch_run *run)
@@ -216,9 +188,7 @@ static void set_tls(CURL *easy, const struct fetch_run *run)
     struct str pem = run->request->ca_pem;
     struct curl_blob blob = {(void *)(uintptr_t)pem.p, pem.n, CURL_BLOB_COPY};
 
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    libcurl_set_tls(easy);
     if (!pem.n)
         return;
     curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
@@ -229,22 +199,11 @@ static void set_tls(CURL *easy, const struct fetch_run *run)
 static void set_method(CURL *easy, struct fetch_run *run, const char *method)
 {
     const struct fetch_request *r = run->request;
-    bool get = str_eq(run->method, STR("GET")), head = str_eq(run->method, STR("HEAD"));
-    /* RFC 9110 9.2.2 */
-    bool idempotent = get || head || str_eq(run->method, STR("PUT")) ||
-                      str_eq(run->method, STR("DELETE"));
 
-    if (run->with_body) {
-        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
-                         (curl_off_t)(r->read_body ? r->body_length : (int64_t)r->body.n));
-    }
-    if (head)
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    else if (!get || run->with_body)
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    libcurl_set_method(easy, method, run->with_body,
+                       r->read_body ? r->body_length : (int64_t)r->body.n);
     /* libcurl sends again by itself what a kept connection has lost: only what may be. */
-    if (!idempotent)
+    if (!libcurl_idempotent(run->method))
         curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -259,40 +218,18 @@ static void set_times(CURL *easy, const struct fetch_run *run)
                          (long)MAX(run->deadline_ms - clock_mono_ms(), 1));
 }
 
-/* "+host:443:192.0.2.1,[2001:db8::1]" */
-static bool pin_list(const struct fetch_run *run, const struct addresses *pinned,
-                     struct curl_slist **list)
-{
-    _cleanup_(buf_cleanup) struct buf line = BUF_INIT(2048);
-    char text[GUARD_TEXT_SIZE];
-
-    if (!pinned)
-        return true;
-    buf_addf(&line, "+%.*s:%u:", STR_ARG(run->url.host), run->url.port);
-    for (size_t i = 0; i < pinned->count; i++) {
-        bool v6 = pinned->at[i].any.sa_family == AF_INET6;
-        guard_address_text(&pinned->at[i].any, text);
-        buf_addf(&line, v6 ? "%s[%s]" : "%s%s", i ? "," : "", text);
-    }
-    return buf_add_char(&line, '\0') && add_line(list, buf_str(&line).p);
-}
-
-static void slist_free(struct curl_slist **list)
-{
-    curl_slist_free_all(*list);
-}
-
 CURLcode fetch_curl_hop(struct fetch_run *run, const struct addresses *pinned)
 {
     CURL *easy = run->fetcher->easy;
-    _cleanup_(slist_free) struct curl_slist *headers = NULL, *pins = NULL;
+    _cleanup_(libcurl_list_freep) struct curl_slist *headers = NULL, *pins = NULL;
     struct str url = url_text(&run->url, run->arena), proxy = run->request->proxy_url;
     const char *method = arena_strz(run->arena, run->method);
     const char *proxy_z = proxy.n ? arena_strz(run->arena, proxy) : "";
 
     if (!url.p || !method || !proxy_z)
         return CURLE_OUT_OF_MEMORY;
-    if (!header_list(run, &headers) || !pin_list(run, pinned, &pins))
+    if (!header_list(run, &headers) ||
+        (pinned && !libcurl_list_add_pin(&pins, run->url.host, run->url.port, pinned)))
         return CURLE_BAD_FUNCTION_ARGUMENT;
     curl_easy_reset(easy);
     set_callbacks(easy, run);
@@ -300,16 +237,8 @@ CURLcode fetch_curl_hop(struct fetch_run *run, const struct addresses *pinned)
     set_method(easy, run, method);
     set_times(easy, run);
     curl_easy_setopt(easy, CURLOPT_URL, url.p);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_PROXY, proxy_z); /* "": none, whatever the environment says */
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    libcurl_set_manners(easy, proxy_z);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
-    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_SIZE);
     curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_RESOLVE, pins);

@@ -2,11 +2,9 @@
 #pragma once
 /* What fetch.c (the story of a request over its hops) and fetch_curl.c (one hop by
  * libcurl) share. */
-#include <curl/curl.h>
-
 #include "base/buf.h"
 #include "net/fetch.h"
-#include "net/resolve.h"
+#include "net/libcurl.h"
 
 struct fetcher {
     CURL *easy;

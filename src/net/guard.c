@@ -159,6 +159,29 @@ bool guard_allows(const struct guard *g, const struct sockaddr *address)
     return false;
 }
 
+static bool inward_name(struct str host)
+{
+    static const char *const inward[] = {".localhost", ".local", ".internal", ".home.arpa"};
+
+    if (!str_has_char(host, '.'))
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(inward); i++) {
+        if (str_ends(host, str_of(inward[i])))
+            return true;
+    }
+    return false;
+}
+
+bool guard_allows_behind_proxy(const struct guard *g, struct str host)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+
+    if (guard_parse_address(host, 0, &address, &size))
+        return guard_allows(g, (const struct sockaddr *)&address);
+    return g->level == GUARD_ADMIN || !inward_name(host);
+}
+
 /* ---- text ---- */
 
 static bool numeric(struct str text, int *ret_family, unsigned char ret[16])

@@ -29,6 +29,11 @@ struct guard {
     size_t allowed_count;
 };
 bool guard_allows(const struct guard *g, const struct sockaddr *address);
+/* A target that is reached through a proxy.  The proxy's own address is judged like a
+ * base_url, as GUARD_ADMIN: an administrator typed it.  What lies behind it is the proxy's to
+ * look up, in a network that is not ours: a numeric host is judged as ever, a name is let
+ * through, but at GUARD_PUBLIC not one of the proxy's own network (no dot, .local …). */
+bool guard_allows_behind_proxy(const struct guard *g, struct str host);
 /* Numeric text of an address, without the port. */
 enum { GUARD_TEXT_SIZE = 64 };
 struct str guard_address_text(const struct sockaddr *address, char out[GUARD_TEXT_SIZE]);

@@ -413,6 +413,28 @@ static void ranges_hold_what_their_bits_say(void **state)
     }
 }
 
+static void a_target_behind_a_proxy_is_judged_by_what_is_known(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host;
+        bool admin, public;
+    } cases[] = {
+        {"api.example.com", true, true},   {"gpu", true, false},
+        {"localhost", true, false},        {"nas.local", true, false},
+        {"db.internal", true, false},      {"93.184.216.34", true, true},
+        {"10.0.0.1", true, false},         {"::1", true, false},
+        {"169.254.169.254", false, false}, {"::ffff:169.254.169.254", false, false},
+        {"fd00:ec2::254", false, false},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct guard admin = {.level = GUARD_ADMIN}, public = {.level = GUARD_PUBLIC};
+        if (guard_allows_behind_proxy(&admin, str_of(cases[i].host)) != cases[i].admin ||
+            guard_allows_behind_proxy(&public, str_of(cases[i].host)) != cases[i].public)
+            fail_msg("%s", cases[i].host);
+    }
+}
+
 int main(void)
 {
 #define TEST(title, function)                                                                      \
@@ -429,6 +451,8 @@ int main(void)
         TEST("[AC-7] decimal, octal, hex and short forms are no addresses",
              only_plain_numeric_forms_are_addresses),
         TEST("addresses are read and written", addresses_are_read_and_written),
+        TEST("[AC-7] a target behind a proxy is judged by what is known of it",
+             a_target_behind_a_proxy_is_judged_by_what_is_known),
         TEST("ranges hold what their bits say", ranges_hold_what_their_bits_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/libcurl.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum { BUFFER_SIZE = 64 * 1024, HEADER_SIZE = 64 * 1024, PIN_SIZE = 2048 };
+
+static void library_init(void)
+{
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void libcurl_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, library_init);
+}
+
+enum libcurl_meaning libcurl_meaning_of(CURLcode code)
+{
+    static const struct {
+        CURLcode code;
+        enum libcurl_meaning meaning;
+    } meanings[] = {
+        {CURLE_SSL_CONNECT_ERROR, LIBCURL_TLS},
+        {CURLE_PEER_FAILED_VERIFICATION, LIBCURL_TLS},
+        {CURLE_SSL_CACERT_BADFILE, LIBCURL_TLS},
+        {CURLE_SSL_CERTPROBLEM, LIBCURL_TLS},
+        {CURLE_SSL_CIPHER, LIBCURL_TLS},
+        {CURLE_SSL_ISSUER_ERROR, LIBCURL_TLS},
+        {CURLE_SEND_ERROR, LIBCURL_BROKEN},
+        {CURLE_SEND_FAIL_REWIND, LIBCURL_BROKEN},
+        {CURLE_RECV_ERROR, LIBCURL_BROKEN},
+        {CURLE_GOT_NOTHING, LIBCURL_BROKEN},
+        {CURLE_PARTIAL_FILE, LIBCURL_BROKEN},
+        {CURLE_HTTP2, LIBCURL_BROKEN},
+        {CURLE_HTTP2_STREAM, LIBCURL_BROKEN},
+        {CURLE_COULDNT_CONNECT, LIBCURL_NOT_CONNECTED},
+        {CURLE_PROXY, LIBCURL_NOT_CONNECTED},
+        {CURLE_COULDNT_RESOLVE_HOST, LIBCURL_NAME},
+        {CURLE_COULDNT_RESOLVE_PROXY, LIBCURL_NAME},
+        {CURLE_OPERATION_TIMEDOUT, LIBCURL_TIME},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(meanings); i++) {
+        if (meanings[i].code == code)
+            return meanings[i].meaning;
+    }
+    return LIBCURL_OTHER;
+}
+
+/* ---- lists ---- */
+
+bool libcurl_list_add(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *grown = curl_slist_append(*list, line);
+    if (grown)
+        *list = grown;
+    return grown;
+}
+
+bool libcurl_list_add_header(struct curl_slist **list, const struct http_header *h)
+{
+    _cleanup_(buf_cleanup) struct buf line = BUF_INIT(HEADER_SIZE);
+
+    if (!http1_write_header(&line, h->name, h->value))
+        return false;
+    line.end -= 2; /* libcurl ends the line itself */
+    if (!h->value.n) {
+        buf_reset(&line); /* its way to say that the value is empty */
+        buf_add(&line, h->name);
+        buf_add_char(&line, ';');
+    }
+    return buf_add_char(&line, '\0') && libcurl_list_add(list, buf_str(&line).p);
+}
+
+/* "+host:443:192.0.2.1,[2001:db8::1]" */
+bool libcurl_list_add_pin(struct curl_slist **list, struct str host, uint16_t port,
+                          const struct addresses *at)
+{
+    _cleanup_(buf_cleanup) struct buf line = BUF_INIT(PIN_SIZE);
+    char text[GUARD_TEXT_SIZE];
+
+    buf_addf(&line, "+%.*s:%u:", STR_ARG(host), port);
+    for (size_t i = 0; i < at->count; i++) {
+        bool v6 = at->at[i].any.sa_family == AF_INET6;
+        guard_address_text(&at->at[i].any, text);
+        buf_addf(&line, v6 ? "%s[%s]" : "%s%s", i ? "," : "", text);
+    }
+    return buf_add_char(&line, '\0') && libcurl_list_add(list, buf_str(&line).p);
+}
+
+void libcurl_list_freep(struct curl_slist **list)
+{
+    curl_slist_free_all(*list);
+}
+
+bool libcurl_is_ours(struct str name)
+{
+    return http_is_hop(name) || str_eq_ci(name, STR("host")) || str_eq_ci(name, STR("expect"));
+}
+
+/* ---- options ---- */
+
+void libcurl_set_tls(CURL *easy)
+{
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+}
+
+void libcurl_set_manners(CURL *easy, const char *proxy)
+{
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_SIZE);
+}
+
+bool libcurl_idempotent(struct str method)
+{
+    return str_eq(method, STR("GET")) || str_eq(method, STR("HEAD")) ||
+           str_eq(method, STR("PUT")) || str_eq(method, STR("DELETE"));
+}
+
+void libcurl_set_method(CURL *easy, const char *method, bool with_body, int64_t body_length)
+{
+    bool get = strcmp(method, "GET") == 0;
+
+    if (with_body) {
+        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)body_length);
+    }
+    if (strcmp(method, "HEAD") == 0)
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    else if (!get || with_body)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+}
