@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "net/upstream_impl.h"
+#include "net/upstream_curl.h"
 
 enum {
     SPARE_CALLS = 256,
@@ -76,6 +76,7 @@ static void client_free(struct upstream_client *client)
         call_free(CONTAINER_OF(node, struct upstream_call, link));
     while ((node = list_pop_front(&client->spare_conns)))
         free(CONTAINER_OF(node, struct upstream_conn, all));
+    curl_side_free(client->curl);
     origins_release(client);
     tls_contexts_free(client->tls);
     resolver_free(client->resolver);
@@ -124,7 +125,8 @@ static void call_over(struct upstream_call *call)
 {
     call->phase = CALL_OVER;
     list_remove(&call->link);
-    origin_unref(call->origin);
+    if (call->origin)
+        origin_unref(call->origin);
 }
 
 /* At the end of the turn in which the call failed, or was over. */
@@ -150,18 +152,16 @@ static void defer_task(struct upstream_call *call)
 void call_fail(struct upstream_call *call, enum upstream_fault fault, const char *format, ...)
 {
     struct upstream_failure *f = &call->failure;
-    struct upstream_conn *c = call->conn;
     va_list args;
 
     f->fault = fault;
     f->unsent = !call->may_have_left;
-    f->answered = c && c->head_done;
+    f->answered = call->answered;
     va_start(args, format);
     vsnprintf(f->detail, sizeof(f->detail), format, args);
     va_end(args);
     call->phase = CALL_FAILED;
-    if (c)
-        upstream_conn_close(c);
+    call->transport->leave(call);
     defer_task(call);
 }
 
@@ -174,16 +174,9 @@ void call_end(struct upstream_call *call)
 
 void upstream_cancel(struct upstream_call *call)
 {
-    struct upstream_conn *c = call->conn;
-
     if (call->phase == CALL_OVER)
         return;
-    if (c && c->body_done && !c->reading && answer_reusable(c)) {
-        upstream_conn_detach(c);
-        idle_put(c);
-    } else if (c) {
-        upstream_conn_close(c);
-    }
+    call->transport->leave(call);
     call_over(call);
     defer_task(call);
 }
@@ -255,21 +248,28 @@ static void send_on_idle(struct upstream_call *call, struct upstream_conn *c, st
 static struct upstream_call *refuse(struct upstream_call *call, struct err *err)
 {
     err_say(err, E_INVALID, "bad_request", "The request has a field that cannot be sent.");
+    call->transport->leave(call);
     call_over(call);
     defer_task(call);
     return NULL;
 }
 
-struct upstream_call *upstream_start(struct upstream_client *client,
-                                     const struct upstream_request *r,
-                                     const struct upstream_handler *h, void *ctx, struct err *err)
+static bool length_is_true(const struct upstream_request *r)
 {
-    struct origin *origin;
+    return !r->body.n || r->body_length == (int64_t)r->body.n;
+}
 
-    if (origin_get(client, r->url, r->ca_pem, &origin, err) != OK)
-        return NULL;
+static bool body_is_whole(const struct upstream_request *r)
+{
+    return r->body_length == 0 || r->body.n;
+}
+
+static struct upstream_call *call_begin(struct upstream_client *client,
+                                        const struct upstream_request *r,
+                                        const struct upstream_handler *h, void *ctx)
+{
     struct upstream_call *call = call_new(client);
-    call->origin = origin;
+
     call->handler = *h;
     call->ctx = ctx;
     call->method = method_of(r->method);
@@ -278,11 +278,50 @@ struct upstream_call *upstream_start(struct upstream_client *client,
     call->first_byte_ms = r->first_byte_timeout_ms;
     call->idle_ms = r->idle_timeout_ms;
     copy_guard(call, &r->guard);
-    bool whole = r->body_length == 0 || r->body.n;
-    call->keep_sent = call->idempotent && whole;
-    if (!request_write_head(call, r) || (r->body.n && r->body_length != (int64_t)r->body.n))
+    call->keep_sent = call->idempotent && body_is_whole(r);
+    request_begin(call, r);
+    return call;
+}
+
+static struct upstream_call *start_by_curl(struct upstream_client *client,
+                                           const struct upstream_request *r,
+                                           const struct upstream_handler *h, void *ctx,
+                                           struct err *err)
+{
+    struct tls_context *known;
+
+    if (r->ca_pem.n) { /* libcurl would tell of a bad one much later */
+        if (tls_context_get(client->tls, r->ca_pem, &known, err) != OK)
+            return NULL;
+        tls_context_unref(known);
+    }
+    struct upstream_call *call = call_begin(client, r, h, ctx);
+    call->unframed = true;
+    call->transport = &upstream_curl_transport;
+    if (!length_is_true(r) || !curl_call_start(call, r))
         return refuse(call, err);
-    if (whole)
+    request_add_body(call, r->body);
+    if (body_is_whole(r))
+        call->all_given = true;
+    return call;
+}
+
+struct upstream_call *upstream_start(struct upstream_client *client,
+                                     const struct upstream_request *r,
+                                     const struct upstream_handler *h, void *ctx, struct err *err)
+{
+    struct origin *origin;
+
+    if (r->proxy_url.n || r->http2)
+        return start_by_curl(client, r, h, ctx, err);
+    if (origin_get(client, r->url, r->ca_pem, &origin, err) != OK)
+        return NULL;
+    struct upstream_call *call = call_begin(client, r, h, ctx);
+    call->transport = &upstream_own_transport;
+    call->origin = origin;
+    if (!length_is_true(r) || !request_write_head(call, r))
+        return refuse(call, err);
+    if (body_is_whole(r))
         call->all_given = true;
     struct upstream_conn *c = idle_take(origin, &call->guard);
     if (c) {
@@ -304,8 +343,7 @@ bool upstream_write(struct upstream_call *call, struct str bytes)
         call_fail(call, UPSTREAM_BROKEN, "more request body than was announced or can be held");
         return true;
     }
-    if (call->conn && call->conn->state == CONN_ACTIVE)
-        upstream_conn_send_out(call->conn, STR_NONE);
+    call->transport->send(call);
     call->drain_wanted = request_unsent(call).n > UPSTREAM_OUT_HIGH;
     return !call->drain_wanted;
 }
@@ -318,20 +356,19 @@ void upstream_write_end(struct upstream_call *call)
         call_fail(call, UPSTREAM_BROKEN, "less request body than was announced");
         return;
     }
-    if (call->conn && call->conn->state == CONN_ACTIVE)
-        upstream_conn_send_out(call->conn, STR_NONE);
+    call->transport->send(call);
 }
 
 void upstream_resume(struct upstream_call *call)
 {
-    struct upstream_conn *c = call->conn;
+    if (call_live(call))
+        call->transport->resume(call);
+}
 
-    if (!call_live(call) || !c)
+void call_drained(struct upstream_call *call)
+{
+    if (!call->drain_wanted || request_unsent(call).n >= UPSTREAM_OUT_LOW)
         return;
-    if (!c->paused) {
-        c->resume_asked = true; /* from inside on_body, before it said that it pauses */
-        return;
-    }
-    c->paused = false;
-    upstream_conn_go_on_later(c);
+    call->drain_wanted = false;
+    call->handler.on_drain(call, call->ctx);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* upstream — the keep-alive HTTP/1.1 client on a loop, plain or TLS.
+/* upstream — the HTTP client on a loop, plain or TLS: our own keep-alive HTTP/1.1, or libcurl
+ * behind the same calls where a proxy or HTTP/2 is asked for.
  *
  * Thread: one client per loop; calls belong to that loop.  A call is valid from
  * upstream_start() until on_end or on_fail has been called (exactly one of them, once,
@@ -12,9 +13,12 @@
  * time.  TLS always verifies: SNI and name for hosts, IP-SAN for literals, the account's
  * own CA where given; sessions are resumed.  Idle connections are kept per origin and CA,
  * at most 60 s, or as long as the peer's Keep-Alive field promises; one is used again only
- * where the new call's guard allows its address.  A request whose reused connection dies before any byte of an answer is
- * sent again on a fresh one by itself only if no byte of it can have been processed
- * (nothing was written, or the method is GET/HEAD). */
+ * where the new call's guard allows its address.  A request whose reused connection dies
+ * before any byte of an answer is sent again on a fresh one by itself only if no byte of it
+ * can have been processed (nothing was written, or the method is GET/HEAD).
+ *
+ * Through a proxy the same holds with its address in the target's place, which is judged as
+ * guard.h says, and with a connection of its own for every POST. */
 #include "base/err.h"
 #include "net/guard.h"
 #include "net/http1.h"
@@ -41,7 +45,7 @@ void upstream_client_free(struct upstream_client *c);
 enum upstream_fault {
     UPSTREAM_NAME,         /* name not found or look-up failed */
     UPSTREAM_FORBIDDEN,    /* the guard refused every address */
-    UPSTREAM_REFUSED,      /* refused, unreachable */
+    UPSTREAM_REFUSED,      /* refused, unreachable, or the proxy said no */
     UPSTREAM_CONNECT_TIME, /* no connection within connect_timeout_ms */
     UPSTREAM_TLS,          /* handshake or certificate */
     UPSTREAM_BROKEN,       /* connection ended before the answer was complete */
@@ -79,6 +83,10 @@ struct upstream_request {
     struct str body;     /* if whole already (then body_length == body.n); copied if it must wait */
     struct guard guard;
     struct str ca_pem; /* STR_NONE: the system's */
+    /* "scheme://[user:password@]host[:port]", scheme http, https, socks5, socks5h or socks4a;
+     * STR_NONE: none.  The name of the target is the proxy's to look up, but for socks5. */
+    struct str proxy_url;
+    bool http2; /* where the server's TLS agrees */
     /* 0: none.  Name, connection and TLS; from the last byte of the request to the whole
      * head; between two reads of the answer, while the taker does not pause. */
     int connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms;

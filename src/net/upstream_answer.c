@@ -6,7 +6,9 @@
 #include "base/mem.h"
 #include "net/upstream_impl.h"
 
-enum { HEAD_MAX = 64 * 1024, LINE_MAX_BYTES = 8 * 1024, INTERIM_MOST = 16, KEEP_MARGIN_MS = 1000 };
+enum { HEAD_MAX = 64 * 1024, KEEP_MARGIN_MS = 1000 };
+
+const struct http_limits upstream_head_limits = {8 * 1024, HEAD_MAX, HTTP_MAX_HEADERS};
 
 void answer_reset(struct upstream_conn *c)
 {
@@ -63,7 +65,7 @@ static void take_head(struct upstream_conn *c, const struct http_head *head)
 {
     struct upstream_call *call = c->call;
 
-    c->head_done = true;
+    c->head_done = call->answered = true;
     c->keep_alive = head->keep_alive;
     c->keep_ms = promised_ms(http_head_get(head, STR("keep-alive")));
     http1_body_of_response(&c->body, head, call->method);
@@ -84,7 +86,6 @@ static bool worth_reading(struct upstream_conn *c, struct str in)
 /* Returns the bytes dealt with. */
 static size_t read_heads(struct upstream_conn *c, struct str in)
 {
-    static const struct http_limits limits = {LINE_MAX_BYTES, HEAD_MAX, HTTP_MAX_HEADERS};
     struct upstream_call *call = c->call;
     struct http_head head;
     struct http_fault fault = {0, ""};
@@ -94,11 +95,12 @@ static size_t read_heads(struct upstream_conn *c, struct str in)
         struct str rest = str_from(in, at);
         if (!worth_reading(c, rest))
             return at;
-        enum http_parse parsed = http1_parse_response(rest, &limits, &head, &used, &fault);
+        enum http_parse parsed = http1_parse_response(rest, &upstream_head_limits, &head, &used,
+                                                      &fault);
         if (parsed == HTTP_PARSE_MORE)
             return at;
         bool unasked = parsed == HTTP_PARSE_DONE && head.status < 200 &&
-                       (head.status == 101 || ++c->interim > INTERIM_MOST);
+                       (head.status == 101 || ++c->interim > UPSTREAM_INTERIM_MOST);
         if (parsed == HTTP_PARSE_BAD || unasked) {
             call_fail(call, UPSTREAM_BAD_ANSWER, "%s",
                       unasked ? "an interim answer nobody asked for" : fault.reason);

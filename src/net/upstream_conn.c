@@ -118,12 +118,8 @@ static void readable(struct upstream_conn *c);
 
 static void tell_drained(struct upstream_conn *c)
 {
-    struct upstream_call *call = c->call;
-
-    if (!call || !call->drain_wanted || request_unsent(call).n >= UPSTREAM_OUT_LOW)
-        return;
-    call->drain_wanted = false;
-    call->handler.on_drain(call, call->ctx);
+    if (c->call)
+        call_drained(c->call);
 }
 
 static void on_task(struct task *t)
@@ -406,3 +402,41 @@ static void readable(struct upstream_conn *c)
     if (!reads && tls_pending(c->tls))
         upstream_conn_go_on_later(c);
 }
+
+/* ---- what a call asks of it ---- */
+
+static void send_more(struct upstream_call *call)
+{
+    if (call->conn && call->conn->state == CONN_ACTIVE)
+        upstream_conn_send_out(call->conn, STR_NONE);
+}
+
+static void resume(struct upstream_call *call)
+{
+    struct upstream_conn *c = call->conn;
+
+    if (!c)
+        return;
+    if (!c->paused) {
+        c->resume_asked = true; /* from inside on_body, before it said that it pauses */
+        return;
+    }
+    c->paused = false;
+    upstream_conn_go_on_later(c);
+}
+
+static void leave(struct upstream_call *call)
+{
+    struct upstream_conn *c = call->conn;
+
+    if (!c)
+        return;
+    if (c->body_done && !c->reading && answer_reusable(c)) {
+        upstream_conn_detach(c);
+        idle_put(c);
+    } else {
+        upstream_conn_close(c);
+    }
+}
+
+const struct transport upstream_own_transport = {send_more, resume, leave};

@@ -4,10 +4,15 @@
  *
  *   upstream.c         the client and the calls: their API, their end
  *   upstream_request.c a call's head and body as bytes to send
- *   upstream_pool.c    origins and their idle connections
+ *
+ * and below them two transports.  Our own connections:
+ *
+   upstream_pool.c    origins and their idle connections
  *   upstream_dial.c    lookup → connect → handshake
  *   upstream_conn.c    a connection's descriptor, timer, reading and writing
  *   upstream_answer.c  answer bytes → on_head, on_body, on_end
+ *
+ * and libcurl's: upstream_curl.h.
  *
  * A call owns at most one connection, a connection carries at most one call.  Both are
  * given back at the end of the loop's turn (loop_defer), so that a stack above a callback
@@ -21,7 +26,9 @@ enum {
     UPSTREAM_OUT_LOW = 64 * 1024,   /* and at which it is called again */
     UPSTREAM_IDLE_MS = 60 * 1000,
     UPSTREAM_READ_SIZE = 64 * 1024,
+    UPSTREAM_INTERIM_MOST = 16, /* 1xx heads before the answer's own */
 };
+extern const struct http_limits upstream_head_limits;
 
 struct upstream_client {
     struct loop *loop;
@@ -39,7 +46,17 @@ struct upstream_client {
     size_t deferred; /* calls and connections that wait for the end of the turn */
     bool released;   /* goes with the last of these */
     size_t read_size;
-    char *scratch; /* every read lands here first */
+    char *scratch;          /* every read lands here first */
+    struct curl_side *curl; /* NULL until a call needs it */
+};
+
+/* How a call travels. */
+struct transport {
+    /* There is more in call->out, or the end of the body is known now. */
+    void (*send)(struct upstream_call *call);
+    void (*resume)(struct upstream_call *call);
+    /* The call is over, whole or not: it is not touched afterwards. */
+    void (*leave)(struct upstream_call *call);
 };
 
 /* Where calls go: scheme, host, port and authority. */
@@ -102,8 +119,10 @@ enum call_phase { CALL_LIVE, CALL_FAILED, CALL_OVER };
 
 struct upstream_call {
     struct upstream_client *client;
-    struct origin *origin;
-    struct upstream_conn *conn;
+    const struct transport *transport;
+    struct origin *origin;      /* of our own transport */
+    struct upstream_conn *conn; /* of our own transport; NULL: none */
+    struct curl_call *curl;     /* of libcurl's; NULL: none */
     struct upstream_handler handler;
     void *ctx;
     enum call_phase phase;
@@ -120,7 +139,9 @@ struct upstream_call {
     size_t out_sent;    /* of out */
     bool keep_sent;     /* may be sent again, from its first byte */
     bool may_have_left; /* some byte was handed to the kernel */
+    bool unframed;      /* libcurl frames it: out holds nothing but the body */
     bool chunked, all_given, drain_wanted, replayed;
+    bool answered;     /* on_head has been called */
     int64_t body_left; /* of the stated length */
     struct upstream_failure failure;
 };
@@ -134,9 +155,12 @@ static inline bool call_live(const struct upstream_call *call)
 {
     return call->phase == CALL_LIVE;
 }
+/* More body may be given now, if the writer waits for that. */
+void call_drained(struct upstream_call *call);
 void client_deferred_done(struct upstream_client *client);
 
 /* upstream_request.c */
+void request_begin(struct upstream_call *call, const struct upstream_request *r);
 bool request_write_head(struct upstream_call *call, const struct upstream_request *r);
 /* False: more than was announced, or a body beyond any bound. */
 bool request_add_body(struct upstream_call *call, struct str bytes);
@@ -166,6 +190,7 @@ void dial_expired(struct upstream_conn *c);
 void dial_release(struct upstream_conn *c);
 
 /* upstream_conn.c */
+extern const struct transport upstream_own_transport;
 struct upstream_conn *upstream_conn_new(struct upstream_client *client, struct origin *origin);
 /* Puts call and connection together; nothing is sent yet. */
 void upstream_conn_attach(struct upstream_conn *c, struct upstream_call *call);

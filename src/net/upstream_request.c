@@ -34,11 +34,18 @@ static void write_length(struct buf *out, uint64_t length)
     buf_add(out, STR("\r\n"));
 }
 
+void request_begin(struct upstream_call *call, const struct upstream_request *r)
+{
+    call->out.cap = HEAD_MAX + BODY_SLACK + r->body.n;
+    call->chunked = r->body_length < 0;
+    call->body_left = r->body_length;
+    call->all_given = r->body_length == 0;
+}
+
 bool request_write_head(struct upstream_call *call, const struct upstream_request *r)
 {
     struct buf *out = &call->out;
 
-    out->cap = HEAD_MAX + BODY_SLACK + r->body.n;
     if (!write_target(out, r->method, r->url) || !buf_add(out, call->origin->host_field))
         return false;
     for (size_t i = 0; i < r->header_count; i++) {
@@ -46,9 +53,6 @@ bool request_write_head(struct upstream_call *call, const struct upstream_reques
         if (!is_ours(h->name) && !http1_write_header(out, h->name, h->value))
             return false;
     }
-    call->chunked = r->body_length < 0;
-    call->body_left = r->body_length;
-    call->all_given = r->body_length == 0;
     if (call->chunked)
         buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
     else if (r->body_length > 0 || has_content(call->method))
@@ -63,6 +67,8 @@ bool request_add_body(struct upstream_call *call, struct str bytes)
 
     if (!bytes.n)
         return true; /* a chunk of no bytes would end the body */
+    if (call->chunked && call->unframed)
+        return buf_add(out, bytes);
     if (call->chunked) {
         size_t n = http1_chunk_prefix(bytes.n, prefix);
         return buf_add(out, (struct str){prefix, n}) && buf_add(out, bytes) &&
@@ -78,7 +84,7 @@ bool request_end_body(struct upstream_call *call)
 {
     call->all_given = true;
     if (call->chunked)
-        return buf_add(&call->out, STR("0\r\n\r\n"));
+        return call->unframed || buf_add(&call->out, STR("0\r\n\r\n"));
     return call->body_left == 0;
 }
 

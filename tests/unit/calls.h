@@ -34,6 +34,8 @@ static struct loop *loop;
 static struct upstream_client *client;
 static struct arena *arena;
 static int calls_open;
+static const char *calls_proxy; /* NULL: none */
+static bool calls_http2;
 
 static inline void calls_start(const struct upstream_config *config)
 {
@@ -174,6 +176,8 @@ static inline bool call_try(struct call *c, struct err *err)
         .body_length = c->pieces ? -1 : (int64_t)body.n,
         .guard = {.level = c->level},
         .ca_pem = str_of(c->ca),
+        .proxy_url = str_of(calls_proxy),
+        .http2 = calls_http2,
         .connect_timeout_ms = c->connect_ms ? c->connect_ms : PATIENCE_MS,
         .first_byte_timeout_ms = c->first_byte_ms ? c->first_byte_ms : PATIENCE_MS,
         .idle_timeout_ms = c->idle_ms ? c->idle_ms : PATIENCE_MS,
