@@ -34,7 +34,7 @@ struct fetch_request {
     const struct url *trusted_origin;
     /* Instead of the system's authorities for the first origin; beside them for others. */
     struct str ca_pem;
-    /* http, https or socks5h.  It looks names up itself, so only a literal target can be
+    /* http, https, socks5h or socks4a.  It looks names up itself, so only a literal target can be
      * checked, and names of its own network (no dot, .local …) are refused. */
     struct str proxy_url;
     bool follow_redirects;  /* not a 307 or 308 when the body came from read_body */

@@ -222,11 +222,10 @@ CURLcode fetch_curl_hop(struct fetch_run *run, const struct addresses *pinned)
 {
     CURL *easy = run->fetcher->easy;
     _cleanup_(libcurl_list_freep) struct curl_slist *headers = NULL, *pins = NULL;
-    struct str url = url_text(&run->url, run->arena), proxy = run->request->proxy_url;
+    struct str url = url_text(&run->url, run->arena);
     const char *method = arena_strz(run->arena, run->method);
-    const char *proxy_z = proxy.n ? arena_strz(run->arena, proxy) : "";
 
-    if (!url.p || !method || !proxy_z)
+    if (!url.p || !method)
         return CURLE_OUT_OF_MEMORY;
     if (!header_list(run, &headers) ||
         (pinned && !libcurl_list_add_pin(&pins, run->url.host, run->url.port, pinned)))
@@ -237,7 +236,9 @@ CURLcode fetch_curl_hop(struct fetch_run *run, const struct addresses *pinned)
     set_method(easy, run, method);
     set_times(easy, run);
     curl_easy_setopt(easy, CURLOPT_URL, url.p);
-    libcurl_set_manners(easy, proxy_z);
+    libcurl_set_manners(easy);
+    if (!libcurl_set_proxy(easy, run->request->proxy_url))
+        return CURLE_BAD_FUNCTION_ARGUMENT;
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);

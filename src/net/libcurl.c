@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 
-enum { BUFFER_SIZE = 64 * 1024, HEADER_SIZE = 64 * 1024, PIN_SIZE = 2048 };
+enum { BUFFER_SIZE = 64 * 1024, HEADER_SIZE = 64 * 1024, PIN_SIZE = 2048, PROXY_SIZE = 4096 };
 
 static void library_init(void)
 {
@@ -111,10 +111,9 @@ void libcurl_set_tls(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 }
 
-void libcurl_set_manners(CURL *easy, const char *proxy)
+void libcurl_set_manners(CURL *easy)
 {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
@@ -122,6 +121,58 @@ void libcurl_set_manners(CURL *easy, const char *proxy)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER_SIZE);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER_SIZE);
+}
+
+/* ---- the proxy: its password may hold what no address may ---- */
+
+static void split_proxy(struct str proxy, struct str *ret_scheme, struct str *ret_auth,
+                        struct str *ret_rest)
+{
+    ptrdiff_t slashes = str_find(proxy, STR("://"));
+    size_t start = slashes < 0 ? 0 : (size_t)slashes + 3, at = proxy.n;
+
+    while (at > start && proxy.p[at - 1] != '@')
+        at--;
+    *ret_scheme = str_to(proxy, start);
+    *ret_auth = at > start ? str_to(str_from(proxy, start), at - start - 1) : STR_NONE;
+    *ret_rest = str_from(proxy, MAX(at, start));
+}
+
+bool libcurl_proxy_address(struct str proxy, struct buf *out)
+{
+    struct str scheme, auth, rest;
+
+    split_proxy(proxy, &scheme, &auth, &rest);
+    return buf_add(out, scheme) && buf_add(out, rest) && buf_add_char(out, '\0');
+}
+
+static bool set_decoded(CURL *easy, CURLoption option, struct str text)
+{
+    _cleanup_(buf_cleanup) struct buf plain = BUF_INIT(PROXY_SIZE);
+
+    if (!http_percent_decode(text, false, &plain) && !buf_add(&plain, text))
+        return false;
+    if (!buf_add_char(&plain, '\0'))
+        return false;
+    curl_easy_setopt(easy, option, buf_str(&plain).p);
+    mem_wipe(plain.p, plain.size);
+    return true;
+}
+
+bool libcurl_set_proxy(CURL *easy, struct str proxy)
+{
+    _cleanup_(buf_cleanup) struct buf address = BUF_INIT(PROXY_SIZE);
+    struct str scheme, auth, rest;
+
+    if (!libcurl_proxy_address(proxy, &address))
+        return false;
+    curl_easy_setopt(easy, CURLOPT_PROXY, buf_str(&address).p);
+    split_proxy(proxy, &scheme, &auth, &rest);
+    if (!auth.p)
+        return true;
+    struct str user = str_cut(&auth, ':');
+    return set_decoded(easy, CURLOPT_PROXYUSERNAME, user) &&
+           set_decoded(easy, CURLOPT_PROXYPASSWORD, auth);
 }
 
 bool libcurl_idempotent(struct str method)

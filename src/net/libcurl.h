@@ -36,9 +36,13 @@ bool libcurl_is_ours(struct str name);
 
 /* TLS 1.2 or later, always verified. */
 void libcurl_set_tls(CURL *easy);
-/* Whom to go through ("": nobody, whatever the environment says), and nothing that libcurl
- * would do of its own accord. */
-void libcurl_set_manners(CURL *easy, const char *proxy);
+/* Nothing that libcurl would do of its own accord. */
+void libcurl_set_manners(CURL *easy);
+/* "scheme://[user:password@]host[:port]"; STR_NONE: none, whatever the environment says.  User
+ * and password end at the last '@' and may be percent-encoded.  False when it is too long. */
+bool libcurl_set_proxy(CURL *easy, struct str proxy);
+/* The same without user and password, NUL-terminated. */
+bool libcurl_proxy_address(struct str proxy, struct buf *out);
 /* RFC 9110 9.2.2: GET, HEAD, PUT, DELETE. */
 bool libcurl_idempotent(struct str method);
 /* body_length -1: unknown; 0 and !with_body: none. */

@@ -61,16 +61,15 @@ bool curl_call_set_options(struct curl_call *cc, const struct upstream_request *
     _cleanup_(arena_freep) struct arena *a = arena_new(WORDS_MAX);
     struct str url = url_text(r->url, a);
     const char *url_z = arena_strz(a, url), *method = arena_strz(a, r->method);
-    const char *proxy = r->proxy_url.n ? arena_strz(a, r->proxy_url) : "";
     bool body = r->body_length != 0 || cc->call->method == HTTP_POST ||
                 cc->call->method == HTTP_PUT || cc->call->method == HTTP_PATCH;
 
-    if (!url_z || !method || !proxy || !set_headers(cc, r))
+    if (!url_z || !method || !set_headers(cc, r) || !libcurl_set_proxy(cc->easy, r->proxy_url))
         return false;
     curl_easy_setopt(cc->easy, CURLOPT_URL, url_z);
     curl_easy_setopt(cc->easy, CURLOPT_PRIVATE, cc);
     curl_easy_setopt(cc->easy, CURLOPT_ERRORBUFFER, cc->error);
-    libcurl_set_manners(cc->easy, proxy);
+    libcurl_set_manners(cc->easy);
     libcurl_set_method(cc->easy, method, body, r->body_length);
     set_tls(cc->easy, r->ca_pem);
     set_connection(cc, r);
@@ -142,13 +141,16 @@ static void look_up(struct curl_call *cc, struct curl_look *look, struct str hos
 }
 
 /* As libcurl itself reads it. */
-static bool proxy_read(const char *text, struct arena *a, struct str *ret_host, uint16_t *ret_port,
+static bool proxy_read(struct str proxy, struct arena *a, struct str *ret_host, uint16_t *ret_port,
                        bool *ret_looks_up)
 {
+    _cleanup_(buf_cleanup) struct buf address = BUF_INIT(WORDS_MAX);
     CURLU *u = curl_url();
     char *scheme = NULL, *host = NULL, *port = NULL;
     uint64_t number = 0;
-    bool good = u && curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK &&
+    bool good = u && libcurl_proxy_address(proxy, &address) &&
+                curl_url_set(u, CURLUPART_URL, buf_str(&address).p, CURLU_NON_SUPPORT_SCHEME) ==
+                    CURLUE_OK &&
                 curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
                 curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK;
 
@@ -182,7 +184,7 @@ void curl_call_start_looks(struct curl_call *cc, const struct upstream_request *
     cc->peer_guard = call->guard;
     if (cc->proxied) {
         cc->peer_guard.level = GUARD_ADMIN;
-        if (!proxy_read(arena_strz(a, r->proxy_url), a, &host, &port, &looks_up)) {
+        if (!proxy_read(r->proxy_url, a, &host, &port, &looks_up)) {
             call_fail(call, UPSTREAM_NAME, "the proxy's address cannot be read");
             return;
         }

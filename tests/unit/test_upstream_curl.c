@@ -112,6 +112,7 @@ static void a_proxy_gets_its_own_password(void **state)
         const char *with, *without, *said;
     } cases[] = {
         {serve_http_proxy, "http://me:p%40ss@", "http://", "bWU6cEBzcw=="},
+        {serve_http_proxy, "http://me:p@ss@", "http://", "bWU6cEBzcw=="},
         {serve_socks5, "socks5h://me:p%40ss@", "socks5h://", "me:p@ss"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
