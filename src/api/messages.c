@@ -94,7 +94,7 @@ static const struct message table[] = {
     {"api_key_again", 400, "Base URL 指向另一台服务器，请重新填写 API Key",
      "The base URL leads to another server: enter the API key again"},
     {"invalid_proxy", 400,
-     "代理地址须为 http://、https://、socks5:// 或 socks5h:// 加 [用户名:密码@]主机[:端口]",
+     "代理地址须为 http://、https://、socks5://、socks5h:// 或 socks4a:// 加 [用户名:密码@]主机[:端口]",
      "The proxy address is not valid"},
     {"bad_ca", 400, "CA 证书须为 PEM 格式", "The CA certificate must be in PEM form"},
     {"not_this_api", 502, "该地址不是所选的接口", "This address does not speak the chosen API."},
@@ -110,8 +110,6 @@ static const struct message table[] = {
      "The platform of this group is not supported here."},
     {"model_not_found", 404, "模型不存在", "There is no such model."},
     {"no_account", 503, "暂无可用账号，请稍后再试", "No account is available. Try again later."},
-    {"proxy_not_supported", 503, "可用账号都配置了代理，暂不支持直接调用",
-     "The accounts that could answer use a proxy, which direct calls do not support."},
     {"rate_limited", 429, "请求过于频繁，请稍后再试", "Too many requests. Try again later."},
     {"queue_full", 429, "排队人数已满，请稍后再试", "The line is full. Try again later."},
     {"stream_required", 400, "该账号只支持 stream=true",
@@ -161,8 +159,6 @@ static const struct message table[] = {
     {"makes_videos_only", 400, "上游账号只能生成视频", "The upstream account makes videos only."},
     {"makes_one_video", 400, "上游账号一次只能生成一个视频",
      "The upstream account makes one video at a time."},
-    {"proxy_not_for_streams", 400, "上游账号的代理不能用于流式任务",
-     "The upstream account's proxy cannot be used for streams."},
 
     /* Media and storage. */
     {"media_unreadable", 422, "无法识别的媒体文件", "The media file could not be read."},

@@ -96,7 +96,7 @@ static bool split_proxy(struct str text, struct str *ret_scheme, struct str *ret
 
 static bool proxy_scheme_known(struct str scheme)
 {
-    static const char *const schemes[] = {"http", "https", "socks5", "socks5h"};
+    static const char *const schemes[] = {"http", "https", "socks5", "socks5h", "socks4a"};
     for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
         if (str_eq(scheme, str_of(schemes[i])))
             return true;
@@ -121,7 +121,7 @@ static enum status check_proxy(struct str text, struct arena *a, struct err *err
     if (good)
         return OK;
     return err_field(err, "invalid_proxy", "proxy_url",
-                     "proxy_url must be http://, https://, socks5:// or socks5h:// and "
+                     "proxy_url must be http://, https://, socks5://, socks5h:// or socks4a:// and "
                      "[user:password@]host[:port]");
 }
 

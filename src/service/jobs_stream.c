@@ -332,6 +332,7 @@ static void fill_request(struct job_stream *st, const struct dialect_http *http)
         .body_length = (int64_t)http->body.n,
         .guard = {.level = GUARD_ADMIN},
         .ca_pem = account->ca_pem,
+        .proxy_url = account->proxy_url,
         .connect_timeout_ms = CONNECT_MS,
         .first_byte_timeout_ms = FIRST_BYTE_MS,
         .idle_timeout_ms = IDLE_MS,

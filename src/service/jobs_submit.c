@@ -195,12 +195,6 @@ static enum status start(struct step *s, enum job_state from)
     }
     TRY(status);
     bool streams = s->hold->slot.account->dialect->streams;
-    /* Streams are read on a loop, whose client knows no proxies; going around one would show
-     * the upstream this server's own address. */
-    if (streams && s->hold->slot.account->proxy_url.n) {
-        err_set(&s->err, E_INVALID, "proxy_not_for_streams");
-        return step_not_said(s, from);
-    }
     s->job.state = streams ? JOB_STREAMING : JOB_SUBMITTING;
     s->job.account_id = s->hold->slot.account->id;
     s->job.submitted_at = clock_wall_ms();

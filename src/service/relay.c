@@ -97,20 +97,13 @@ static void become_job(struct relay *r)
     free(r);
 }
 
-/* A slot is held: the call goes on with this account.  False: it cannot be used. */
-static bool go_on(struct relay *r)
+/* A slot is held: the call goes on with this account. */
+static void go_on(struct relay *r)
 {
-    const struct pool_account *account = r->slot.account;
-    if (!account->dialect->streams) {
+    if (r->slot.account->dialect->streams)
+        relay_call_start(r);
+    else
         become_job(r);
-        return true;
-    }
-    if (account->proxy_url.n) {
-        r->proxied = true;
-        return false;
-    }
-    relay_call_start(r);
-    return true;
 }
 
 static void wake(void *ctx, struct pool_slot *slot)
@@ -126,12 +119,7 @@ static void wake(void *ctx, struct pool_slot *slot)
     }
     r->slot = *slot;
     slot->held = NULL;
-    if (go_on(r))
-        return;
-    if (pass_over(r, POOL_NEUTRAL, 0))
-        relay_choose(r);
-    else
-        give_up(r, POOL_NONE, 0);
+    go_on(r);
 }
 
 static void wait_in_line(struct relay *r)
@@ -149,23 +137,14 @@ static void wait_in_line(struct relay *r)
 void relay_choose(struct relay *r)
 {
     int64_t retry_ms = 0;
-    for (;;) {
-        enum pool_result got = pool_take(r->host.app->pool, &r->want, &r->slot, &retry_ms);
-        if (got == POOL_FULL) {
-            wait_in_line(r);
-            return;
-        }
-        if (got != POOL_GOT) {
-            give_up(r, got, retry_ms);
-            return;
-        }
-        if (go_on(r))
-            return;
-        if (!pass_over(r, POOL_NEUTRAL, 0)) {
-            give_up(r, POOL_NONE, 0);
-            return;
-        }
-    }
+    enum pool_result got = pool_take(r->host.app->pool, &r->want, &r->slot, &retry_ms);
+
+    if (got == POOL_GOT)
+        go_on(r);
+    else if (got == POOL_FULL)
+        wait_in_line(r);
+    else
+        give_up(r, got, retry_ms);
 }
 
 void relay_next(struct relay *r, enum pool_outcome outcome, int64_t retry_after_ms)

@@ -53,7 +53,6 @@ struct relay {
     struct timer deadline;
     int64_t called_ms; /* the loop's, when this attempt began */
     int switches, status;
-    bool proxied;                /* an account was passed over for its proxy */
     bool ended;                  /* the client's body is whole */
     bool sending;                /* the body goes up in pieces */
     bool upward_full;            /* … and the upstream's connection has no room now */

@@ -194,6 +194,7 @@ static void start(struct passage *p, struct str target)
                                        .header_count = n,
                                        .guard = {.level = GUARD_ADMIN},
                                        .ca_pem = account->ca_pem,
+                                       .proxy_url = account->proxy_url,
                                        .connect_timeout_ms = CONNECT_MS,
                                        .first_byte_timeout_ms = FIRST_BYTE_MS,
                                        .idle_timeout_ms = IDLE_MS};
@@ -219,8 +220,6 @@ void relay_media(struct exchange *x, const struct relay_host *host)
     pool_hold(host->app->pool, link.account_id, &p->account);
     if (!p->account.account)
         refuse(p, E_NOT_FOUND, "account_not_found");
-    else if (p->account.account->proxy_url.n)
-        refuse(p, E_UNAVAILABLE, "proxy_not_supported");
     else
         start(p, link.target);
 }

@@ -8,5 +8,5 @@
 
 /* GET and HEAD of /media/upstream/{token}/{name}.  Takes the exchange over.  Refusals:
  * E_FORBIDDEN bad_link; E_GONE link_ended, link_expired; E_NOT_FOUND account_not_found;
- * E_UNAVAILABLE proxy_not_supported; E_UPSTREAM media_unavailable. */
+ * E_UPSTREAM media_unavailable. */
 void relay_media(struct exchange *x, const struct relay_host *host);

@@ -131,13 +131,9 @@ static void say_limited(const struct relay_failures *f, int64_t retry_ms, struct
     ret->retry_after_ms = retry_ms ? retry_ms : CLOCK_MINUTE_MS;
 }
 
-static void say_none(const struct relay *r, int64_t retry_ms, struct err *ret)
+static void say_none(int64_t retry_ms, struct err *ret)
 {
-    if (r->proxied)
-        err_say(ret, E_UNAVAILABLE, "proxy_not_supported",
-                "The accounts that serve this model use a proxy, which direct calls do not.");
-    else
-        err_say(ret, E_UNAVAILABLE, "no_account", "No account is available for this model.");
+    err_say(ret, E_UNAVAILABLE, "no_account", "No account is available for this model.");
     ret->retry_after_ms = retry_ms ? retry_ms : NO_ACCOUNT_RETRY_MS;
 }
 
@@ -149,5 +145,5 @@ void relay_judge(const struct relay *r, enum pool_result pool, int64_t retry_ms,
     else if (pool == POOL_LIMITED || (f->any && pool == POOL_NONE))
         say_limited(f, retry_ms, ret);
     else
-        say_none(r, retry_ms, ret);
+        say_none(retry_ms, ret);
 }

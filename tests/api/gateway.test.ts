@@ -522,13 +522,6 @@ describe("when nothing is left", () => {
     await Promise.all([(await first).text(), (await second).text()]);
     assert.equal((await demo.requests("chat")).length, 2);
   });
-
-  test("[GW-6] accounts behind a proxy take no direct calls, and the answer says so", async () => {
-    await accounts({ proxy_url: "http://127.0.0.1:9" });
-    const { status, error } = await refusal(post(form("proxied")));
-    assert.equal(status, 503);
-    assert.equal(error.code, "proxy_not_supported");
-  });
 });
 
 describe("a cascade", () => {
