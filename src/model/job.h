@@ -41,6 +41,7 @@ struct job {
     struct str public_id; /* "video_…", also the Idempotency-Key's stem */
     enum job_kind kind;
     int64_t generation_id, user_id, api_key_id, group_id; /* 0: none */
+    bool ungrouped;                                       /* GW-1: accounts of no group */
     struct str model, request;                            /* request: JSON, see service/jobs.h */
     int64_t input_object_id;
     struct str idempotency_key;

@@ -70,6 +70,11 @@ bool workers_submit(struct workers *w, struct work *work)
     return queue_push(w->queue, work);
 }
 
+int workers_count(const struct workers *w)
+{
+    return w->started;
+}
+
 size_t workers_waiting(struct workers *w)
 {
     return queue_length(w->queue);

@@ -29,6 +29,8 @@ struct workers *workers_new(const struct workers_config *config);
 /* Any thread.  False when the queue is full or stopping: the work stays the caller's. */
 bool workers_submit(struct workers *w, struct work *work);
 size_t workers_waiting(struct workers *w);
+/* How many threads. */
+int workers_count(const struct workers *w);
 /* Runs what is queued, then joins.  Not from a worker.  Again: nothing. */
 void workers_stop(struct workers *w);
 /* Stops first if need be. */

@@ -26,7 +26,6 @@ static struct str write_request(const struct job_spec *spec, struct arena *a)
     json_kv_str_or_null(&j, "size", spec->size);
     json_kv_str_or_null(&j, "image_url", spec->image_url);
     json_kv_str_or_null(&j, "remix_of", spec->remix_of);
-    json_kv_bool(&j, "ungrouped", spec->ungrouped);
     json_object_end(&j);
     return buf_failed(&out) ? STR_NONE : arena_str(a, buf_str(&out));
 }
@@ -45,6 +44,7 @@ enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct are
         .user_id = spec->user_id,
         .api_key_id = spec->api_key_id,
         .group_id = spec->group_id,
+        .ungrouped = spec->ungrouped,
         .model = spec->model,
         .request = write_request(spec, a),
         .input_object_id = spec->input_object_id,
@@ -66,78 +66,13 @@ enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err)
     return events_note(tx, TOPIC_JOB, EVENT_JOB, job_id, 1, err);
 }
 
-/* ---- scheduler */
-
-static void wait_for_work(struct jobs *j)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += JOBS_TICK_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    pthread_mutex_lock(&j->lock);
-    if (!j->woken && !j->stopping)
-        pthread_cond_timedwait(&j->wake, &j->lock, &until);
-    j->woken = false;
-    pthread_mutex_unlock(&j->lock);
-}
-
-static bool is_stopping(struct jobs *j)
-{
-    pthread_mutex_lock(&j->lock);
-    bool stopping = j->stopping;
-    pthread_mutex_unlock(&j->lock);
-    return stopping;
-}
-
-static void hand_out(struct jobs *j, struct db_conn *db, const struct job_claim *claims, size_t n)
-{
-    struct err err;
-    for (size_t i = 0; i < n; i++) {
-        if (jobs_submit_step(j, &claims[i]))
-            continue;
-        if (job_release(db, claims[i].id, claims[i].fence, clock_wall_ms() + 1000, &err) != OK)
-            log_warn("claim left to its lease", LOG_I("job", claims[i].id),
-                     LOG_Z("why", err.detail));
-    }
-}
-
-static void *scheduler_main(void *arg)
-{
-    struct jobs *j = arg;
-    struct db_conn *db = db_conn_new(j->app->db);
-    struct job_claim claims[JOBS_BATCH];
-    while (!is_stopping(j)) {
-        struct err err;
-        size_t n = 0;
-        int64_t now = clock_wall_ms();
-        if (job_claim_due(db, str_of(j->app->node_id), now, now + JOBS_LEASE_MS, claims, JOBS_BATCH,
-                          &n, &err) != OK)
-            log_warn("jobs could not be claimed", LOG_Z("code", err.code),
-                     LOG_Z("why", err.detail));
-        hand_out(j, db, claims, n);
-        if (n < JOBS_BATCH)
-            wait_for_work(j);
-    }
-    db_conn_free(db);
-    return NULL;
-}
+/* ---- beginning and end */
 
 static void *stream_main(void *arg)
 {
     struct jobs *j = arg;
     loop_run(j->loop);
     return NULL;
-}
-
-void jobs_wake(struct jobs *j)
-{
-    pthread_mutex_lock(&j->lock);
-    j->woken = true;
-    pthread_cond_signal(&j->wake);
-    pthread_mutex_unlock(&j->lock);
 }
 
 /* The database's notice thread: must not block. */

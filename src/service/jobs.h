@@ -2,9 +2,9 @@
 #pragma once
 /* jobs — the engine: rows that become results, whatever dies on the way (SPEC ST-2, ST-3).
  *
- * A scheduler thread claims due rows under a lease with a fencing number and hands one
- * step to a worker; a step writes its outcome, under that number, before the next begins.
- * Nothing about a job lives only in memory but the slot it holds in the pool, which is
+ * A scheduler thread claims due rows that can be worked on, under a lease with a fencing
+ * number, and hands one step to a worker; a step writes its outcome, under that number,
+ * before the next begins.  Nothing about a job lives only in memory but the slot it holds in the pool, which is
  * taken again after a restart.  Shared by the studio, chat answers (GW-8) and the OpenAI
  * surface. */
 #include "base/err.h"

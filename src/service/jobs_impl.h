@@ -4,7 +4,8 @@
  *
  * A *hold* is the one thing about a job that lives in memory: the slot it takes in the
  * pool, and its stream if it has one.  A *step* is one claim in one worker.  Files:
- *   jobs.c         start, scheduler, the end
+ *   jobs.c         rows, start, the end
+ *   jobs_schedule.c  the scheduler: which due rows are claimed
  *   jobs_keep.c    holds, and the keeper of leases and holds
  *   jobs_step.c    one step: load, check, dispatch by state, save the outcome
  *   jobs_submit.c  choosing an account and sending the submission
@@ -52,6 +53,8 @@ struct jobs {
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t wake;
     bool woken, stopping;
+    bool look;                            /* woken because the line may move */
+    atomic_bool left_begun, left_waiting; /* due, and waiting for a worker, or for a slot */
     struct list holds;
     struct list steps; /* whose claims are in memory: queued, running, streaming */
     atomic_bool cut;   /* the process ends: nothing is begun, what runs stops */
@@ -91,6 +94,12 @@ void step_keep(struct step *s);
 void *keeper_main(void *jobs);
 /* One claim's step, handed to a worker; false when the queue is full. */
 bool jobs_submit_step(struct jobs *j, const struct job_claim *claim);
+/* Whose work a state is. */
+struct workers *jobs_workers_for(const struct app *app, enum job_state state);
+/* The thread that claims (jobs_schedule.c). */
+void *scheduler_main(void *jobs);
+/* A slot or a worker has become free: whoever waits for one is looked at. */
+void jobs_freed(struct jobs *j, bool for_waiting);
 
 /* Outcomes (jobs_step.c).  Each writes one transaction under the fence and notes the
  * change; E_CONFLICT lease_lost means that the job is no longer this step's. */
@@ -130,7 +139,9 @@ void step_free(struct step *s);
 struct fetch_request;
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret);
 /* What is wanted, out of the row (jobs_submit.c); image bytes are read when asked for. */
-enum status step_read_request(struct step *s, struct dialect_request *ret, bool *ret_ungrouped);
+enum status step_read_request(struct step *s, struct dialect_request *ret);
+/* Which accounts may take it; what has been tried is left out. */
+void jobs_want(const struct job_due *due, struct pool_want *ret);
 
 enum status step_queued(struct step *s);
 /* The same words to the same account, which honours the Idempotency-Key. */

@@ -65,6 +65,7 @@ void hold_release_slot(struct jobs *j, struct hold *h, enum pool_outcome outcome
         return;
     pool_release(j->app->pool, &h->slot, outcome, retry_after_ms);
     memset(&h->slot, 0, sizeof(h->slot));
+    jobs_freed(j, true);
 }
 
 /* ---- the keeper */

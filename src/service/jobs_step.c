@@ -333,6 +333,9 @@ void step_free(struct step *s)
     pthread_mutex_lock(&s->jobs->lock);
     list_remove(&s->link);
     pthread_mutex_unlock(&s->jobs->lock);
+    jobs_freed(s->jobs, false);
+    if (s->claim.state == JOB_QUEUED)
+        jobs_freed(s->jobs, true);
     arena_free(s->arena);
     free(s);
 }
@@ -364,21 +367,24 @@ void step_done(struct step *s)
         hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     } else if (s->job.state == JOB_ENDED || s->job.state == JOB_STORING) {
         hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
+    } else if (s->job.state == JOB_QUEUED) {
+        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     }
     hold_put(s->jobs, s->hold);
     s->hold = NULL;
 }
 
-static struct workers *workers_for(const struct app *app, enum job_state state)
+struct workers *jobs_workers_for(const struct app *app, enum job_state state)
 {
-    if (state == JOB_QUEUED)
+    /* Found in submitting or streaming, it may be sent again. */
+    if (state == JOB_QUEUED || state == JOB_SUBMITTING || state == JOB_STREAMING)
         return app->submit_workers;
     return state == JOB_STORING ? app->transfer_workers : app->step_workers;
 }
 
 bool jobs_submit_step(struct jobs *j, const struct job_claim *claim)
 {
-    struct workers *workers = workers_for(j->app, claim->state);
+    struct workers *workers = jobs_workers_for(j->app, claim->state);
     struct step *s = mem_zalloc(sizeof(*s));
     s->work.run = step_run;
     s->jobs = j;

@@ -349,9 +349,9 @@ enum status stream_start(struct step *s, const struct dialect_http *http)
     *mine = *s;
     pthread_mutex_unlock(&j->lock);
     list_init(&mine->link);
-    step_keep(mine);
     mine->work.run = end_run;
     mine->stream = st;
+    step_keep(mine);
     st->jobs = j;
     st->s = mine;
     st->noted_progress = -1;

@@ -39,7 +39,7 @@ static enum status read_image(struct step *s, struct dialect_request *ret)
     return ret->image_url.p ? OK : err_set(&s->err, E_NO_MEMORY, "overloaded");
 }
 
-enum status step_read_request(struct step *s, struct dialect_request *ret, bool *ret_ungrouped)
+enum status step_read_request(struct step *s, struct dialect_request *ret)
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     TRY(json_parse(s->job.request, &doc, &s->err));
@@ -48,7 +48,6 @@ enum status step_read_request(struct step *s, struct dialect_request *ret, bool 
     media_type_parse(json_str_or(json_get(j, "media_type"), STR("video")), &ret->media_type);
     ret->count = json_int_or(json_get(j, "count"), 1);
     ret->seconds = json_int_or(json_get(j, "seconds"), 0);
-    *ret_ungrouped = json_bool_or(json_get(j, "ungrouped"), false);
     struct {
         const char *key;
         struct str *to;
@@ -65,17 +64,17 @@ enum status step_read_request(struct step *s, struct dialect_request *ret, bool 
     return OK;
 }
 
-static void want_of(struct step *s, bool ungrouped, struct pool_want *want)
+void jobs_want(const struct job_due *due, struct pool_want *ret)
 {
-    struct str tried = s->job.tried_accounts;
-    *want = (struct pool_want){.platform = STR("sora"),
-                               .group_id = s->job.group_id,
-                               .ungrouped = ungrouped,
-                               .model = s->job.model};
-    while (tried.n && want->tried_count < POOL_MAX_TRIED) {
+    struct str tried = due->tried_accounts;
+    *ret = (struct pool_want){.platform = STR("sora"),
+                              .group_id = due->group_id,
+                              .ungrouped = due->ungrouped,
+                              .model = due->model};
+    while (tried.n && ret->tried_count < POOL_MAX_TRIED) {
         int64_t id;
         if (str_to_i64(str_cut(&tried, ','), &id))
-            want->tried[want->tried_count++] = id;
+            ret->tried[ret->tried_count++] = id;
     }
 }
 
@@ -174,8 +173,7 @@ static enum status build(struct step *s, struct dialect_http *ret)
 {
     const struct pool_account *account = s->hold->slot.account;
     struct dialect_request request;
-    bool ungrouped;
-    TRY(step_read_request(s, &request, &ungrouped));
+    TRY(step_read_request(s, &request));
     TRY(read_image(s, &request));
     request.model = s->hold->slot.model;
     return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
@@ -222,29 +220,19 @@ static enum status no_account(struct step *s)
     return step_fail_as(s, FAILURE_ACCOUNT, "model_not_served");
 }
 
+/* The scheduler has taken a slot for it, or has found that no account serves it. */
 enum status step_queued(struct step *s)
 {
-    struct dialect_request request;
+    struct job_due due = {.group_id = s->job.group_id,
+                          .ungrouped = s->job.ungrouped,
+                          .model = s->job.model,
+                          .tried_accounts = s->job.tried_accounts};
     struct pool_want want;
-    int64_t retry_ms = 0;
-    bool ungrouped;
-
-    TRY(step_read_request(s, &request, &ungrouped));
-    want_of(s, ungrouped, &want);
-    switch (pool_take(s->app->pool, &want, &s->hold->slot, &retry_ms)) {
-    case POOL_GOT:
-        break;
-    case POOL_NONE:
-        return no_account(s);
-    case POOL_FULL:
-        return step_again_in(s, 500);
-    case POOL_LIMITED:
-    case POOL_COOLING:
-        return step_again_in(s, MIN(MAX(retry_ms, 250), 5000));
-    }
-    enum status status = start(s, JOB_QUEUED);
-    /* Nothing left: the slot goes back, and the claim ends with its lease. */
-    if (status != OK && s->hold && s->hold->slot.account && s->job.state == JOB_QUEUED)
-        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-    return status;
+    enum pool_result got = POOL_GOT;
+    jobs_want(&due, &want);
+    if (!s->hold->slot.account)
+        got = pool_take(s->app->pool, &want, &s->hold->slot, NULL);
+    if (got == POOL_GOT)
+        return start(s, JOB_QUEUED);
+    return got == POOL_NONE ? no_account(s) : step_again_in(s, 0);
 }

@@ -10,7 +10,8 @@
     "id, public_id, kind, generation_id, user_id, api_key_id, group_id, model, request, "          \
     "input_object_id, idempotency_key, state, account_id, tried_accounts, upstream_id, "           \
     "upstream_ref, progress, result, error_class, error_message, attempts, fence, next_at, "       \
-    "pending_until, deadline_at, submitted_at, created_at, ended_at, error_code, missing_since"
+    "pending_until, deadline_at, submitted_at, created_at, ended_at, error_code, missing_since, "  \
+    "ungrouped"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
 {
@@ -45,6 +46,7 @@ static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
     j->ended_at = db_int(r, 27);
     j->failure.code = db_text_in(r, 28, a);
     j->missing_since = db_int(r, 29);
+    j->ungrouped = db_int(r, 30);
 }
 
 enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
@@ -52,8 +54,8 @@ enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
     static const char sql[] =
         "INSERT INTO jobs (public_id, kind, generation_id, user_id, api_key_id, group_id, model, "
         "request, input_object_id, idempotency_key, state, next_at, pending_until, deadline_at, "
-        "created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12, $13, "
-        "$14) RETURNING id";
+        "created_at, ungrouped) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, "
+        "$12, $13, $14, $15) RETURNING id";
     bool found;
     return db_query_int(
         tx, sql,
@@ -61,7 +63,7 @@ enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
                 P_INT(j->user_id), P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id),
                 P_STR(j->model), P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
                 P_STR(j->idempotency_key), P_INT(j->next_at), P_INT(j->pending_until),
-                P_INT(j->deadline_at), P_INT(j->created_at)),
+                P_INT(j->deadline_at), P_INT(j->created_at), P_INT(j->ungrouped)),
         &j->id, &found, err);
 }
 
@@ -78,54 +80,81 @@ enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job
     return OK;
 }
 
-static enum status read_claims(struct db_conn *db, struct str owner, int64_t now_ms,
-                               int64_t lease_until_ms, struct job_claim *ret, size_t max,
-                               size_t *ret_count, struct err *err)
+#define FREE "next_at <= $1 AND (lease_until IS NULL OR lease_until < $1)"
+
+enum status job_list_due(struct db_conn *db, int64_t now_ms, struct str busy, struct job_due *ret,
+                         size_t max, size_t *ret_count, struct err *err)
 {
     static const char sql[] =
-        "UPDATE jobs SET lease_owner = $1, lease_until = $3, fence = fence + 1 WHERE id IN "
-        "(SELECT id FROM jobs WHERE state <> 'ended' AND next_at <= $2 AND "
-        "(lease_until IS NULL OR lease_until < $2) ORDER BY next_at, id LIMIT $4 {claim_lock}) "
-        "RETURNING id, fence, state";
+        "SELECT id, state, account_id FROM jobs WHERE state <> 'ended' AND " FREE " AND "
+        "(state <> 'queued' OR pending_until <= $1) AND CAST($2 AS TEXT) NOT LIKE "
+        "'%,' || state || ':' || CAST(COALESCE(account_id, 0) AS TEXT) || ',%' "
+        "ORDER BY next_at, id LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
     size_t n = 0;
-    TRY(db_query(db, sql, DB_ARGS(P_STR(owner), P_INT(now_ms), P_INT(lease_until_ms), P_INT(max)),
-                 &rows, err));
+    TRY(db_query(db, sql, DB_ARGS(P_INT(now_ms), P_STR(busy), P_INT(max)), &rows, err));
     for (;;) {
         TRY(db_next(rows, &row, err));
         if (!row || n == max)
             break;
-        ret[n].id = db_int(rows, 0);
-        ret[n].fence = db_int(rows, 1);
-        job_state_parse(db_text(rows, 2), &ret[n].state);
-        n++;
+        ret[n] = (struct job_due){.id = db_int(rows, 0), .account_id = db_int(rows, 2)};
+        job_state_parse(db_text(rows, 1), &ret[n++].state);
     }
     *ret_count = n;
     return OK;
 }
 
-static enum status any_due(struct db_conn *db, int64_t now_ms, bool *ret, struct err *err)
+enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, struct arena *a,
+                             struct job_due *ret, size_t max, size_t *ret_count, struct err *err)
 {
-    static const char sql[] = "SELECT 1 FROM jobs WHERE state <> 'ended' AND next_at <= $1 AND "
-                              "(lease_until IS NULL OR lease_until < $1) LIMIT 1";
-    int64_t one;
-    return db_query_int(db, sql, DB_ARGS(P_INT(now_ms)), &one, ret, err);
+    static const char sql[] =
+        "SELECT id, group_id, ungrouped, model, tried_accounts FROM (SELECT id, group_id, "
+        "ungrouped, model, tried_accounts, ROW_NUMBER() OVER (PARTITION BY group_id, ungrouped, "
+        "model, tried_accounts ORDER BY id) AS place FROM jobs WHERE state = 'queued' AND " FREE
+        " AND pending_until > $1) AS line WHERE place <= $2 ORDER BY place, id LIMIT $3";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool row;
+    size_t n = 0;
+    TRY(db_query(db, sql, DB_ARGS(P_INT(now_ms), P_INT(each), P_INT(max)), &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || n == max)
+            break;
+        ret[n++] = (struct job_due){.id = db_int(rows, 0),
+                                    .group_id = db_int(rows, 1),
+                                    .ungrouped = db_int(rows, 2),
+                                    .state = JOB_QUEUED,
+                                    .model = db_text_in(rows, 3, a),
+                                    .tried_accounts = db_text_in(rows, 4, a)};
+    }
+    *ret_count = n;
+    return OK;
 }
 
-enum status job_claim_due(struct db_conn *db, struct str owner, int64_t now_ms,
-                          int64_t lease_until_ms, struct job_claim *ret, size_t max,
-                          size_t *ret_count, struct err *err)
+static enum status claim_one(struct db_conn *tx, struct str owner, int64_t now_ms,
+                             int64_t lease_until_ms, struct job_claim *c, struct err *err)
+{
+    /* A row that another node has its hands on is skipped, not waited for. */
+    static const char sql[] =
+        "UPDATE jobs SET lease_owner = $2, lease_until = $3, fence = fence + 1 WHERE id IN "
+        "(SELECT id FROM jobs WHERE id = $4 AND state = $5 AND " FREE
+        " {claim_lock}) RETURNING fence";
+    bool found;
+    c->fence = 0;
+    return db_query_int(tx, sql,
+                        DB_ARGS(P_INT(now_ms), P_STR(owner), P_INT(lease_until_ms), P_INT(c->id),
+                                P_Z(job_state_name(c->state))),
+                        &c->fence, &found, err);
+}
+
+enum status job_claim(struct db_conn *db, struct str owner, int64_t now_ms, int64_t lease_until_ms,
+                      struct job_claim *claims, size_t n, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = db;
-    bool due;
-    *ret_count = 0;
-    /* Looking is free; only a real claim may cost a commit to disk. */
-    TRY(any_due(db, now_ms, &due, err));
-    if (!due)
-        return OK;
     TRY(db_begin(tx, err));
-    TRY(read_claims(tx, owner, now_ms, lease_until_ms, ret, max, ret_count, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(claim_one(tx, owner, now_ms, lease_until_ms, &claims[i], err));
     return db_commit(tx, err);
 }
 
@@ -254,8 +283,9 @@ enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t
                               struct err *err)
 {
     static const char sql[] =
-        "SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND id <= "
-        "(SELECT MAX(id) FROM jobs WHERE generation_id = $1 AND state = 'queued')";
+        "SELECT COUNT(*) FROM jobs AS mine JOIN jobs AS other ON other.state = 'queued' AND "
+        "other.group_id = mine.group_id AND other.ungrouped = mine.ungrouped AND "
+        "other.id <= mine.id WHERE mine.generation_id = $1 AND mine.state = 'queued'";
     bool found;
     return db_query_int(db, sql, DB_ARGS(P_INT(generation_id)), ret, &found, err);
 }

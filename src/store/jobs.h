@@ -13,15 +13,30 @@ enum status job_insert(struct db_conn *tx, struct job *j, struct err *err);
 enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,
                      struct err *err);
 
-/* Claims up to max due rows for `owner` until lease_until: raises each fence by one.
- * Rows in `streaming` whose lease is alive are not due.  In its own transaction. */
+/* A row that nobody holds and whose time has come. */
+struct job_due {
+    int64_t id, account_id, group_id;
+    enum job_state state;
+    bool ungrouped;
+    struct str model, tried_accounts; /* in the arena */
+};
+/* Those that have begun, and those that have waited too long, the longest due first; but for
+ * what stands in `busy` as ",state:account,".  id, state and account_id only. */
+enum status job_list_due(struct db_conn *db, int64_t now_ms, struct str busy, struct job_due *ret,
+                         size_t max, size_t *ret_count, struct err *err);
+/* Those that wait for an account: of each want (group, model, tried) the `each` oldest, and
+ * the oldest of every want before the second of any. */
+enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, struct arena *a,
+                             struct job_due *ret, size_t max, size_t *ret_count, struct err *err);
+/* Claims those of n rows that are still due and in their state, for `owner` until
+ * lease_until: raises the row's fence by one and sets the claim's; one that is not due any
+ * more gets 0.  One transaction. */
 struct job_claim {
-    int64_t id, fence;
+    int64_t id, fence, account_id;
     enum job_state state;
 };
-enum status job_claim_due(struct db_conn *db, struct str owner, int64_t now_ms,
-                          int64_t lease_until_ms, struct job_claim *ret, size_t max,
-                          size_t *ret_count, struct err *err);
+enum status job_claim(struct db_conn *db, struct str owner, int64_t now_ms, int64_t lease_until_ms,
+                      struct job_claim *claims, size_t n, struct err *err);
 /* Prolongs the leases of claims that are still their holder's. */
 enum status job_keep_leases(struct db_conn *db, const struct job_claim *claims, size_t n,
                             int64_t lease_until_ms, struct err *err);
@@ -47,6 +62,7 @@ enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, str
 /* The live job of a generation; 0 without one. */
 enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret_id,
                               struct err *err);
+/* From 1: among those of the same group that wait. */
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err);
 /* Removes ended rows that are due for it, and queues the images that only they needed. */

@@ -146,6 +146,73 @@ describe("switching accounts", () => {
   });
 });
 
+for (const engine of engines) {
+  describe(`a crowd on ${engine}`, () => {
+    let w: World;
+    before(async () => {
+      w = await World.start({ engine });
+    });
+    after(() => w.stop());
+    beforeEach(() => w.demo.control("DELETE", "/faults"));
+    const clear = async () => {
+      w.rows.change("UPDATE jobs SET pending_until = 1, deadline_at = 1, next_at = 0 WHERE state <> 'ended'");
+      await w.demo.control("DELETE", "/faults");
+      await w.demo.release();
+      await w.until("an end of all", "SELECT 1 AS one WHERE NOT EXISTS (SELECT id FROM jobs WHERE state <> 'ended')");
+    };
+
+    test(`[ST-3] ${engine}: waiting jobs cost nothing and keep their order`, async () => {
+      const credentials = { base_url: w.demo.url, api_key: "sk-line" };
+      await w.person.account(w.demo, "videos", { models: ["line"], concurrency: 1, credentials });
+      await w.demo.fault({ route: "videos.create", model: "line", times: 0, job: { duration_ms: 600000 } });
+      const first = await w.person.generate("first", { model: "line" });
+      await w.person.until(first, (g) => g.status === "generating");
+      const second = await w.person.generate("second", { model: "line" });
+      w.clone(second, 1000);
+      const last = await w.person.generate("last", { model: "line" });
+      const claims = () => Number(w.rows.one("SELECT SUM(fence) AS n FROM jobs WHERE state = 'queued'").n);
+      const before = claims();
+      await sleep(3000);
+      console.log(`# 1002 waiting jobs: ${(claims() - before) / 3} claims a second`);
+      assert.ok(claims() - before < 5, `${claims() - before} claims`);
+      assert.equal((await w.person.generation(second)).queue_position, 1);
+      assert.equal((await w.person.generation(last)).queue_position, 1002);
+      // The slot goes to the oldest, then to the next.
+      await w.person.ask("POST", `/api/v1/sora/generations/${first}/cancel`);
+      await w.person.until(second, (g) => g.status === "generating", 5);
+      assert.equal((await w.person.generation(last)).queue_position, 1001);
+      await w.person.ask("POST", `/api/v1/sora/generations/${second}/cancel`);
+      await w.until("the next", "SELECT id FROM jobs WHERE kind = 'video' AND state = 'polling'");
+      const started = w.rows.query("SELECT public_id FROM jobs WHERE kind = 'video' AND state <> 'queued'");
+      assert.match(started.map((j) => j.public_id).join(), /^\w+-0$/);
+      assert.equal((await w.person.generation(last)).status, "pending");
+      await clear();
+    });
+
+    for (const [what, route] of [["submissions", "videos.create"], ["polls", "videos.get"]]) {
+      test(`[ST-2] ${engine}: an upstream that answers no ${what} leaves others their workers`, async () => {
+        const model = (name: string) => `${what}-${name}`;
+        for (const name of ["silent", "quick"]) {
+          const credentials = { base_url: w.demo.url, api_key: model(name) };
+          const more = { models: [model(name)], concurrency: 100, credentials };
+          await w.person.account(w.demo, "videos", more);
+        }
+        await w.demo.fault({ route, key: model("silent"), times: 0, hold: true });
+        const silent = await w.person.generate(`${what} silent`, { model: model("silent") });
+        await w.demo.until((s) => s.open.held > 0);
+        const again = { state: "'queued'", account_id: "NULL", submitted_at: "NULL" };
+        w.clone(silent, 60, what === "submissions" ? again : {});
+        await w.demo.until((s) => s.open.held > 2);
+        const id = await w.person.generate(`${what} quick`, { model: model("quick") });
+        assert.equal((await w.person.ended(id, 20)).status, "completed");
+        const { held } = (await w.demo.state()).open;
+        assert.ok(held > 1 && held <= 12, `${held} held`);
+        await clear();
+      });
+    }
+  });
+}
+
 describe("polls", () => {
   let w: World;
   let account: number;

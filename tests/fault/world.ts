@@ -126,6 +126,19 @@ export class World {
     return this.rows.one(`SELECT * FROM jobs WHERE generation_id = ${generation}`);
   }
 
+  // That many more like a job's row but for some columns, of nobody's generation.
+  clone(generation: number, count: number, other: Record<string, string> = {}): void {
+    const names = ["group_id", "user_id", "model", "request", "state", "account_id", "tried_accounts",
+      "upstream_id", "upstream_ref", "next_at", "pending_until", "deadline_at", "submitted_at",
+      "created_at"];
+    const numbers = Array.from({ length: count }, (_, i) => `(${i})`).join(",");
+    const tag = Math.random().toString(36).slice(2);
+    this.rows.change(`WITH n (i) AS (VALUES ${numbers}) INSERT INTO jobs (public_id,
+      idempotency_key, kind, ${names}) SELECT '${tag}-' || i, '${tag}-' || i, 'video',
+      ${names.map((name) => other[name] ?? name)}
+      FROM jobs, n WHERE generation_id = ${generation} ORDER BY i`);
+  }
+
   until(what: string, sql: string): Promise<boolean> {
     return eventually(what, async () => this.rows.query(sql).length > 0);
   }
