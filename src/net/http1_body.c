@@ -12,7 +12,13 @@ enum { MAX_EXTENSION = 1024, MAX_TRAILERS = 8 * 1024, MAX_SIZE_DIGITS = 16 };
  * which starts anew with each chunk. */
 enum chunk_state {
     CHUNK_SIZE,
-    CHUNK_EXTENSION,
+    EXTENSION_START,
+    EXTENSION_NAME,
+    EXTENSION_VALUE_START,
+    EXTENSION_VALUE,
+    EXTENSION_QUOTED,
+    EXTENSION_ESCAPED,
+    EXTENSION_END,
     CHUNK_SIZE_LF,
     CHUNK_DATA,
     CHUNK_DATA_CR,
@@ -63,20 +69,46 @@ static const char *step_size(struct http_body *b, char c)
         return "a chunk size is missing or too large";
     if (c != '\r' && c != ';')
         return "a chunk size has a bad digit";
-    b->state = c == ';' ? CHUNK_EXTENSION : CHUNK_SIZE_LF;
+    b->state = c == ';' ? EXTENSION_START : CHUNK_SIZE_LF;
     b->trailer_bytes = 0;
     return NULL;
 }
 
-static const char *step_extension(struct http_body *b, char c)
+/* In quotes; anything may be escaped there but a control byte. */
+static const char *step_quoted(struct http_body *b, char c)
 {
-    if (c == '\r') {
-        b->state = CHUNK_SIZE_LF;
-        return NULL;
-    }
     if (!http1_is_text((struct str){&c, 1}))
         return "a chunk extension has a control byte";
-    return ++b->trailer_bytes > MAX_EXTENSION ? "a chunk extension is too long" : NULL;
+    if (b->state == EXTENSION_ESCAPED)
+        b->state = EXTENSION_QUOTED;
+    else if (c == '\\')
+        b->state = EXTENSION_ESCAPED;
+    else if (c == '"')
+        b->state = EXTENSION_END;
+    return NULL;
+}
+
+/* ;name, ;name=token or ;name="text" (RFC 9112 7.1.1), without the bad whitespace that no
+ * sender may write.  All of them are dropped, but readers who differ over one differ over
+ * where the chunk begins. */
+static const char *step_extension(struct http_body *b, char c)
+{
+    bool open = b->state == EXTENSION_START || b->state == EXTENSION_VALUE_START;
+    if (++b->trailer_bytes > MAX_EXTENSION)
+        return "a chunk extension is too long";
+    if (b->state == EXTENSION_QUOTED || b->state == EXTENSION_ESCAPED)
+        return step_quoted(b, c);
+    if (b->state != EXTENSION_END && http1_char_is(c, CHAR_TOKEN))
+        b->state += open; /* from a start to what it starts */
+    else if (b->state == EXTENSION_VALUE_START && c == '"')
+        b->state = EXTENSION_QUOTED;
+    else if (b->state == EXTENSION_NAME && c == '=')
+        b->state = EXTENSION_VALUE_START;
+    else if (!open && (c == ';' || c == '\r'))
+        b->state = c == ';' ? EXTENSION_START : CHUNK_SIZE_LF;
+    else
+        return "a chunk extension is malformed";
+    return NULL;
 }
 
 static const char *step_trailer(struct http_body *b, char c)
@@ -127,7 +159,13 @@ static const char *step_chunked(struct http_body *b, char c)
     switch ((enum chunk_state)b->state) {
     case CHUNK_SIZE:
         return step_size(b, c);
-    case CHUNK_EXTENSION:
+    case EXTENSION_START:
+    case EXTENSION_NAME:
+    case EXTENSION_VALUE_START:
+    case EXTENSION_VALUE:
+    case EXTENSION_QUOTED:
+    case EXTENSION_ESCAPED:
+    case EXTENSION_END:
         return step_extension(b, c);
     case TRAILER_START:
     case TRAILER_NAME:

@@ -235,6 +235,8 @@ static void refuses_bad_responses(void **state)
         STR("HTTP/1.1 20 OK\r\n\r\n"),
         STR("HTTP/1.1 2000 OK\r\n\r\n"),
         STR("HTTP/1.1 600 OK\r\n\r\n"),
+        STR("HTTP/1.1 100 Continue\r\nContent-Length: 1\r\n\r\n"),
+        STR("HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n"),
         STR("HTTP/2.0 200 OK\r\n\r\n"),
         STR("HTTP/1.1  200 OK\r\n\r\n"),
         STR("\r\nHTTP/1.1 200 OK\r\n\r\n"),
