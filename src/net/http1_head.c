@@ -352,6 +352,15 @@ enum http_parse http1_parse_request(struct str in, const struct http_limits *lim
     return check_request(&p, authority);
 }
 
+static enum http_parse check_response(struct parser *p)
+{
+    const struct http_head *h = p->head;
+    /* It ends with its head (RFC 9112 6.3), but not for every reader. */
+    if (h->status < 200 && (h->chunked || h->content_length > 0))
+        return bad(p, 502, "an interim answer announces a body");
+    return check_framing(p);
+}
+
 static enum http_parse parse_status_line(struct parser *p, struct str line)
 {
     struct http_head *h = p->head;
@@ -388,5 +397,5 @@ enum http_parse http1_parse_response(struct str in, const struct http_limits *li
     if (r != HTTP_PARSE_DONE)
         return r;
     *ret_used = p.at;
-    return check_framing(&p);
+    return check_response(&p);
 }
