@@ -78,6 +78,12 @@ foreach(source IN LISTS fuzz_targets)
     endif()
 endforeach()
 
+# What the edge suite asks what the codec makes of a message.
+if(KINORA_TESTS)
+    kinora_libraries_for(${CMAKE_SOURCE_DIR}/tests/edge/codec_reader.c libraries)
+    kinora_program(codec_reader SOURCES ${CMAKE_SOURCE_DIR}/tests/edge/codec_reader.c LIBRARIES ${libraries})
+endif()
+
 # What the fault suite preloads into kinora; without the sanitizers, whose own wrappers come after.
 if(KINORA_TESTS AND EXISTS ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)
     add_library(kinora-shim SHARED ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)

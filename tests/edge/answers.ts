@@ -277,9 +277,21 @@ const bodiless: Row[] = [
   },
   { name: "a 1xx that nobody knows", rfc: "9110 15.2", send: early("199 Soon") + GOOD, ...OK },
   {
-    name: "100 with a length, which it cannot have",
+    name: "100 with a body, which it cannot have",
     rfc: "9112 6.3",
-    send: `HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\n${GOOD}`,
+    send: `HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nhello${GOOD}`,
+    ...REFUSED,
+  },
+  {
+    name: "199 with chunks, which it cannot have",
+    rfc: "9112 6.1",
+    send: `HTTP/1.1 199 Soon\r\n${CHUNKED}\r\n${LAST}${GOOD}`,
+    ...REFUSED,
+  },
+  {
+    name: "100 with a length of nought",
+    rfc: "9110 8.6",
+    send: `HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n${GOOD}`,
     ...OK,
   },
   {
