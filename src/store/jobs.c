@@ -138,7 +138,7 @@ static enum status claim_one(struct db_conn *tx, struct str owner, int64_t now_m
     /* A row that another node has its hands on is skipped, not waited for. */
     static const char sql[] =
         "UPDATE jobs SET lease_owner = $2, lease_until = $3, fence = fence + 1 WHERE id IN "
-        "(SELECT id FROM jobs WHERE id = $4 AND state = $5 AND " FREE
+        "(SELECT id FROM jobs WHERE id = $4 AND state = $5 AND state <> 'ended' AND " FREE
         " {claim_lock}) RETURNING fence";
     bool found;
     c->fence = 0;
