@@ -2,17 +2,19 @@
 #include "cli/home.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "cli/options.h"
 #include "platform/file.h"
 
 const char *home_data = "data", *home_database;
 
-enum { PATH_BYTES = 4096 };
+enum { PATH_BYTES = 4096, TURN_MS = 30000 };
 
 int home_fail(const struct err *err)
 {
@@ -20,17 +22,76 @@ int home_fail(const struct err *err)
     return options_fail("%s", what);
 }
 
-static int take_lock(struct home *h)
+/* ---- the lock
+ *
+ * Two bytes of kinora.lock, by fcntl(2): such a lock tells who holds it and ends with its
+ * process, however that ends. */
+
+enum lock_byte { BYTE_SERVER, BYTE_REPLACING };
+
+/* 0: ours now; else the process that has it, or -1 when that cannot be told. */
+static int lock_byte(int fd, enum lock_byte byte)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    struct flock other = lock;
+    if (fcntl(fd, F_SETLK, &lock) == 0)
+        return 0;
+    if (fcntl(fd, F_GETLK, &other) != 0 || other.l_type == F_UNLCK || other.l_pid <= 0)
+        return -1;
+    return other.l_pid;
+}
+
+static void unlock_byte(int fd, enum lock_byte byte)
+{
+    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    fcntl(fd, F_SETLK, &lock);
+}
+
+/* One replaces after the other: until the one before has taken over. */
+static bool wait_turn(int fd)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000000L};
+    for (int64_t until = clock_mono_ms() + TURN_MS; clock_mono_ms() < until;) {
+        if (lock_byte(fd, BYTE_REPLACING) == 0)
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static int take_lock(struct home *h, bool replace)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof(path), "%s/kinora.lock", h->data_dir);
     h->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (h->lock_fd < 0)
         return options_fail("cannot write in the data folder %s: %m", h->data_dir);
-    if (flock(h->lock_fd, LOCK_EX | LOCK_NB) < 0)
+    if (replace && !wait_turn(h->lock_fd))
+        return options_fail("another server is about to replace the one on %s", h->data_dir);
+    h->old_pid = lock_byte(h->lock_fd, BYTE_SERVER);
+    if (h->old_pid == 0 && replace)
+        unlock_byte(h->lock_fd, BYTE_REPLACING);
+    if (h->old_pid < 0 || (h->old_pid > 0 && !replace))
         return options_fail("another server is running on the data folder %s", h->data_dir);
     return 0;
 }
+
+void home_ask_old(const struct home *h)
+{
+    if (h->old_pid > 0)
+        kill(h->old_pid, SIGUSR2);
+}
+
+bool home_inherit(struct home *h)
+{
+    if (h->old_pid > 0 && lock_byte(h->lock_fd, BYTE_SERVER) == 0) {
+        unlock_byte(h->lock_fd, BYTE_REPLACING);
+        h->old_pid = 0;
+    }
+    return h->old_pid == 0;
+}
+
+/* ---- opening */
 
 static int open_folder(struct home *h)
 {
@@ -58,7 +119,7 @@ static int open_database(struct home *h)
     return 0;
 }
 
-int home_open(struct home *h, bool lock)
+int home_open(struct home *h, enum home_use use)
 {
     struct err err = {0};
     *h = (struct home){.lock_fd = -1};
@@ -66,8 +127,8 @@ int home_open(struct home *h, bool lock)
     if (crypto_init(&err) != OK)
         return home_fail(&err);
     int status = open_folder(h);
-    if (!status && lock)
-        status = take_lock(h);
+    if (!status && use != HOME_VISIT)
+        status = take_lock(h, use == HOME_REPLACE);
     if (!status)
         status = open_database(h);
     if (status)

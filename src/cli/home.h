@@ -8,7 +8,8 @@ struct home {
     const char *data_dir;
     struct key_ring *keys;
     struct db *db;
-    int lock_fd; /* -1: not locked */
+    int lock_fd; /* -1: not open */
+    int old_pid; /* of the server that this one replaces; 0: none, or it has gone */
 };
 
 /* The options --data and --database. */
@@ -20,9 +21,18 @@ extern const char *home_data, *home_database;
             NULL                                                                                   \
     }
 
-/* lock: be the only server on this data folder.  0, or the status to end with, after one
- * line has been printed. */
-int home_open(struct home *h, bool lock);
+enum home_use {
+    HOME_VISIT,   /* beside whatever server is running */
+    HOME_SERVE,   /* be the only server on this data folder */
+    HOME_REPLACE, /* the same, but from when the server that is running now has ended */
+};
+
+/* 0, or the status to end with, after one line has been printed. */
+int home_open(struct home *h, enum home_use use);
 void home_close(struct home *h);
+/* HOME_REPLACE: asks the old server to leave (SIGUSR2), when this one answers. */
+void home_ask_old(const struct home *h);
+/* HOME_REPLACE: whether the old server has ended and the folder is this one's now. */
+bool home_inherit(struct home *h);
 /* The line for an err: its sentence, or its code and detail. */
 int home_fail(const struct err *err);

@@ -17,7 +17,7 @@ int cli_migrate(int argc, char **argv)
     int applied, status = options_parse(&command, argc, argv, NULL);
     if (status)
         return status < 0 ? 0 : status;
-    if ((status = home_open(&home, false)))
+    if ((status = home_open(&home, HOME_VISIT)))
         return status;
     struct db_conn *db = db_conn_new(home.db);
     if (migrate_run(db, &applied, &err) != OK) {

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/commands.h"
+#include "cli/edge.h"
 #include "cli/home.h"
 #include "cli/options.h"
 #include "kinora_version.h"
@@ -26,32 +27,19 @@
 #include "service/jobs.h"
 #include "service/settings.h"
 
-enum { LOOPS_MAX = 64, QUEUE_LENGTH = 1024 };
+enum { QUEUE_LENGTH = 1024, TAKE_OVER_MS = 100 };
 
 static const char *opt_listen = "127.0.0.1:8080", *opt_resolver, *opt_loops, *opt_drain = "30",
                   *opt_log_level = "info";
-
-/* One loop thread with what lives on it. */
-struct lane {
-    pthread_t thread;
-    struct loop *loop;
-    struct upstream_client *upstream;
-    struct dispatch *dispatch;
-    struct server *server;
-    struct task drain, abort;
-    struct serving *serving;
-};
+static bool opt_replace;
 
 struct serving {
     struct home home;
     struct app app;
     struct janitor *janitor;
-    struct lane lanes[LOOPS_MAX];
-    size_t lane_count;
+    struct edge *edge;
     long drain_s;
-    pthread_mutex_t lock;
-    pthread_cond_t emptied;
-    size_t busy_lanes;
+    bool replaced; /* another server has taken the address */
 };
 
 /* ---- worker threads */
@@ -122,136 +110,13 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     return db_listen(app->db, on_notice, s, err);
 }
 
-/* ---- lanes */
-
-static void *lane_main(void *arg)
-{
-    struct lane *lane = arg;
-    loop_run(lane->loop);
-    return NULL;
-}
-
-static enum status open_lane(struct serving *s, struct lane *lane, int fd, struct err *err)
-{
-    lane->serving = s;
-    lane->loop = loop_new();
-    struct upstream_config upstream = {.loop = lane->loop,
-                                       .resolver = str_of(s->app.resolver),
-                                       .idle_per_origin = 64,
-                                       .idle_total = 512,
-                                       .in_high = 256 << 10};
-    TRY(upstream_client_new(&upstream, &lane->upstream, err));
-    lane->dispatch = dispatch_new(&s->app, lane->loop, lane->upstream);
-    struct server_config config = {.loop = lane->loop,
-                                   .limits = http_default_limits,
-                                   .head_timeout_ms = 15000,
-                                   .body_timeout_ms = 60000,
-                                   .idle_timeout_ms = 75000,
-                                   .write_timeout_ms = 60000,
-                                   .max_connections = 20000,
-                                   .out_high = 256 << 10,
-                                   .out_low = 64 << 10,
-                                   .on_request = dispatch_request,
-                                   .explain = dispatch_explain,
-                                   .ctx = lane->dispatch};
-    lane->server = server_new(&config);
-    server_listen(lane->server, fd);
-    pthread_create(&lane->thread, NULL, lane_main, lane);
-    return OK;
-}
-
-static enum status open_lanes(struct serving *s, size_t count, struct err *err)
-{
-    /* The lanes share the address with each other, but not with another server. */
-    int probe = server_bind(str_of(s->app.listen), false, err);
-    if (probe < 0)
-        return E_IO;
-    close(probe);
-    for (size_t i = 0; i < count; i++) {
-        int fd = server_bind(str_of(s->app.listen), true, err);
-        if (fd < 0)
-            return E_IO;
-        TRY(open_lane(s, &s->lanes[i], fd, err));
-        s->lane_count++;
-    }
-    return OK;
-}
-
 /* ---- stopping */
-
-static void lane_emptied(struct server *server, void *ctx)
-{
-    struct serving *s = ctx;
-    (void)server;
-    pthread_mutex_lock(&s->lock);
-    s->busy_lanes--;
-    pthread_cond_signal(&s->emptied);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static void drain_run(struct task *t)
-{
-    struct lane *lane = CONTAINER_OF(t, struct lane, drain);
-    server_drain(lane->server, lane_emptied, lane->serving);
-}
-
-static void abort_run(struct task *t)
-{
-    server_abort(CONTAINER_OF(t, struct lane, abort)->server);
-}
-
-/* Until all are empty or the time is over; false then. */
-static bool wait_empty(struct serving *s, int64_t until_ms)
-{
-    pthread_mutex_lock(&s->lock);
-    while (s->busy_lanes > 0) {
-        int64_t left = until_ms - clock_mono_ms();
-        struct timespec at;
-        if (left <= 0)
-            break;
-        clock_gettime(CLOCK_REALTIME, &at);
-        at.tv_sec += left / 1000 + 1;
-        pthread_cond_timedwait(&s->emptied, &s->lock, &at);
-    }
-    bool empty = s->busy_lanes == 0;
-    pthread_mutex_unlock(&s->lock);
-    return empty;
-}
-
-static void drain_lanes(struct serving *s, int64_t until_ms)
-{
-    s->busy_lanes = s->lane_count;
-    for (size_t i = 0; i < s->lane_count; i++) {
-        s->lanes[i].drain.fn = drain_run;
-        loop_post(s->lanes[i].loop, &s->lanes[i].drain);
-    }
-    if (wait_empty(s, until_ms))
-        return;
-    log_warn("connections are cut after the drain time", LOG_I("seconds", s->drain_s));
-    for (size_t i = 0; i < s->lane_count; i++) {
-        s->lanes[i].abort.fn = abort_run;
-        loop_post(s->lanes[i].loop, &s->lanes[i].abort);
-    }
-    wait_empty(s, clock_mono_ms() + 5000);
-}
 
 static void wait_jobs(struct serving *s, int64_t until_ms)
 {
     struct timespec pause = {.tv_nsec = 20 * 1000000L};
     while (jobs_busy_count(&s->app) > 0 && clock_mono_ms() < until_ms)
         nanosleep(&pause, NULL);
-}
-
-static void close_lanes(struct serving *s)
-{
-    for (size_t i = 0; i < s->lane_count; i++) {
-        loop_stop(s->lanes[i].loop);
-        pthread_join(s->lanes[i].thread, NULL);
-        server_free(s->lanes[i].server);
-        dispatch_free(s->lanes[i].dispatch);
-        upstream_client_free(s->lanes[i].upstream);
-        loop_free(s->lanes[i].loop);
-    }
 }
 
 static void stop_workers(struct workers **w)
@@ -271,8 +136,8 @@ static void stop_serving(struct serving *s)
         jobs_drain(app);
     if (app->events)
         events_closing(app->events);
-    if (s->lane_count)
-        drain_lanes(s, until);
+    if (s->edge)
+        edge_drain(s->edge, until, s->replaced);
     if (app->jobs) {
         wait_jobs(s, until);
         jobs_cut(app);
@@ -284,7 +149,7 @@ static void stop_serving(struct serving *s)
     stop_workers(&app->step_workers);
     stop_workers(&app->transfer_workers);
     stop_workers(&app->file_workers);
-    close_lanes(s);
+    edge_free(s->edge);
     jobs_free(app);
     janitor_stop(s->janitor);
 }
@@ -313,11 +178,20 @@ static void print_ready(struct serving *s, struct db_conn *db)
     fflush(stdout);
 }
 
-static void wait_for_signal(const sigset_t *signals)
+/* Until somebody asks this server to leave; meanwhile it takes over from the one it
+ * replaces. */
+static void wait_for_signal(struct serving *s, const sigset_t *signals)
 {
-    int caught;
-    sigwait(signals, &caught);
-    log_info("stopping", LOG_Z("signal", strsignal(caught)));
+    const struct timespec pause = {.tv_nsec = TAKE_OVER_MS * 1000000L};
+    int caught = -1;
+    home_ask_old(&s->home);
+    while (caught < 0 && !home_inherit(&s->home))
+        caught = sigtimedwait(signals, NULL, &pause);
+    while (caught < 0)
+        caught = sigwaitinfo(signals, NULL);
+    s->replaced = caught == SIGUSR2;
+    log_info(s->replaced ? "another server takes over" : "stopping",
+             LOG_Z("signal", strsignal(caught)));
 }
 
 static int run(struct serving *s, long loops, const sigset_t *signals)
@@ -326,10 +200,10 @@ static int run(struct serving *s, long loops, const sigset_t *signals)
     struct db_conn *db = db_conn_new(s->app.db);
     enum status status = open_services(s, db, &err);
     if (status == OK)
-        status = open_lanes(s, (size_t)loops, &err);
+        status = edge_open(&s->app, (size_t)loops, s->home.old_pid > 0, &s->edge, &err);
     if (status == OK) {
         print_ready(s, db);
-        wait_for_signal(signals);
+        wait_for_signal(s, signals);
     } else {
         home_fail(&err);
     }
@@ -342,8 +216,8 @@ static int run(struct serving *s, long loops, const sigset_t *signals)
 static bool read_numbers(long *loops, long *drain_s)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    *loops = MIN(MAX(cores, 1), LOOPS_MAX);
-    return (!opt_loops || options_int("loops", opt_loops, 1, LOOPS_MAX, loops)) &&
+    *loops = MIN(MAX(cores, 1), EDGE_LANES_MAX);
+    return (!opt_loops || options_int("loops", opt_loops, 1, EDGE_LANES_MAX, loops)) &&
            options_int("drain", opt_drain, 0, 3600, drain_s);
 }
 
@@ -365,6 +239,7 @@ static void block_signals(sigset_t *signals)
     sigemptyset(signals);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGUSR2);
     pthread_sigmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -377,6 +252,8 @@ int cli_serve(int argc, char **argv)
         {"loops", "N", "event loops (one per core)", &opt_loops, NULL},
         {"resolver", "IP:PORT", "name server instead of the system's", &opt_resolver, NULL},
         {"drain", "SECONDS", "how long open calls may end after SIGTERM", &opt_drain, NULL},
+        {"replace", NULL, "take over from the server that is running on the data folder", NULL,
+         &opt_replace},
         {"log-level", "LEVEL", "debug, info, warn or error", &opt_log_level, NULL},
     };
     const struct command command = {"kinora serve [options]", options, ARRAY_SIZE(options), 0, 0};
@@ -387,14 +264,12 @@ int cli_serve(int argc, char **argv)
     if (status)
         return status < 0 ? 0 : status;
     s = mem_zalloc(sizeof(*s));
-    pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->emptied, NULL);
     status = set_log_level();
     if (!status && !read_numbers(&loops, &s->drain_s))
         status = EXIT_USAGE;
     block_signals(&signals);
     if (!status)
-        status = home_open(&s->home, true);
+        status = home_open(&s->home, opt_replace ? HOME_REPLACE : HOME_SERVE);
     if (!status) {
         s->app = (struct app){.data_dir = s->home.data_dir,
                               .listen = opt_listen,

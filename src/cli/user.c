@@ -132,7 +132,7 @@ static int with_home(action *act, const char *email, const char *password)
 {
     struct home home;
     struct err err = {0};
-    int status = home_open(&home, false);
+    int status = home_open(&home, HOME_VISIT);
     if (status)
         return status;
     struct db_conn *db = db_conn_new(home.db);

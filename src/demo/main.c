@@ -70,7 +70,7 @@ static void on_signal(struct io *io, uint32_t events)
         return;
     loop_io_remove(p->demo.loop, io);
     jobs_clear(&p->demo.jobs);
-    server_drain(p->demo.server, on_empty, &p->demo);
+    server_drain(p->demo.server, 0, on_empty, &p->demo);
     server_abort(p->demo.server);
 }
 

@@ -122,7 +122,8 @@ static void on_listener(struct io *io, uint32_t events)
 static void listener_watch(struct listener *listener)
 {
     struct loop *loop = listener->server->loop;
-    if (!loop_io_add(loop, &listener->io, listener->io.fd, EPOLLIN))
+    /* Several servers may wait on one inherited socket: each connection wakes one of them. */
+    if (!loop_io_add(loop, &listener->io, listener->io.fd, EPOLLIN | EPOLLEXCLUSIVE))
         timer_set_in(loop, &listener->retry, ACCEPT_RETRY_MS);
 }
 
@@ -227,18 +228,24 @@ void server_connection_ended(struct server *s)
         loop_defer(s->loop, &s->empty_task);
 }
 
-void server_drain(struct server *s, void (*on_empty)(struct server *s, void *ctx), void *ctx)
+void server_stop_listening(struct server *s)
 {
-    s->on_empty = on_empty;
-    s->empty_ctx = ctx;
     LIST_EACH(node, &s->listeners)
     {
-        /* Whoever stands in the kernel's queue has connected: serve them too. */
         struct listener *listener = CONTAINER_OF(node, struct listener, link);
         accept_some(listener, (int)s->config.max_connections);
         listener_close(listener);
     }
+}
+
+void server_drain(struct server *s, int patience_ms, void (*on_empty)(struct server *s, void *ctx),
+                  void *ctx)
+{
+    s->on_empty = on_empty;
+    s->empty_ctx = ctx;
+    server_stop_listening(s);
     s->draining = true;
+    s->patient_until_ms = loop_now_ms(s->loop) + patience_ms;
     LIST_EACH(node, &s->connections)
     {
         struct server_conn *c = CONTAINER_OF(node, struct server_conn, link);

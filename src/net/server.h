@@ -71,9 +71,13 @@ struct server *server_new(const struct server_config *config);
 /* Accepts on a listening socket, which becomes the server's (several servers may share one
  * port by SO_REUSEPORT). */
 void server_listen(struct server *s, int fd);
-/* Stops accepting, closes idle connections, answers with Connection: close from now
- * on; on_empty is called once when the last connection has ended. */
-void server_drain(struct server *s, void (*on_empty)(struct server *s, void *ctx), void *ctx);
+/* Takes who stands in the kernel's queues, then closes the listening sockets. */
+void server_stop_listening(struct server *s);
+/* Stops listening and answers with Connection: close from now on; on_empty is called once
+ * when the last connection has ended.  patience_ms: how long an idle connection may stay for
+ * one request more (its client may be sending it right now); 0 closes it at once. */
+void server_drain(struct server *s, int patience_ms, void (*on_empty)(struct server *s, void *ctx),
+                  void *ctx);
 /* Cuts what is left; every on_done has been called on return, but for an exchange that is
  * in a callback right now. */
 void server_abort(struct server *s);
@@ -86,6 +90,18 @@ size_t server_connection_count(const struct server *s);
  * look a name up: at start only. */
 struct err;
 int server_bind(struct str host_port, bool reuse_port, struct err *err);
+/* A socket that the starter of this process listens on already and left to it (sd_listen_fds(3),
+ * "socket activation"), as the caller's own; -1 with err untouched when there is none, -1 with
+ * err filled when it is not one listening TCP socket. */
+int server_inherited(struct err *err);
+enum { SERVER_ADDRESS_SIZE = 64 };
+/* Where a listening socket is bound: "127.0.0.1:8080", "[::1]:8080". */
+void server_bound_to(int fd, char ret[SERVER_ADDRESS_SIZE]);
+/* Of the sockets that share fd's address (SO_REUSEPORT), the place-th gets all connections
+ * from now on, counted from 0 in the order they began to listen; when one is closed, the last
+ * takes its place (net/core/sock_reuseport.c).  A place that nobody has is as before: by
+ * chance.  False, with errno, when the kernel does not do it. */
+bool server_divert(int fd, unsigned place);
 
 /* The request. */
 const struct http_head *exchange_head(const struct exchange *x);

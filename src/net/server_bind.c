@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -102,4 +107,58 @@ int server_bind(struct str host_port, bool reuse_port, struct err *err)
         err_say(err, E_IO, "listen_failed", "Cannot listen on %.*s: %s.",
                 STR_ARG(str_to(host_port, 200)), why);
     return fd;
+}
+
+enum { FIRST_INHERITED_FD = 3 }; /* SD_LISTEN_FDS_START */
+
+static bool is_tcp_listener(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address), one = sizeof(int);
+    int listening = 0;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &one) == 0 && listening &&
+           getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
+           (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+}
+
+int server_inherited(struct err *err)
+{
+    uint64_t pid = 0, count = 0;
+    const char *for_pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    if (!for_pid || !fds || !str_to_u64(str_of(for_pid), &pid) || pid != (uint64_t)getpid())
+        return -1;
+    str_to_u64(str_of(fds), &count);
+    /* Not for the programs that this one starts. */
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    if (count != 1 || !is_tcp_listener(FIRST_INHERITED_FD)) {
+        err_say(err, E_INVALID, "bad_listen_socket",
+                "The starter must leave one TCP socket that listens as LISTEN_FDS=1, not %.20s.",
+                fds);
+        return -1;
+    }
+    int flags = fcntl(FIRST_INHERITED_FD, F_GETFL);
+    fcntl(FIRST_INHERITED_FD, F_SETFL, flags | O_NONBLOCK);
+    fcntl(FIRST_INHERITED_FD, F_SETFD, FD_CLOEXEC);
+    return FIRST_INHERITED_FD;
+}
+
+void server_bound_to(int fd, char ret[SERVER_ADDRESS_SIZE])
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof(address);
+    char host[INET6_ADDRSTRLEN] = "?", port[PORT_SIZE] = "?";
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    getnameinfo((struct sockaddr *)&address, size, host, sizeof(host), port, sizeof(port),
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    bool ipv6 = address.ss_family == AF_INET6;
+    snprintf(ret, SERVER_ADDRESS_SIZE, ipv6 ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+bool server_divert(int fd, unsigned place)
+{
+    struct sock_filter choose[] = {BPF_STMT(BPF_RET | BPF_K, place)};
+    struct sock_fprog program = {.len = ARRAY_SIZE(choose), .filter = choose};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0;
 }

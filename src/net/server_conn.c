@@ -247,13 +247,15 @@ static bool step_head(struct server_conn *c)
 
 static void go_idle(struct server_conn *c)
 {
-    if (c->close_after || c->eof || c->server->draining) {
+    struct server *s = c->server;
+    int64_t patience = s->patient_until_ms - loop_now_ms(s->loop);
+    if (c->close_after || c->eof || (s->draining && patience <= 0)) {
         linger(c);
         return;
     }
     /* What was pipelined may hold a whole head. */
     c->head_lf = true;
-    set_phase(c, PHASE_IDLE, c->server->config.idle_timeout_ms);
+    set_phase(c, PHASE_IDLE, s->draining ? (int)patience : s->config.idle_timeout_ms);
 }
 
 static void finish_exchange(struct server_conn *c)
@@ -470,10 +472,13 @@ void server_conn_drain(struct server_conn *c, int grace_ms)
 {
     if (c->phase != PHASE_IDLE)
         return;
-    if (c->served)
+    int64_t now = loop_now_ms(c->server->loop);
+    if (c->server->patient_until_ms > now)
+        c->read_deadline = c->server->patient_until_ms;
+    else if (c->served)
         c->broken = true;
     else
-        c->read_deadline = loop_now_ms(c->server->loop) + grace_ms;
+        c->read_deadline = now + grace_ms;
     server_conn_update(c);
     server_conn_kick(c);
 }

@@ -113,6 +113,7 @@ struct server {
     struct list listeners, connections;
     size_t count;
     bool draining;
+    int64_t patient_until_ms; /* when draining: idle connections may stay as long */
     void (*on_empty)(struct server *s, void *ctx);
     void *empty_ctx;
     struct task empty_task, free_task, flush_task;
@@ -143,7 +144,8 @@ void server_connection_ended(struct server *s);
 struct server_conn *server_conn_open(struct server *s, int fd);
 /* Answers something that is not a request, and closes. */
 void server_conn_refuse(struct server_conn *c, int status, const char *reason);
-/* Ends it if it is idle; a fresh one gets so long to send its request. */
+/* Ends it if it is idle and the server not patient; a fresh one gets so long to send its
+ * request. */
 void server_conn_drain(struct server_conn *c, int grace_ms);
 void server_conn_advance(struct server_conn *c);
 /* Advances at the end of this turn, if it is not advancing already. */

@@ -922,7 +922,7 @@ static void on_empty(struct server *s, void *ctx)
 
 static void drain(void)
 {
-    server_drain(f.server, on_empty, &f.ended);
+    server_drain(f.server, 0, on_empty, &f.ended);
 }
 
 static void without_room_in_the_kernel_one_connection_is_refused(void **state)

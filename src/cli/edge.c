@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The address is shared by SO_REUSEPORT: the kernel spreads connections over the lanes'
+ * sockets, and the server that replaces this one can listen beside it.  Closing a listening
+ * socket resets what stands in its queue, so a handover first turns all new connections to
+ * the newcomer's sockets, gives handshakes that had begun time to end, takes what is queued,
+ * and only then closes. */
+#include "cli/edge.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/dispatch.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/loop.h"
+#include "net/server.h"
+#include "net/upstream.h"
+#include "service/app.h"
+
+enum { HANDSHAKES_MS = 500, PATIENCE_MS = 2000, ORDER_MS = 5000 };
+
+struct lane {
+    pthread_t thread;
+    struct loop *loop;
+    struct upstream_client *upstream;
+    struct dispatch *dispatch;
+    struct server *server;
+    int fd; /* the server's; stays open until it stops listening */
+    struct task order, abort;
+    struct edge *edge;
+};
+
+struct edge {
+    struct lane lane[EDGE_LANES_MAX];
+    size_t count;
+    bool inherited;
+    int patience_ms;
+    char address[SERVER_ADDRESS_SIZE];
+    /* What an order to a loop waits for. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t busy;
+};
+
+/* ---- opening */
+
+static void *lane_main(void *arg)
+{
+    struct lane *lane = arg;
+    loop_run(lane->loop);
+    return NULL;
+}
+
+/* fd: the lane's from here on. */
+static enum status open_lane(struct app *app, struct lane *lane, int fd, struct err *err)
+{
+    lane->fd = fd;
+    lane->loop = loop_new();
+    struct upstream_config upstream = {.loop = lane->loop,
+                                       .resolver = str_of(app->resolver),
+                                       .idle_per_origin = 64,
+                                       .idle_total = 512,
+                                       .in_high = 256 << 10};
+    enum status status = upstream_client_new(&upstream, &lane->upstream, err);
+    if (status != OK) {
+        loop_free(lane->loop);
+        close(fd);
+        return status;
+    }
+    lane->dispatch = dispatch_new(app, lane->loop, lane->upstream);
+    struct server_config config = {.loop = lane->loop,
+                                   .limits = http_default_limits,
+                                   .head_timeout_ms = 15000,
+                                   .body_timeout_ms = 60000,
+                                   .idle_timeout_ms = 75000,
+                                   .write_timeout_ms = 60000,
+                                   .max_connections = 20000,
+                                   .out_high = 256 << 10,
+                                   .out_low = 64 << 10,
+                                   .on_request = dispatch_request,
+                                   .explain = dispatch_explain,
+                                   .ctx = lane->dispatch};
+    lane->server = server_new(&config);
+    server_listen(lane->server, fd);
+    pthread_create(&lane->thread, NULL, lane_main, lane);
+    lane->edge->count++;
+    return OK;
+}
+
+/* Another server's socket would share the address silently. */
+static enum status check_free(const char *address, struct err *err)
+{
+    int fd = server_bind(str_of(address), false, err);
+    if (fd < 0)
+        return E_IO;
+    close(fd);
+    return OK;
+}
+
+static bool port_is_open(const char *address)
+{
+    size_t n = strlen(address);
+    return n >= 2 && strcmp(address + n - 2, ":0") == 0;
+}
+
+/* The socket of one lane, or -1. */
+static int next_socket(struct app *app, struct edge *e, int inherited, struct err *err)
+{
+    int fd = inherited >= 0 ? fcntl(inherited, F_DUPFD_CLOEXEC, 0)
+                            : server_bind(str_of(app->listen), true, err);
+    if (fd >= 0 && (inherited >= 0 || port_is_open(app->listen))) {
+        server_bound_to(fd, e->address);
+        app->listen = e->address;
+    }
+    return fd;
+}
+
+static enum status open_all(struct app *app, struct edge *e, size_t count, bool join,
+                            struct err *err)
+{
+    struct err none = {0};
+    _cleanup_close_ int inherited = server_inherited(&none);
+    if (inherited < 0 && none.code[0]) {
+        *err = none;
+        return E_INVALID;
+    }
+    e->inherited = inherited >= 0;
+    if (!e->inherited && !join)
+        TRY(check_free(app->listen, err));
+    for (size_t i = 0; i < count; i++) {
+        int fd = next_socket(app, e, inherited, err);
+        if (fd < 0)
+            return E_IO;
+        e->lane[i].edge = e;
+        TRY(open_lane(app, &e->lane[i], fd, err));
+    }
+    return OK;
+}
+
+enum status edge_open(struct app *app, size_t count, bool join, struct edge **ret, struct err *err)
+{
+    struct edge *e = mem_zalloc(sizeof(*e));
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->changed, NULL);
+    *ret = e; /* also on failure: what has begun is taken down by edge_free() */
+    return open_all(app, e, count, join, err);
+}
+
+/* ---- orders to the loops */
+
+static void order(struct lane *lane, struct task *task, void (*fn)(struct task *t))
+{
+    task->fn = fn;
+    loop_post(lane->loop, task);
+}
+
+static void lane_done(struct lane *lane)
+{
+    struct edge *e = lane->edge;
+    pthread_mutex_lock(&e->lock);
+    e->busy--;
+    pthread_cond_signal(&e->changed);
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* Until no lane is busy or the time is over; false then. */
+static bool wait_done(struct edge *e, int64_t until_ms)
+{
+    pthread_mutex_lock(&e->lock);
+    while (e->busy > 0) {
+        int64_t left = until_ms - clock_mono_ms();
+        struct timespec at;
+        if (left <= 0)
+            break;
+        clock_gettime(CLOCK_REALTIME, &at);
+        at.tv_sec += left / 1000 + 1;
+        pthread_cond_timedwait(&e->changed, &e->lock, &at);
+    }
+    bool done = e->busy == 0;
+    pthread_mutex_unlock(&e->lock);
+    return done;
+}
+
+static void run_stop_listening(struct task *t)
+{
+    struct lane *lane = CONTAINER_OF(t, struct lane, order);
+    server_stop_listening(lane->server);
+    lane_done(lane);
+}
+
+static void on_empty(struct server *server, void *ctx)
+{
+    (void)server;
+    lane_done(ctx);
+}
+
+static void run_drain(struct task *t)
+{
+    struct lane *lane = CONTAINER_OF(t, struct lane, order);
+    server_drain(lane->server, lane->edge->patience_ms, on_empty, lane);
+}
+
+static void run_abort(struct task *t)
+{
+    server_abort(CONTAINER_OF(t, struct lane, abort)->server);
+}
+
+/* ---- stopping */
+
+/* Our sockets began to listen before the newcomer's, so they have the places 0 to count - 1,
+ * and the place behind the last of ours is one of the newcomer's. */
+static void hand_over(struct edge *e)
+{
+    struct timespec pause = {.tv_nsec = HANDSHAKES_MS * 1000000L};
+    if (!server_divert(e->lane[0].fd, (unsigned)e->count))
+        log_warn("new connections cannot be turned to the other server", LOG_Z("why", "kernel"));
+    nanosleep(&pause, NULL);
+    for (size_t i = e->count; i-- > 0;) {
+        server_divert(e->lane[i].fd, (unsigned)i + 1);
+        e->busy = 1;
+        order(&e->lane[i], &e->lane[i].order, run_stop_listening);
+        wait_done(e, clock_mono_ms() + ORDER_MS);
+    }
+}
+
+void edge_drain(struct edge *e, int64_t until_ms, bool handover)
+{
+    e->patience_ms = handover || e->inherited ? PATIENCE_MS : 0;
+    if (handover && !e->inherited)
+        hand_over(e);
+    e->busy = e->count;
+    for (size_t i = 0; i < e->count; i++)
+        order(&e->lane[i], &e->lane[i].order, run_drain);
+    if (wait_done(e, until_ms))
+        return;
+    log_warn("connections are cut after the drain time");
+    for (size_t i = 0; i < e->count; i++)
+        order(&e->lane[i], &e->lane[i].abort, run_abort);
+    wait_done(e, clock_mono_ms() + ORDER_MS);
+}
+
+void edge_free(struct edge *e)
+{
+    if (!e)
+        return;
+    for (size_t i = 0; i < e->count; i++) {
+        struct lane *lane = &e->lane[i];
+        loop_stop(lane->loop);
+        pthread_join(lane->thread, NULL);
+        server_free(lane->server);
+        dispatch_free(lane->dispatch);
+        upstream_client_free(lane->upstream);
+        loop_free(lane->loop);
+    }
+    pthread_cond_destroy(&e->changed);
+    pthread_mutex_destroy(&e->lock);
+    free(e);
+}
