@@ -81,6 +81,16 @@ test("A second server on the same folder is refused, and the first goes on", asy
   assert.equal((await fetch(`${kinora.url}/healthz`)).status, 200);
 });
 
+test("A socket from the starter must be one that listens, else one clear line and status 2", () => {
+  const passed = (fds: number) =>
+    spawnSync("sh", ["-c", `LISTEN_PID=$$ LISTEN_FDS=${fds} exec ${BINARY} serve --data ${folder}/own`], {
+      encoding: "utf8",
+      timeout: 20_000,
+    });
+  assertUsage(passed(1), /LISTEN_FDS/);
+  assertUsage(passed(3), /LISTEN_FDS/);
+});
+
 test("An address in use is one clear line and status 2", () => {
   const { host } = new URL(kinora.url);
   assertUsage(run(["serve", "--data", join(folder, "other"), "--listen", host]), new RegExp(host));

@@ -19,6 +19,8 @@ export const PASSWORD = "correct horse battery";
 export interface Options {
   args?: string[];
   env?: Record<string, string>;
+  // A program, with its words, that starts it.
+  under?: string[];
   // Keep a folder of an earlier one.
   data?: string;
   database?: string;
@@ -35,6 +37,8 @@ export class Kinora {
   private child!: ChildProcess;
   private options: Options;
   log = "";
+  // How often the program said that it is ready: an init system may start it again.
+  starts = 0;
 
   private constructor(options: Options) {
     this.options = options;
@@ -49,11 +53,13 @@ export class Kinora {
   }
 
   // Also after kill(): the same data, a new process, the same port.
-  async launch(): Promise<void> {
+  async launch(...more: string[]): Promise<void> {
     const listen = this.url ? new URL(this.url).host : `127.0.0.1:${await freePort()}`;
     const args = ["serve", "--listen", listen, "--data", this.data, ...(this.options.args ?? [])];
+    args.push(...more);
     if (this.database) args.push("--database", this.database);
-    this.child = spawn(BINARY, args, {
+    const [program, ...words] = [...(this.options.under ?? []), BINARY, ...args];
+    this.child = spawn(program, words, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...this.options.env },
     });
@@ -62,6 +68,7 @@ export class Kinora {
     const ready = new Promise<string>((resolve, reject) => {
       lines.on("line", (line) => {
         const address = /^kinora \S+ ready (http:\S+)$/.exec(line);
+        if (address) this.starts++;
         if (address) resolve(address[1]);
         // Printed after the ready line.
         this.setupLink ??= /^no administrator yet: (http:\S+)$/.exec(line)?.[1];
@@ -69,6 +76,15 @@ export class Kinora {
       lines.on("close", () => reject(new Error(`kinora did not start: ${this.log}`)));
     });
     this.url = await ready;
+  }
+
+  // A new process takes over, as `kinora serve --replace` does; the old one has ended well.
+  async replace(): Promise<void> {
+    const old = this.child;
+    const ended = once(old, "exit");
+    await this.launch("--replace");
+    const [code, signal] = await ended;
+    if (code !== 0) throw new Error(`the old kinora ended with ${code ?? signal}: ${this.log}`);
   }
 
   get pid(): number {

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// A new process takes the port while calls come in: none of them fails. Ten times, and a
+// hundred with KINORA_FULL=1.
+import assert from "node:assert/strict";
+import { Agent, request } from "node:http";
+import { after, before, describe, test } from "node:test";
+import { Demo } from "../lib/demo.ts";
+import { eventually, Kinora } from "../lib/kinora.ts";
+import { FULL } from "./world.ts";
+
+const TIMES = FULL ? 100 : 10;
+const MODEL = "sora2-landscape-10s";
+
+// One call and all of its answer; an error or another status than 200 is told as a sentence.
+function call(url: string, key: string, body: object, agent?: Agent): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${url}/v1/chat/completions`, {
+      method: "POST",
+      agent: agent ?? false,
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    });
+    sent.on("error", (error) => reject(new Error(`no answer: ${error.message}`)));
+    sent.on("response", (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (piece) => (text += piece));
+      answer.on("error", (error) => reject(new Error(`cut: ${error.message}`)));
+      answer.on("end", () => {
+        if (answer.statusCode === 200) resolve(text);
+        else reject(new Error(`${answer.statusCode} ${text}`));
+      });
+    });
+    sent.end(JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "x" }], ...body }));
+  });
+}
+
+// Callers that go on until they are told to stop.
+class Load {
+  answered = 0;
+  failures: string[] = [];
+  private on = true;
+  private readonly callers: Promise<void>[] = [];
+  private readonly agent = new Agent({ keepAlive: true });
+
+  constructor(url: string, key: string, count: number) {
+    for (let i = 0; i < count; i++) {
+      // Half of them keep their connections, half make one for each call.
+      this.callers.push(this.caller(() => call(url, key, {}, i % 2 ? this.agent : undefined)));
+    }
+    this.callers.push(this.caller(() => this.stream(url, key)));
+  }
+
+  private async stream(url: string, key: string): Promise<void> {
+    const text = await call(url, key, { stream: true });
+    if (!text.endsWith("data: [DONE]\n\n")) throw new Error(`half a stream: ${text.slice(-200)}`);
+  }
+
+  private async caller(one: () => Promise<unknown>): Promise<void> {
+    while (this.on) {
+      try {
+        await one();
+        this.answered++;
+      } catch (error) {
+        this.failures.push((error as Error).message);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.on = false;
+    await Promise.all(this.callers);
+    this.agent.destroy();
+  }
+}
+
+describe("a new process takes the port", () => {
+  let demo: Demo;
+
+  before(async () => {
+    demo = await Demo.start("--speed", "200", "--plain-media");
+  });
+
+  after(async () => {
+    await demo.stop();
+  });
+
+  async function serve(options: { under?: string[] } = {}): Promise<[Kinora, string]> {
+    const kinora = await Kinora.start(options);
+    const admin = await kinora.admin();
+    await admin.account(demo, "chat", { concurrency: 100 });
+    return [kinora, await admin.key()];
+  }
+
+  async function underLoad(kinora: Kinora, key: string, again: () => Promise<void>) {
+    const load = new Load(kinora.url, key, 8);
+    try {
+      for (let i = 0; i < TIMES; i++) await again();
+    } finally {
+      await load.stop();
+      await kinora.stop();
+    }
+    assert.deepEqual(load.failures, []);
+    assert.ok(load.answered > TIMES, `${load.answered} calls`);
+  }
+
+  test(`with --replace, ${TIMES} times under load, and no call fails`, async () => {
+    const [kinora, key] = await serve();
+    await underLoad(kinora, key, () => kinora.replace());
+  });
+
+  test(`with a socket that its starter holds, ${TIMES} times under load, and no call fails`, async () => {
+    const [kinora, key] = await serve({ under: ["python3", "tests/fault/super_server.py"] });
+    await underLoad(kinora, key, async () => {
+      const starts = kinora.starts;
+      process.kill(kinora.pid, "SIGHUP");
+      await eventually("it is ready again", async () => kinora.starts > starts);
+    });
+  });
+
+  test("a newcomer that cannot start leaves the old one in place", async () => {
+    const [kinora, key] = await serve();
+    const refused = kinora.run(["serve", "--replace", "--listen", "192.0.2.1:80"]);
+    assert.equal(refused.status, 2);
+    assert.match(refused.stderr, /192\.0\.2\.1:80/);
+    await call(kinora.url, key, {});
+    await kinora.stop();
+  });
+
+  test("without a server to replace, --replace just serves", async () => {
+    const kinora = await Kinora.start({ args: ["--replace"] });
+    assert.equal((await fetch(`${kinora.url}/healthz`)).status, 200);
+    await kinora.stop();
+  });
+});
