@@ -57,8 +57,9 @@ struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct 
     _cleanup_(buf_cleanup) struct buf text = BUF_INIT(TOKEN_MAX), token = BUF_INIT(TOKEN_MAX);
     /* By the hour, so that a link stays the same for a while. */
     int64_t hour_ms = (now_ms / CLOCK_HOUR_MS + 1) * CLOCK_HOUR_MS;
-    buf_addf(&text, "%lld\n%lld\n%.*s", (long long)link->account_id,
-             (long long)(hour_ms + LINK_LIFE_MS) / 1000, STR_ARG(link->target));
+    buf_addf(&text, "%lld\n%lld\n", (long long)link->account_id,
+             (long long)(hour_ms + LINK_LIFE_MS) / 1000);
+    buf_add(&text, link->target); /* whatever it holds: all of it is signed */
     base64_encode(&token, buf_str(&text), true);
     buf_add_char(&token, '.');
     sign(keys, buf_str(&text), &token);
