@@ -31,6 +31,8 @@ enum {
     JOBS_BATCH = 32,
     JOBS_MAX_SWITCHES = 3,
     JOBS_STORE_TRIES = 5,
+    JOBS_FULL_ACCOUNTS = 16,
+    JOBS_FULL_MS = 1000,        /* an account that other nodes have filled is left alone so long */
     JOBS_RESUBMITS = 5,         /* of one submission, to an account that honours its key */
     JOBS_STEP_ARENA = 96 << 20, /* an input image of 20 MiB, thrice over in JSON */
 };
@@ -55,6 +57,9 @@ struct jobs {
     bool woken, stopping;
     bool look;                            /* woken because the line may move */
     atomic_bool left_begun, left_waiting; /* due, and waiting for a worker, or for a slot */
+    struct full_account {
+        int64_t account_id, until; /* mono ms */
+    } full[JOBS_FULL_ACCOUNTS];
     struct list holds;
     struct list steps; /* whose claims are in memory: queued, running, streaming */
     atomic_bool cut;   /* the process ends: nothing is begun, what runs stops */
@@ -98,6 +103,8 @@ bool jobs_submit_step(struct jobs *j, const struct job_claim *claim);
 struct workers *jobs_workers_for(const struct app *app, enum job_state state);
 /* The thread that claims (jobs_schedule.c). */
 void *scheduler_main(void *jobs);
+/* Other nodes' jobs have taken the account's last place. */
+void jobs_account_full(struct jobs *j, int64_t account_id);
 /* A slot or a worker has become free: whoever waits for one is looked at. */
 void jobs_freed(struct jobs *j, bool for_waiting);
 

@@ -79,6 +79,30 @@ static struct share share_of(const struct schedule *sc, enum job_state state, in
     return share;
 }
 
+/* The oldest mark makes room; what is forgotten is found out anew. */
+void jobs_account_full(struct jobs *j, int64_t account_id)
+{
+    pthread_mutex_lock(&j->lock);
+    struct full_account *oldest = &j->full[0];
+    for (size_t i = 1; i < JOBS_FULL_ACCOUNTS; i++) {
+        if (j->full[i].until < oldest->until)
+            oldest = &j->full[i];
+    }
+    *oldest = (struct full_account){account_id, clock_mono_ms() + JOBS_FULL_MS};
+    pthread_mutex_unlock(&j->lock);
+}
+
+static bool is_full_elsewhere(struct jobs *j, int64_t account_id)
+{
+    int64_t now = clock_mono_ms();
+    bool full = false;
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < JOBS_FULL_ACCOUNTS; i++)
+        full |= j->full[i].account_id == account_id && now < j->full[i].until;
+    pthread_mutex_unlock(&j->lock);
+    return full;
+}
+
 /* Media come from anywhere, and one account may well have all there is to fetch. */
 static bool may_work(const struct schedule *sc, enum job_state state, int64_t account_id)
 {
@@ -159,7 +183,8 @@ static enum pool_result take_slot(const struct schedule *sc, const struct job_du
         enum pool_result got = pool_take(sc->jobs->app->pool, &want, ret, NULL);
         if (got != POOL_GOT)
             return passed_over && got == POOL_NONE ? POOL_FULL : got;
-        if (may_work(sc, JOB_QUEUED, ret->account->id))
+        if (!is_full_elsewhere(sc->jobs, ret->account->id) &&
+            may_work(sc, JOB_QUEUED, ret->account->id))
             return POOL_GOT;
         int64_t id = ret->account->id;
         pool_slot_end(ret);

@@ -50,6 +50,8 @@ static enum status save_once(struct step *s, enum job_state from, bool keep_leas
 {
     _cleanup_(db_tx_end) struct db_conn *tx = s->w->db;
     TRY(db_begin(tx, &s->err));
+    if (from == JOB_QUEUED && (s->job.state == JOB_SUBMITTING || s->job.state == JOB_STREAMING))
+        TRY(job_take_place(tx, s->job.account_id, &s->err));
     TRY(job_save(tx, &s->job, from, keep_lease, &s->err));
     TRY(move_generation(s, tx, from));
     TRY(step_note(s, tx));

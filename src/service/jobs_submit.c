@@ -179,6 +179,16 @@ static enum status build(struct step *s, struct dialect_http *ret)
     return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
 }
 
+/* Another node has the account's last place. */
+static enum status crowded_out(struct step *s)
+{
+    s->job.state = JOB_QUEUED;
+    jobs_account_full(s->jobs, s->hold->slot.account->id);
+    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    db_rollback(s->w->db);
+    return step_again_in(s, 0);
+}
+
 static enum status start(struct step *s, enum job_state from)
 {
     struct dialect_http http;
@@ -199,6 +209,8 @@ static enum status start(struct step *s, enum job_state from)
     s->job.attempts++;
     s->job.failure = (struct failure){0};
     status = step_save(s, from, true);
+    if (status == E_LIMIT)
+        return crowded_out(s);
     if (status != OK) {
         s->job.state = from;
         return status;

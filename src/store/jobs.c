@@ -234,6 +234,19 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
     return need_lease(changed, err);
 }
 
+enum status job_take_place(struct db_conn *tx, int64_t account_id, struct err *err)
+{
+    static const char lock_sql[] = "SELECT concurrency FROM accounts WHERE id = $1 {row_lock}";
+    static const char count_sql[] =
+        "SELECT COUNT(*) FROM jobs WHERE account_id = $1 AND state IN ('submitting', "
+        "'streaming', 'polling')";
+    int64_t limit = 0, running;
+    bool found;
+    TRY(db_query_int(tx, lock_sql, DB_ARGS(P_INT(account_id)), &limit, &found, err));
+    TRY(db_query_int(tx, count_sql, DB_ARGS(P_INT(account_id)), &running, &found, err));
+    return running < limit ? OK : err_set(err, E_LIMIT, "account_full");
+}
+
 enum status job_set_progress(struct db_conn *tx, int64_t id, int64_t fence, int64_t progress,
                              bool *ret_changed, struct err *err)
 {

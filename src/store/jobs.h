@@ -50,6 +50,10 @@ enum status job_void_leases(struct db_conn *db, struct err *err);
  * job_may_move() only.  keep_lease: the holder goes on (streaming); else it is released. */
 enum status job_save(struct db_conn *tx, const struct job *j, enum job_state from, bool keep_lease,
                      struct err *err);
+/* Whether one more job may run upstream at the account, by its limit and the live rows of all
+ * nodes; the account's row stays locked until tx ends, so that two cannot both take the last
+ * place.  E_LIMIT, code "account_full". */
+enum status job_take_place(struct db_conn *tx, int64_t account_id, struct err *err);
 /* Upwards only, under the fence. */
 enum status job_set_progress(struct db_conn *tx, int64_t id, int64_t fence, int64_t progress,
                              bool *ret_changed, struct err *err);

@@ -48,6 +48,30 @@ test("[ST-3] each job runs exactly once on two nodes", { skip }, async (t) => {
   await settled([w.kinora, other], w.demo);
 });
 
+test("[AC-1] an account's limit holds over two nodes", { skip }, async (t) => {
+  const { w, other } = await pair(t);
+  const { data } = await w.person.ask("GET", "/api/v1/admin/accounts");
+  const videos = data.find((a: { dialect: string }) => a.dialect === "videos");
+  await w.person.ask("PATCH", `/api/v1/admin/accounts/${videos.id}`, { concurrency: 1 });
+  await w.demo.fault({ route: "videos.create", times: 0, job: { duration_ms: 500 } });
+  const people = await Promise.all(
+    Array.from({ length: 3 }, (_, i) => w.person.member(`one${i}@example.org`)),
+  );
+  const ids = await Promise.all(people.flatMap((person, i) => [w.kinora, other].map(async (node) => {
+    const at = new Person(node, person.token, person.user);
+    return [at, await at.generate(`one ${i}`)] as [Person, number];
+  })));
+  let most = 0;
+  const count = "SELECT COUNT(*) AS n FROM jobs WHERE state IN ('submitting', 'streaming', 'polling')";
+  await eventually("the end of all", async () => {
+    most = Math.max(most, (await w.demo.state()).jobs.active, Number(w.rows.one(count).n));
+    return w.rows.query("SELECT id FROM jobs WHERE state <> 'ended'").length === 0;
+  }, 90);
+  for (const [person, id] of ids) assert.equal((await person.generation(id)).status, "completed");
+  assert.equal(most, 1);
+  await settled([w.kinora, other], w.demo);
+});
+
 test("[ST-3] a job survives the kill -9 of the node that polls it", { skip }, async (t) => {
   const { w, other, there } = await pair(t);
   await w.demo.fault({ route: "videos.get", hold: true, times: 1 });
