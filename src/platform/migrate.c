@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "platform/migrate.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,6 +43,7 @@ static const struct token *token_at(struct str text)
 
 static enum status expand(struct db_conn *c, struct str text, struct buf *out, struct err *err)
 {
+    static const struct str now = TEXT("{now}");
     bool postgres = db_engine_of(db_conn_db(c)) == DB_POSTGRES;
     while (text.n) {
         ptrdiff_t brace = str_find_char(text, '{');
@@ -49,6 +51,11 @@ static enum status expand(struct db_conn *c, struct str text, struct buf *out, s
         buf_add(out, str_to(text, plain));
         text = str_from(text, plain);
         const struct token *token = token_at(text);
+        if (str_starts(text, now)) {
+            buf_addf(out, "%" PRId64, clock_wall_ms());
+            text = str_from(text, now.n);
+            continue;
+        }
         if (token)
             buf_add(out, postgres ? token->postgres : token->sqlite);
         else

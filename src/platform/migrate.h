@@ -4,7 +4,7 @@
  *
  * The files of sql/migrations are embedded in the binary (base/embedded.h); the
  * first is 0001_…, none is left out.  Their text has tokens that differ by engine:
- * `{id}` identity primary key, `{json}` JSONB or TEXT, `{bytes}` BYTEA or BLOB,
+ * `{id}` identity primary key, `{json}` JSONB or TEXT, `{bytes}` BYTEA or BLOB, `{now}` this moment,
  * `{bigint}` BIGINT or INTEGER.  Each applied migration leaves a row in
  * schema_migrations with the SHA-256 of its text: a changed or unknown one stops
  * the start.  Two processes at once: one waits (advisory lock, or SQLite's own).

@@ -107,6 +107,7 @@ test("[ID-1 ID-2] A new user is active, has a UUID of its own and is of the grou
   assert.notEqual(me.uuid, other.uuid);
   const group = await admin.ask("GET", "/api/v1/admin/groups/1");
   assert.deepEqual([group.name, group.platform], ["default", "sora"]);
+  assert.ok(Math.abs(Date.parse(group.created_at) - Date.now()) < 3600_000, group.created_at);
 });
 
 test("[ID-1] An e-mail address is one user's, however it is written", async () => {
