@@ -73,7 +73,7 @@ enum status groups_get(struct call *c, struct err *err)
     struct group group;
     int64_t id;
     TRY(call_id(c, "id", &id, err));
-    TRY(groups_find(c->db, id, c->arena, &group, err));
+    TRY(groups_find_counted(c->db, id, c->arena, &group, err));
     view_group(call_json(c, 200), &group);
     return OK;
 }

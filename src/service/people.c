@@ -263,7 +263,7 @@ enum status people_change_group(struct db_conn *db, const struct actor *actor, i
     struct deed deed = {.action = "group.update", .kind = "group", .id = id};
     struct group group;
     TRY(db_begin(tx, err));
-    TRY(groups_find(tx, id, a, &group, err));
+    TRY(groups_find_counted(tx, id, a, &group, err));
     apply_group_form(form, &group);
     TRY(groups_update(tx, &group, err));
     TRY(db_notify(tx, "pool", STR("groups"), err));

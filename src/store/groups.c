@@ -3,15 +3,16 @@
 
 #include "store/like.h"
 
-#define COLUMNS                                                                                    \
-    "id, name, platform, sora_storage_quota_bytes, created_at, updated_at, "                       \
-    "(SELECT COUNT(*) FROM users WHERE group_id = groups.id), "                                    \
+#define COLUMNS "id, name, platform, sora_storage_quota_bytes, created_at, updated_at"
+#define COUNTS                                                                                     \
+    ", (SELECT COUNT(*) FROM users WHERE group_id = groups.id), "                                  \
     "(SELECT COUNT(*) FROM account_groups WHERE group_id = groups.id)"
 
 static const char sql_insert[] =
     "INSERT INTO groups (name, platform, sora_storage_quota_bytes, created_at, updated_at) "
     "VALUES ($1, $2, $3, $4, $4) RETURNING id";
-static const char sql_find[] = "SELECT " COLUMNS " FROM groups WHERE id = $1";
+static const char sql_find[] = "SELECT " COLUMNS ", 0, 0 FROM groups WHERE id = $1";
+static const char sql_find_counted[] = "SELECT " COLUMNS COUNTS " FROM groups WHERE id = $1";
 static const char sql_find_default[] =
     "SELECT id FROM groups ORDER BY CASE WHEN name = 'default' THEN 0 ELSE 1 END, id LIMIT 1";
 static const char sql_update[] =
@@ -25,7 +26,8 @@ static const char sql_count_uses[] = "SELECT (SELECT COUNT(*) FROM users WHERE g
 #define FILTER                                                                                     \
     "FROM groups WHERE (LOWER(name) LIKE $1 ESCAPE '!' OR LOWER(platform) LIKE $1 ESCAPE '!')"
 static const char sql_count[] = "SELECT COUNT(*) " FILTER;
-static const char sql_list[] = "SELECT " COLUMNS " " FILTER " ORDER BY name, id LIMIT $2 OFFSET $3";
+static const char sql_list[] = "SELECT " COLUMNS COUNTS " " FILTER
+                               " ORDER BY name, id LIMIT $2 OFFSET $3";
 
 static void read_group(const struct db_rows *rows, struct arena *a, struct group *ret)
 {
@@ -52,17 +54,29 @@ enum status groups_insert(struct db_conn *tx, struct group *group, struct err *e
     return status == E_CONFLICT ? err_set(err, E_CONFLICT, "group_name_taken") : status;
 }
 
-enum status groups_find(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,
-                        struct err *err)
+static enum status find(struct db_conn *db, const char *sql, int64_t id, struct arena *a,
+                        struct group *ret, struct err *err)
 {
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool found;
-    TRY(db_query(db, sql_find, DB_ARGS(P_INT(id)), &rows, err));
+    TRY(db_query(db, sql, DB_ARGS(P_INT(id)), &rows, err));
     TRY(db_next(rows, &found, err));
     if (!found)
         return err_set(err, E_NOT_FOUND, "group_not_found");
     read_group(rows, a, ret);
     return OK;
+}
+
+enum status groups_find(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,
+                        struct err *err)
+{
+    return find(db, sql_find, id, a, ret, err);
+}
+
+enum status groups_find_counted(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,
+                                struct err *err)
+{
+    return find(db, sql_find_counted, id, a, ret, err);
 }
 
 enum status groups_find_default(struct db_conn *db, int64_t *ret_id, struct err *err)

@@ -9,9 +9,12 @@
 
 /* Fills id.  E_CONFLICT, code "group_name_taken". */
 enum status groups_insert(struct db_conn *tx, struct group *group, struct err *err);
-/* With its counts.  E_NOT_FOUND, code "group_not_found". */
+/* Its counts are 0.  E_NOT_FOUND, code "group_not_found". */
 enum status groups_find(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,
                         struct err *err);
+/* With its counts of users and accounts. */
+enum status groups_find_counted(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,
+                                struct err *err);
 /* The group that the first migration made, or, when it is gone, the oldest. */
 enum status groups_find_default(struct db_conn *db, int64_t *ret_id, struct err *err);
 enum status groups_update(struct db_conn *tx, const struct group *group, struct err *err);
