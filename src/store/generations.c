@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "store/like.h"
 
 #define COLUMNS                                                                                    \
     "id, user_id, model, prompt, media_type, params, status, progress, storage_type, media_url, "  \
@@ -112,28 +113,12 @@ static const char *media_word(int i)
     return media_type_name((enum media_type)i);
 }
 
-/* LIKE pattern with its own signs escaped. */
-static struct str like_pattern(struct str search, struct buf *out)
-{
-    buf_reset(out);
-    if (!search.n)
-        return STR("");
-    buf_add_char(out, '%');
-    for (size_t i = 0; i < search.n; i++) {
-        if (search.p[i] == '%' || search.p[i] == '_' || search.p[i] == '\\')
-            buf_add_char(out, '\\');
-        buf_add_char(out, search.p[i]);
-    }
-    buf_add_char(out, '%');
-    return buf_str(out);
-}
-
 #define FILTER                                                                                     \
     " FROM sora_generations WHERE user_id = $1"                                                    \
     " AND (CAST($2 AS TEXT) = '' OR CAST($2 AS TEXT) LIKE '%,' || status || ',%')"                 \
     " AND (CAST($3 AS TEXT) = '' OR CAST($3 AS TEXT) LIKE '%,' || storage_type || ',%')"           \
     " AND (CAST($4 AS TEXT) = '' OR CAST($4 AS TEXT) LIKE '%,' || media_type || ',%')"             \
-    " AND (CAST($5 AS TEXT) = '' OR LOWER(prompt) LIKE LOWER(CAST($5 AS TEXT)) ESCAPE '\\')"
+    " AND (CAST($5 AS TEXT) = '' OR LOWER(prompt) LIKE CAST($5 AS TEXT) ESCAPE '!')"
 
 static enum status read_list(struct db_conn *db, const struct db_param *params, size_t n,
                              int64_t limit, struct arena *a, struct generation **ret,
@@ -165,14 +150,14 @@ enum status generation_list(struct db_conn *db, const struct generation_filter *
     static const char count_sql[] = "SELECT COUNT(*) FROM (SELECT 1" FILTER
                                     " LIMIT 10000) AS counted";
     _cleanup_(buf_cleanup) struct buf status = BUF_INIT(256), storage = BUF_INIT(256),
-                                      media = BUF_INIT(64), search = BUF_INIT(4096);
+                                      media = BUF_INIT(64);
     bool found;
     struct db_param params[] = {
         P_INT(f->user_id),
         P_STR(words_of(f->statuses, status_word, GENERATION_CANCELLED + 1, &status)),
         P_STR(words_of(f->storages, storage_word, STORAGE_S3 + 1, &storage)),
         P_STR(words_of(f->media, media_word, MEDIA_IMAGE + 1, &media)),
-        P_STR(like_pattern(f->search, &search)),
+        P_STR(f->search.n ? like_pattern(a, f->search) : STR("")),
         P_INT(limit),
         P_INT(offset),
     };
