@@ -128,5 +128,7 @@ const char *const *dialect_names(void);
  * strings), cleaned; STR_NONE for HTML and noise.  *ret_code may be STR_NONE. */
 struct str dialect_error_message(const struct dialect_answer *in, struct arena *a,
                                  struct str *ret_code);
+/* Is a 404 with these about the model, and not the address? */
+bool dialect_lacks_model(struct str code, struct str message);
 /* The failure class of an upstream's error code or words. */
 enum failure_class dialect_failure_class(struct str code, struct str message);

@@ -83,6 +83,11 @@ struct str dialect_error_message(const struct dialect_answer *in, struct arena *
     return clean(message, a);
 }
 
+bool dialect_lacks_model(struct str code, struct str message)
+{
+    return str_find(code, STR("model")) >= 0 || str_find(message, STR("model")) >= 0;
+}
+
 static bool has_word(struct str text, const char *const *words)
 {
     char folded[MESSAGE_MAX * 2];

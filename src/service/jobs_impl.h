@@ -128,6 +128,9 @@ struct refusal {
     struct str reason;        /* a code of api/messages; STR_NONE: what the status means */
     int64_t retry_after_ms;
 };
+/* What an answer other than 2xx says; nothing that repeats the account's key. */
+struct refusal step_read_refusal(struct step *s, const struct dialect_answer *in,
+                                 int64_t retry_after_ms);
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r);
 /* The account's dialect cannot say it (s->err tells why); another's may. */
 enum status step_not_said(struct step *s, enum job_state from);

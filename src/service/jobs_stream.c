@@ -106,16 +106,6 @@ static void note_now(struct timer *t)
 
 /* ---- the end, in a worker */
 
-static struct refusal read_refusal(struct job_stream *st)
-{
-    struct dialect_answer in = {st->status, st->type, buf_str(&st->refusal)};
-    struct refusal r = {.status = st->status, .retry_after_ms = st->retry_after_ms};
-    r.message = dialect_error_message(&in, st->s->arena, &r.code);
-    r.model_missing = st->status == 404 && (str_find(r.code, STR("model")) >= 0 ||
-                                            str_find(r.message, STR("model")) >= 0);
-    return r;
-}
-
 static enum status conclude_answer(struct job_stream *st)
 {
     struct step *s = st->s;
@@ -145,7 +135,8 @@ static enum status conclude(struct job_stream *st)
     if (st->failed)
         return step_unknown(s, JOB_STREAMING, POOL_UNAVAILABLE);
     if (st->status / 100 != 2) {
-        struct refusal r = read_refusal(st);
+        struct dialect_answer in = {st->status, st->type, buf_str(&st->refusal)};
+        struct refusal r = step_read_refusal(s, &in, st->retry_after_ms);
         return step_refused(s, JOB_STREAMING, &r);
     }
     return conclude_answer(st);

@@ -104,16 +104,6 @@ void step_fetch_request(struct step *s, const struct dialect_http *http, struct 
     };
 }
 
-static struct refusal read_refusal(struct step *s, const struct fetch_answer *answer)
-{
-    struct dialect_answer in = {answer->status, answer->type, answer->body};
-    struct refusal r = {.status = answer->status, .retry_after_ms = answer->retry_after_ms};
-    r.message = dialect_error_message(&in, s->arena, &r.code);
-    r.model_missing = answer->status == 404 && (str_find(r.code, STR("model")) >= 0 ||
-                                                str_find(r.message, STR("model")) >= 0);
-    return r;
-}
-
 static enum status accepted(struct step *s, const struct dialect_outcome *outcome)
 {
     s->job.upstream_id = outcome->task_id;
@@ -158,11 +148,11 @@ static enum status submit(struct step *s, const struct dialect_http *http)
         return step_refused(s, JOB_SUBMITTING,
                             &(struct refusal){.reason = arena_str(s->arena, str_of(s->err.code))});
     }
+    struct dialect_answer in = {answer.status, answer.type, answer.body};
     if (answer.status / 100 != 2) {
-        struct refusal r = read_refusal(s, &answer);
+        struct refusal r = step_read_refusal(s, &in, answer.retry_after_ms);
         return step_refused(s, JOB_SUBMITTING, &r);
     }
-    struct dialect_answer in = {answer.status, answer.type, answer.body};
     if (account->dialect->read_submit(&account->target, &in, s->arena, &outcome, &s->err) != OK)
         return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);
     return accepted(s, &outcome);

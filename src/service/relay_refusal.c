@@ -80,7 +80,7 @@ bool relay_answer_lacks_model(const struct relay_answer *a)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new(WORDS_ARENA);
     struct str code, message = words_of(a, arena, &code);
-    return str_find(code, STR("model")) >= 0 || str_find(message, STR("model")) >= 0;
+    return dialect_lacks_model(code, message);
 }
 
 /* ---- what became of the attempts ---- */
