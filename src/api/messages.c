@@ -67,6 +67,8 @@ static const struct message table[] = {
     {"url_invalid", 400, "地址格式不正确", "The address is not valid"},
     {"url_scheme", 400, "地址必须以 http:// 或 https:// 开头",
      "The address must begin with http:// or https://"},
+    {"url_forbidden", 400, "地址不能指向链路本地、元数据或保留的网络地址",
+     "The address must not be a link-local, metadata or reserved one"},
     {"address_forbidden", 403, "不允许访问该网络地址",
      "This network address may not be connected to."},
     {"name_not_found", 502, "找不到该域名", "The host name was not found."},

@@ -43,7 +43,7 @@ static enum status check_host(const struct url *u, const struct settings *settin
     if (guard_parse_address(u->host, u->port, &address, &size) &&
         guard_allows(&guard, (struct sockaddr *)&address))
         return OK;
-    return err_field(err, "address_forbidden", "base_url",
+    return err_field(err, "url_forbidden", "base_url",
                      "base_url may not point to a link-local, metadata or reserved address");
 }
 

@@ -124,7 +124,7 @@ static enum status write_groups(struct db_conn *tx, const struct account *accoun
                                      DB_ARGS(P_INT(account->id), P_INT(account->group_ids[i])),
                                      NULL, err);
         if (status == E_CONFLICT)
-            return err_field(err, "group_not_found", "group_ids", "there is no group %lld",
+            return err_field(err, "invalid_field", "group_ids", "there is no group %lld",
                              (long long)account->group_ids[i]);
         TRY(status);
     }

@@ -20,7 +20,7 @@ enum status accounts_find(struct db_conn *db, int64_t id, struct arena *a, struc
 enum status accounts_lock(struct db_conn *tx, int64_t id, struct arena *a, struct account *ret,
                           struct err *err);
 /* Writes all columns but id, type, platform, created_at and last_used_at, and the groups.
- * E_INVALID, code "group_not_found", field "group_ids". */
+ * E_INVALID, code "invalid_field", field "group_ids". */
 enum status accounts_update(struct db_conn *tx, const struct account *account, struct err *err);
 enum status accounts_delete(struct db_conn *tx, int64_t id, struct err *err);
 /* Jobs of the account that have not ended. */

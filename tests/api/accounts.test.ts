@@ -358,7 +358,7 @@ describe("Addresses", () => {
     ];
     for (const url of bad) {
       const answer = await admin.call("POST", ACCOUNTS, form(url));
-      assert.equal(answer.body.error?.code, "address_forbidden", url);
+      assert.equal(answer.body.error?.code, "url_forbidden", url);
       assert.equal(answer.body.error.field, "base_url");
     }
   });

@@ -76,10 +76,10 @@ ON_EVERY_ENGINE(base_urls)
         {"https://sora.example/v1#top", "base_url_parts"},
         {"https://sora.example/sora/v1/chat/completions", "base_url_is_endpoint"},
         {"https://sora.example/v1/videos/", "base_url_is_endpoint"},
-        {"http://169.254.169.254/latest", "address_forbidden"},
-        {"http://[fe80::1]/v1", "address_forbidden"},
-        {"http://0.0.0.0/", "address_forbidden"},
-        {"http://[::ffff:169.254.169.254]/", "address_forbidden"},
+        {"http://169.254.169.254/latest", "url_forbidden"},
+        {"http://[fe80::1]/v1", "url_forbidden"},
+        {"http://0.0.0.0/", "url_forbidden"},
+        {"http://[::ffff:169.254.169.254]/", "url_forbidden"},
     };
     static const char *const good[] = {
         "http://127.0.0.1:8000",         "https://sora.example/v1", "http://10.1.2.3/sora/",
@@ -127,7 +127,7 @@ ON_EVERY_ENGINE(other_fields)
     form = form_of("http://127.0.0.1");
     form.set |= ACCOUNT_GROUPS;
     form.group_ids[form.group_count++] = 77;
-    refused(&d, &form, "group_ids", "group_not_found");
+    refused(&d, &form, "group_ids", "invalid_field");
     static const char *const proxies[] = {"proxy:3128", "ftp://proxy", "http://proxy/path",
                                           "http://a b@proxy", "http://hidden@proxy"};
     for (size_t i = 0; i < ARRAY_SIZE(proxies); i++) {

@@ -795,13 +795,10 @@ export interface components {
       sora_storage_quota_bytes: number
       user_count: number
       account_count: number
-      /**
-       * Format: date-time
-       * @description null for the group of the first migration.
-       */
-      created_at: string | null
       /** Format: date-time */
-      updated_at: string | null
+      created_at: string
+      /** Format: date-time */
+      updated_at: string
     }
     GroupCreate: {
       name: string
@@ -1179,6 +1176,7 @@ export interface components {
       | 'account_in_use'
       | 'url_invalid'
       | 'url_scheme'
+      | 'url_forbidden'
       | 'address_forbidden'
       | 'name_not_found'
       | 'connection_refused'
