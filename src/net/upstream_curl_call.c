@@ -159,12 +159,11 @@ void curl_call_done(struct curl_call *cc, CURLcode code)
 
     if (!call)
         return;
-    if (code == CURLE_OK && call->answered && cc->whole) {
+    if (code == CURLE_OK && call->answered) {
         leave(call);
         call_end(call);
     } else if (code == CURLE_OK) {
-        call_fail(call, UPSTREAM_BROKEN, "the connection ended inside the %s",
-                  call->answered ? "answer" : "head");
+        call_fail(call, UPSTREAM_BROKEN, "the connection ended inside the head");
     } else {
         call_fail(call, fault_of(cc, code), "%s",
                   cc->error[0] ? cc->error : curl_easy_strerror(code));

@@ -17,7 +17,12 @@
 #include "store/idempotency.h"
 #include "store/jobs.h"
 
-enum { MAKE_ARENA = 6 * CHAT_BODY_MAX, IMAGE_MAX = 20 << 20, ROW_ARENA = 4 << 20 };
+enum {
+    MAKE_ARENA = 6 * CHAT_BODY_MAX,
+    IMAGE_MAX = 20 << 20,
+    ROW_ARENA = 4 << 20,
+    QUEUE_RETRY_MS = 5000
+};
 #define PENDING_MS (5 * CLOCK_MINUTE_MS)
 #define TOTAL_MS   (30 * CLOCK_MINUTE_MS) /* GW-13 */
 
@@ -113,14 +118,26 @@ static enum status join(struct chat_job *j, struct db_conn *tx, const struct ide
     return OK;
 }
 
+/* Each job is a row of up to a MiB that waits for minutes. */
+static enum status check_room(struct db_conn *db, int64_t user_id, struct err *err)
+{
+    int64_t of_user, all;
+    TRY(job_count_chats(db, user_id, &of_user, &all, err));
+    if (of_user < CHAT_JOBS_OF_USER && all < CHAT_JOBS_IN_ALL)
+        return OK;
+    err_set(err, E_LIMIT, "queue_full");
+    err->retry_after_ms = QUEUE_RETRY_MS;
+    return E_LIMIT;
+}
+
 static enum status add(struct chat_job *j, struct db_conn *tx, const struct job_spec *spec,
                        const struct object *input, struct arena *a, struct err *err)
 {
     struct job job;
-    if (input->id) {
-        TRY(quota_lock_user(tx, spec->user_id, err));
+    TRY(quota_lock_user(tx, spec->user_id, err));
+    TRY(check_room(tx, spec->user_id, err));
+    if (input->id)
         TRY(quota_settle(tx, input, err));
-    }
     TRY(jobs_add(tx, spec, a, &job, err));
     j->id = job.id;
     snprintf(j->public_id, sizeof(j->public_id), "%.*s", STR_ARG(job.public_id));
@@ -167,6 +184,9 @@ static enum status make_in(struct chat_job *j, struct worker *w, struct arena *a
     TRY(json_parse(body, &doc, err));
     TRY(chat_request_read(json_root(doc), a, &request, err));
     TRY(describe(w, j, &request, a, &spec, err));
+    /* An equal call may have taken the last place; otherwise a refusal costs no file. */
+    if (!key.key.n)
+        TRY(check_room(w->db, spec.user_id, err));
     TRY(keep_image(w, j, request.image, a, &spec, &input, err));
     enum status status = commit(j, w, &spec, &input, &key, a, &joined, err);
     if (input.id && (status != OK || joined))

@@ -303,6 +303,20 @@ enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t
     return db_query_int(db, sql, DB_ARGS(P_INT(generation_id)), ret, &found, err);
 }
 
+enum status job_count_chats(struct db_conn *db, int64_t user_id, int64_t *ret_of_user,
+                            int64_t *ret_all, struct err *err)
+{
+    static const char sql[] = "SELECT COUNT(*), COUNT(CASE WHEN user_id = $1 THEN 1 END) FROM jobs "
+                              "WHERE state <> 'ended' AND kind = 'chat'";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool row;
+    TRY(db_query(db, sql, DB_ARGS(P_INT(user_id)), &rows, err));
+    TRY(db_next(rows, &row, err));
+    *ret_all = row ? db_int(rows, 0) : 0;
+    *ret_of_user = row ? db_int(rows, 1) : 0;
+    return OK;
+}
+
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err)
 {
     /* Images given as bytes; what was uploaded has another key and stays. */

@@ -69,6 +69,9 @@ enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t
 /* From 1: among those of the same group that wait. */
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err);
+/* Live jobs of kind JOB_CHAT: one user's, and all there are. */
+enum status job_count_chats(struct db_conn *db, int64_t user_id, int64_t *ret_of_user,
+                            int64_t *ret_all, struct err *err);
 /* Removes ended rows that are due for it, and queues the images that only they needed. */
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err);
 /* Live jobs a user has, for its deletion. */

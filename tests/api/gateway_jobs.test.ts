@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import OpenAI from "openai";
 import { Demo } from "../lib/demo.ts";
+import { Rows } from "../lib/rows.ts";
 import { Kinora, type Person, eventually } from "../lib/kinora.ts";
 
 const MODEL = "sora2-landscape-10s";
@@ -178,6 +179,35 @@ describe("the answer follows the job", () => {
     const other = await post("twice", {}, init);
     assert.equal(other.status, 422);
     assert.equal((await other.json()).error.code, "idempotency_mismatch");
+  });
+
+  test("[GW-8] [GW-4] a user's calls that wait are bounded; one more is 429, and another user's goes on", async () => {
+    await admin.ask("PATCH", `/api/v1/admin/accounts/${account}`, { concurrency: 200 });
+    const rows = new Rows(kinora);
+    const nobody = async () => rows.query("SELECT id FROM jobs WHERE state <> 'ended'").length === 0;
+    await eventually("the jobs of earlier tests have ended", nobody);
+    const stuck = { route: "videos.create", prompt: "crowd", times: 0, job: { stick_at: 10 } };
+    await demo.fault(stuck);
+    const leave = new AbortController();
+    const crowd = await Promise.all(
+      Array.from({ length: 70 }, () => post("crowd", { stream: true }, { signal: leave.signal })),
+    );
+    const refused = crowd.filter((a) => a.status === 429);
+    assert.equal(crowd.filter((a) => a.status === 200).length, 64);
+    assert.equal(refused.length, 6);
+    for (const answer of refused) {
+      assert.equal((await answer.json()).error.code, "queue_full");
+      assert.equal(answer.headers.get("retry-after"), "5");
+    }
+    const image = "data:image/png;base64,iVBORw0KGgo=";
+    assert.equal((await post("crowd", { image })).status, 429);
+    const other = await admin.member("another@example.org");
+    const headers = { authorization: `Bearer ${await other.key()}` };
+    const taken = await post("crowd", { stream: true }, { headers, signal: leave.signal });
+    assert.equal(taken.status, 200);
+    leave.abort();
+    rows.change("UPDATE jobs SET deadline_at = 0, pending_until = 0, next_at = 0");
+    await eventually("the crowd is gone", nobody);
   });
 
   test("[GW-3] [GW-8] a chat job leaves no work in the studio and no stored file", async () => {
