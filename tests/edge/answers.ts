@@ -385,10 +385,11 @@ const fields: Row[] = [
     lacks: /X-Own/i,
   },
   {
-    name: "a field that Connection names, though it is kept else",
+    name: "a field of the content stays, though Connection names it",
     rfc: "9110 7.6.1",
     send: answer(`${LENGTH}Connection: Content-Encoding\r\nContent-Encoding: identity\r\n`, TEXT),
     ...OK,
+    has: /Content-Encoding: identity/i,
   },
   {
     name: "a cookie is not the client's",

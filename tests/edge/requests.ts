@@ -1038,6 +1038,13 @@ const connections: Row[] = [
     answer: "200 closes",
   },
   {
+    name: "a side shut behind two requests",
+    rfc: "9112 9.6",
+    send: get() + get("", "/api/v1/settings/public"),
+    cut: true,
+    answer: "200 200 closes",
+  },
+  {
     name: "a side shut inside a head",
     rfc: "9112 8",
     send: get().slice(0, -2),
