@@ -387,6 +387,9 @@ enum http_parse http1_parse_response(struct str in, const struct http_limits *li
     struct str line = STR_NONE;
 
     enum http_parse r = check_size(&p, next_line(&p, &line), true);
+    /* Judged before its line has ended: such a one may stay open for long. */
+    if (r == HTTP_PARSE_MORE && !str_starts(STR("HTTP/1."), str_to(in, 7)))
+        return bad(&p, 502, "the answer is not HTTP/1");
     if (r != HTTP_PARSE_DONE)
         return r;
     head_clear(ret);

@@ -208,6 +208,7 @@ const bad_heads: [string, string, string][] = [
 
 const heads: Row[] = [
   ...bad_heads.map(([name, rfc, send]): Row => ({ name, rfc, send, then: "ends", ...REFUSED })),
+  { name: "HTTP/0.9 on a connection that stays", rfc: "9112 2.3", send: TEXT, ...REFUSED },
   { name: "no reason", rfc: "9112 4", send: answer(LENGTH, TEXT, "HTTP/1.1 200 "), ...OK },
   {
     name: "no reason and no space before it",

@@ -31,6 +31,7 @@ const REFUSALS: Record<string, string> = {
   "CONNECT is not offered": "501 (9110 9.3.6)",
   "Expect asks for something unknown": "417 (9110 10.1.1)",
   "an interim answer nobody asked for": "101 answers an Upgrade only (9110 15.2.2)",
+  "the answer is not HTTP/1": "judged before its line has ended (9112 2.3)",
   "an interim answer announces a body": "it has none (9112 6.3), but Node reads one",
   "a line ends in a bare line feed": "a lone LF as an end is a MAY (9112 2.2)",
   "a field value has a control byte": "control bytes may be refused (9110 5.5)",

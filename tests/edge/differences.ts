@@ -120,6 +120,10 @@ export const DIFFERENCES: [pattern: RegExp, why: string][] = [
     "nginx ignores codings it does not know; the bytes would mean something else (RFC 9112 6.1)",
   ],
   [
+    /^Heads: HTTP\/0\.9 on a/,
+    "nginx takes it for HTTP/0.9, whose answers end with their connection",
+  ],
+  [
     /^Heads: (no HTTP|HTTP\/0\.9|http in|a status of (two|letters)|a status with|an empty line)/,
     "nginx takes it for HTTP/0.9 and passes the bytes on under a status of nought",
   ],
