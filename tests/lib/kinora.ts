@@ -36,6 +36,7 @@ export class Kinora {
   setupLink: string | undefined;
   private child!: ChildProcess;
   private options: Options;
+  private killed = false;
   log = "";
   // How often the program said that it is ready: an init system may start it again.
   starts = 0;
@@ -58,6 +59,7 @@ export class Kinora {
     const args = ["serve", "--listen", listen, "--data", this.data, ...(this.options.args ?? [])];
     args.push(...more);
     if (this.database) args.push("--database", this.database);
+    this.killed = false;
     const [program, ...words] = [...(this.options.under ?? []), BINARY, ...args];
     this.child = spawn(program, words, {
       stdio: ["ignore", "pipe", "pipe"],
@@ -94,12 +96,16 @@ export class Kinora {
   // SIGKILL: as a power cut would, but for the page cache.
   async kill(): Promise<void> {
     const ended = once(this.child, "exit");
+    this.killed = true;
     this.child.kill("SIGKILL");
     await ended;
   }
 
   // Ends it as an init system would; anything but a clean end is an error.
   async stop({ keep = false } = {}): Promise<void> {
+    const { exitCode, signalCode } = this.child;
+    if (!this.killed && (exitCode !== null || signalCode !== null))
+      throw new Error(`kinora ended by itself with ${exitCode ?? signalCode}: ${this.log}`);
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const ended = once(this.child, "exit");
       this.child.kill("SIGTERM");
