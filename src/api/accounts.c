@@ -62,9 +62,11 @@ static enum status read_figures(struct json body, struct account_form *form, str
                        &form->concurrency, err));
     TRY(json_field_bool(body, "honours_idempotency", JSON_OPTIONAL, &form->honours_idempotency,
                         err));
+    TRY(json_field_bool(body, "http2", JSON_OPTIONAL, &form->http2, err));
     form->set |= (form_has(body, "priority") ? ACCOUNT_PRIORITY : 0u) |
                  (form_has(body, "concurrency") ? ACCOUNT_CONCURRENCY : 0u) |
-                 (form_has(body, "honours_idempotency") ? ACCOUNT_IDEMPOTENCY : 0u);
+                 (form_has(body, "honours_idempotency") ? ACCOUNT_IDEMPOTENCY : 0u) |
+                 (form_has(body, "http2") ? ACCOUNT_HTTP2 : 0u);
     return OK;
 }
 
@@ -231,6 +233,7 @@ static void view_account(struct call *c, struct json_out *j, const struct accoun
     json_kv_str_or_null(j, "proxy_url", account->proxy_url);
     json_kv_str_or_null(j, "ca_pem", account->ca_pem);
     json_kv_bool(j, "honours_idempotency", account->honours_idempotency);
+    json_kv_bool(j, "http2", account->http2);
     view_state(j, c->app->pool, account, c->language);
     json_kv_time(j, "created_at", account->created_at);
     json_kv_time(j, "updated_at", account->updated_at);

@@ -19,6 +19,7 @@ struct account {
     struct str model_mapping; /* JSON object: ours → theirs */
     int64_t priority, concurrency;
     bool honours_idempotency;
+    bool http2; /* asked for where the upstream's TLS agrees */
     enum account_status status;
     struct str status_reason;
     int64_t rate_limited_until, overloaded_until; /* wall ms; 0: none */

@@ -14,6 +14,9 @@
  * that adds, unpauses or removes a transfer.  A call that is over has left its transfer at
  * once (`call` is NULL), and callbacks for such a one refuse.
  *
+ * Over HTTP/2 an answer that ends before the request's body has left is told as broken, after
+ * its head and what came of it: libcurl (7.88) does not say whether it was whole.
+ *
  * Memory per call: the head (64 KiB at most), libcurl's two buffers of 64 KiB and, when the
  * taker pauses, one piece of 16 KiB; it reads no socket meanwhile.  Transfers never share a
  * connection, so that one paused taker stops no other. */

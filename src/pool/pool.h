@@ -42,7 +42,7 @@ struct pool_account {
     struct str chat_url;          /* joined endpoint of direct calls, ready to use */
     struct url chat;              /* the same, parsed */
     struct str bearer;            /* "Bearer …", the credential as a header's value */
-    bool honours_idempotency;
+    bool honours_idempotency, http2;
 };
 
 enum { POOL_MAX_TRIED = 8, POOL_MODEL_MAX = 256 /* bytes; longer names are served by none */ };

@@ -49,8 +49,9 @@ void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZ
     const struct str texts[] = {row->name,     row->platform,    row->dialect,
                                 row->base_url, row->credentials, row->proxy_url,
                                 row->ca_pem,   row->models,      row->model_mapping};
-    const int64_t numbers[] = {row->type, row->priority, row->concurrency, row->honours_idempotency,
-                               row->status == ACCOUNT_DISABLED};
+    const int64_t numbers[] = {row->type,        row->priority,
+                               row->concurrency, row->honours_idempotency,
+                               row->http2,       row->status == ACCOUNT_DISABLED};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         add_str(h, texts[i]);
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -159,6 +160,7 @@ struct version *version_new(struct pool *p, const struct account *row)
     v->view.type = row->type;
     v->view.ca_pem = row->ca_pem.p ? arena_str(a, row->ca_pem) : STR_NONE;
     v->view.honours_idempotency = row->honours_idempotency;
+    v->view.http2 = row->http2;
     v->priority = row->priority;
     v->concurrency = row->concurrency;
     v->disabled = row->status == ACCOUNT_DISABLED;

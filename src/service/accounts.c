@@ -18,7 +18,7 @@ static void note_fields(struct deed *deed, unsigned set)
                                         "group_ids",     "models",
                                         "model_mapping", "proxy_url",
                                         "ca_pem",        "honours_idempotency",
-                                        "status"};
+                                        "status",        "http2"};
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
         if (set & (1u << i))
             deed_add_field(deed, names[i]);
@@ -139,7 +139,8 @@ static bool clears(const struct account_form *form, const struct account *before
         before->status != ACCOUNT_ACTIVE)
         return true;
     return !same(before->base_url, after->base_url) || !same(before->dialect, after->dialect) ||
-           !same(before->proxy_url, after->proxy_url) || !same(before->ca_pem, after->ca_pem);
+           !same(before->proxy_url, after->proxy_url) || !same(before->ca_pem, after->ca_pem) ||
+           before->http2 != after->http2;
 }
 
 /* Unreadable secrets are mended by typing them again. */

@@ -30,6 +30,7 @@ enum {
     ACCOUNT_CA = 1 << 12,
     ACCOUNT_IDEMPOTENCY = 1 << 13,
     ACCOUNT_STATUS = 1 << 14,
+    ACCOUNT_HTTP2 = 1 << 15,
 };
 
 struct account_form {
@@ -41,7 +42,7 @@ struct account_form {
     size_t group_count;
     struct str models, model_mapping; /* JSON, read already */
     struct str proxy_url, ca_pem;     /* empty: none */
-    bool honours_idempotency;
+    bool honours_idempotency, http2;
     enum account_status status; /* active or disabled */
 };
 

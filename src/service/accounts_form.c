@@ -296,6 +296,8 @@ static void apply_plain(const struct account_form *form, struct account *account
         account->ca_pem = form->ca_pem.n ? form->ca_pem : STR_NONE;
     if (set & ACCOUNT_IDEMPOTENCY)
         account->honours_idempotency = form->honours_idempotency;
+    if (set & ACCOUNT_HTTP2)
+        account->http2 = form->http2;
     if (set & ACCOUNT_STATUS)
         account->status = form->status;
 }

@@ -324,6 +324,7 @@ static void fill_request(struct job_stream *st, const struct dialect_http *http)
         .guard = {.level = GUARD_ADMIN},
         .ca_pem = account->ca_pem,
         .proxy_url = account->proxy_url,
+        .http2 = account->http2,
         .connect_timeout_ms = CONNECT_MS,
         .first_byte_timeout_ms = FIRST_BYTE_MS,
         .idle_timeout_ms = IDLE_MS,

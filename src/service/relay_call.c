@@ -287,6 +287,7 @@ void relay_call_start(struct relay *r)
         .guard = {.level = GUARD_ADMIN},
         .ca_pem = account->ca_pem,
         .proxy_url = account->proxy_url,
+        .http2 = account->http2,
         .connect_timeout_ms = RELAY_CONNECT_MS,
         .first_byte_timeout_ms = streamed ? RELAY_FIRST_BYTE_STREAM_MS : RELAY_LONG_MS,
         .idle_timeout_ms = RELAY_LONG_MS,

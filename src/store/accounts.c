@@ -8,18 +8,20 @@
     "id, name, platform, type, dialect, base_url, credentials, priority, concurrency, "            \
     "proxy_url, ca_pem, models, model_mapping, honours_idempotency, status, status_reason, "       \
     "rate_limited_until, overloaded_until, failures_in_row, auth_failures_in_row, "                \
-    "last_used_at, created_at, updated_at"
+    "last_used_at, created_at, updated_at, http2"
 
 static const char sql_insert[] =
     "INSERT INTO accounts (name, platform, type, dialect, base_url, credentials, priority, "
     "concurrency, proxy_url, ca_pem, models, model_mapping, honours_idempotency, status, "
-    "created_at, updated_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15) RETURNING id";
+    "created_at, updated_at, http2) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16) "
+    "RETURNING id";
 static const char sql_update[] =
     "UPDATE accounts SET name = $2, dialect = $3, base_url = $4, credentials = $5, priority = $6, "
     "concurrency = $7, proxy_url = $8, ca_pem = $9, models = $10, model_mapping = $11, "
     "honours_idempotency = $12, status = $13, status_reason = $14, rate_limited_until = $15, "
-    "overloaded_until = $16, failures_in_row = $17, auth_failures_in_row = $18, updated_at = $19 "
+    "overloaded_until = $16, failures_in_row = $17, auth_failures_in_row = $18, updated_at = $19, "
+    "http2 = $20 "
     "WHERE id = $1";
 static const char sql_find[] = "SELECT " COLUMNS " FROM accounts WHERE id = $1";
 static const char sql_lock[] = "SELECT " COLUMNS " FROM accounts WHERE id = $1 {row_lock}";
@@ -92,6 +94,7 @@ static enum status read_account(const struct db_rows *rows, struct arena *a, str
         .last_used_at = db_int(rows, 20),
         .created_at = db_int(rows, 21),
         .updated_at = db_int(rows, 22),
+        .http2 = db_int(rows, 23) != 0,
     };
     if (!account_type_parse(db_text(rows, 3), &account.type) ||
         !account_status_parse(db_text(rows, 14), &account.status))
@@ -142,7 +145,8 @@ enum status accounts_insert(struct db_conn *tx, struct account *account, struct 
                              P_STR_OR_NULL(account->proxy_url), P_STR_OR_NULL(account->ca_pem),
                              P_STR(account->models), P_STR(account->model_mapping),
                              P_INT(account->honours_idempotency),
-                             P_Z(account_status_name(account->status)), P_INT(account->created_at)),
+                             P_Z(account_status_name(account->status)), P_INT(account->created_at),
+                             P_INT(account->http2)),
                      &account->id, &found, err));
     return write_groups(tx, account, err);
 }
@@ -160,7 +164,8 @@ enum status accounts_update(struct db_conn *tx, const struct account *account, s
                 P_Z(account_status_name(account->status)), P_STR_OR_NULL(account->status_reason),
                 P_INT_OR_NULL(account->rate_limited_until),
                 P_INT_OR_NULL(account->overloaded_until), P_INT(account->failures_in_row),
-                P_INT(account->auth_failures_in_row), P_INT(account->updated_at)),
+                P_INT(account->auth_failures_in_row), P_INT(account->updated_at),
+                P_INT(account->http2)),
         &changed, err));
     if (!changed)
         return err_set(err, E_NOT_FOUND, "account_not_found");

@@ -62,6 +62,7 @@ describe("Accounts", () => {
       model_mapping: { "sora2-landscape-10s": "sora-2" },
       proxy_url: "socks5h://proxy.example:1080",
       honours_idempotency: true,
+      http2: true,
       status: "disabled",
     };
     const changed = await admin.ask("PATCH", `${ACCOUNTS}/${made.id}`, wanted);

@@ -110,6 +110,7 @@ const ACCOUNT: Wrong[] = [
   ["proxy_url", 1],
   ["ca_pem", "no certificate", "bad_ca"],
   ["honours_idempotency", "yes"],
+  ["http2", 2],
 ];
 const GENERATE: Wrong[] = [
   ["model", 1],

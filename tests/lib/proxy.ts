@@ -23,7 +23,7 @@ export class Proxy {
 
   static async start(kind: "http" | "socks5h", password?: string): Promise<Proxy> {
     const proxy = new Proxy(kind, password);
-    proxy.server.listen(0, "127.0.0.1");
+    proxy.server.listen(0, "127.0.0.1").unref();
     await once(proxy.server, "listening");
     return proxy;
   }

@@ -838,6 +838,7 @@ export interface components {
       proxy_url: string | null
       ca_pem: string | null
       honours_idempotency: boolean
+      http2: boolean
       /** @enum {string} */
       status: 'active' | 'disabled' | 'error'
       status_reason_code: string | null
@@ -880,6 +881,7 @@ export interface components {
       proxy_url?: string | null
       ca_pem?: string | null
       honours_idempotency?: boolean
+      http2?: boolean
       /** @enum {string} */
       status?: 'active' | 'disabled'
     }
@@ -907,6 +909,7 @@ export interface components {
       proxy_url?: string | null
       ca_pem?: string | null
       honours_idempotency?: boolean
+      http2?: boolean
       /** @enum {string} */
       status?: 'active' | 'disabled'
     }

@@ -8,6 +8,7 @@ export interface AccountForm {
   baseUrl: string
   apiKey: string
   honoursIdempotency: boolean
+  http2: boolean
   dialect: string
   priority: string
   concurrency: string
@@ -134,6 +135,7 @@ export function buildAccount(form: AccountForm): Record<string, unknown> {
     models: parseLines(form.models),
     model_mapping: parseMapping(form.mapping) ?? {},
     honours_idempotency: form.honoursIdempotency,
+    http2: form.http2,
   }
 }
 
@@ -145,6 +147,7 @@ export function emptyForm(): AccountForm {
     baseUrl: '',
     apiKey: '',
     honoursIdempotency: false,
+    http2: false,
     dialect: 'chat',
     priority: '10',
     concurrency: '3',
@@ -165,6 +168,7 @@ export function formOf(account: Account): AccountForm {
     baseUrl: String(account.credentials?.base_url ?? ''),
     dialect: account.dialect,
     honoursIdempotency: account.honours_idempotency ?? false,
+    http2: account.http2 ?? false,
     priority: String(account.priority),
     concurrency: String(account.concurrency),
     groupIds: [...(account.group_ids ?? [])],
