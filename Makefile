@@ -41,6 +41,7 @@ mutants:
 	@scripts/setup.sh test
 	@scripts/mutants.sh
 
+# make bench WRITE=1 puts the figures into docs/bench.md
 bench: build
 	@scripts/setup.sh bench
 	@bench/run.sh

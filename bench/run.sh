@@ -1,128 +1,165 @@
 #!/bin/bash
-# Measures Kinora beside its peers, all in one run on one machine, and prints ratios.
-#   bench/run.sh [--write]    --write puts the figures into docs/bench.md
-# Each proxy gets core 0 alone; the load and the upstream share core 1. What is compared is CPU
-# time per request (user and system, from /proc), which does not depend on who was faster.
+# Measures Kinora beside its peers, all in one run on one machine, and prints the tables.
+#   bench/run.sh [--write] [PART…]    parts: json sse tls idle grow start; all, if none is named
+# --write, or WRITE=1, puts the figures into docs/bench.md and needs all parts. BENCH_ROUNDS,
+# BENCH_SECONDS, BENCH_STREAMS and BENCH_PEERS make it smaller. What is compared is above all CPU time per call (user and system
+# time of the proxy's processes), which does not depend on how fast the other parts were.
+# shellcheck disable=SC2034,SC2154 # lib.sh and peers.sh read what is set here, and the reverse
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${KINORA_BUILD:-$PWD/build/release}
-seconds=${BENCH_SECONDS:-8}
+seconds=${BENCH_SECONDS:-3}
 rounds=${BENCH_ROUNDS:-3}
-clients=64
+idle_streams=${BENCH_STREAMS:-9000}
 dir=$(mktemp -d)
-pids=()
-stop() {
-    [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap stop EXIT
+. bench/lib.sh
+. bench/peers.sh
+trap 'stop_all; rm -rf "$dir"' EXIT
 
-start() { # NAME CORE COMMAND…
-    local name=$1 core=$2
-    shift 2
-    taskset -c "$core" "$@" >"$dir/$name.log" 2>&1 &
-    pids+=($!)
-    declare -g "pid_$name=$!"
-}
+# Rounds are interleaved, so that a slow moment hits all alike.
 
-wait_port() {
-    for _ in $(seq 100); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0
-        sleep 0.1
+part_json() {
+    local clients peer
+    serve $JSON_PORT http "${PEERS[@]}"
+    for clients in 1 64 256; do
+        for _ in $(seq "$rounds"); do
+            for peer in "${PEERS[@]}"; do
+                call "$peer" $clients "$seconds"
+                figure json $clients "$peer" us "$(divide $us "$count")"
+                figure json $clients "$peer" rps "$rate"
+            done
+        done
     done
-    echo "bench: nothing answers on port $1" >&2
-    tail -n 5 "$dir"/*.log >&2
-    return 1
 }
 
-# CPU ticks of a process and its children, in microseconds.
-cpu_us() {
-    local pid total=0
-    for pid in "$1" $(pgrep -P "$1" || true); do
-        total=$((total + $(awk '{print $14 + $15}' "/proc/$pid/stat")))
+# As many streams as the proxy can serve at a millisecond's pace: one that falls behind finds several
+# chunks in one read, and looks cheaper than it is.
+streams_for() { # NAME
+    case $1 in go) echo 16 ;; portkey) echo 4 ;; *) echo 64 ;; esac
+}
+
+part_sse() {
+    local peer before chunks reads took median most streams
+    serve $SSE_PORT http "${PEERS[@]}"
+    port_of[direct]=$SSE_PORT
+    for _ in $(seq "$rounds"); do
+        for peer in direct "${PEERS[@]}"; do
+            stream first "$peer" 300 >"$dir/out" || continue
+            read -r median most <"$dir/out"
+            figure sse first "$peer" median "$median"
+            figure sse first "$peer" p90 "$most"
+        done
+        for peer in "${PEERS[@]}"; do
+            streams=$(streams_for "$peer")
+            before=$(cpu_us "$peer")
+            stream paced "$peer" "$streams" $((seconds * 1000)) >"$dir/out" || continue
+            read -r chunks reads took <"$dir/out"
+            figure sse chunks "$peer" us "$(divide $(($(cpu_us "$peer") - before)) "$chunks")"
+            figure sse chunks "$peer" streams "$streams"
+            figure sse chunks "$peer" pace "$(divide "$(divide "$chunks" "$streams")" "$took")"
+            figure sse chunks "$peer" together "$(divide "$chunks" "$reads")"
+        done
     done
-    echo $((total * 1000000 / $(getconf CLK_TCK)))
 }
 
-# measure NAME PORT HEADER…: "us_per_request requests_per_second"
-measure() {
-    local pid_var=pid_$1 before after count
-    before=$(cpu_us "${!pid_var}")
-    taskset -c 1 wrk -t1 -c$clients -d"${seconds}s" -s bench/relay/post.lua \
-        -H "Authorization: Bearer $key" "http://127.0.0.1:$2/sora/v1/chat/completions" >"$dir/wrk.out"
-    after=$(cpu_us "${!pid_var}")
-    count=$(awk '/requests in/{print $1}' "$dir/wrk.out")
-    ! grep -q 'Non-2xx' "$dir/wrk.out" || { cat "$dir/wrk.out" >&2 && return 1; }
-    awk -v us=$((after - before)) -v n="$count" -v s="$seconds" \
-        'BEGIN{printf "%.2f %.0f\n", us / n, n / s}'
-}
-
-median() { sort -n | awk '{v[NR] = $1} END{print v[int((NR + 1) / 2)]}'; }
-
-# ---- the parts
-sed "s|@DIR@|$dir|g" bench/relay/upstream.conf >"$dir/upstream.conf"
-sed "s|@DIR@|$dir|g" bench/relay/proxy.conf >"$dir/proxy.conf"
-start upstream 1 nginx -c "$dir/upstream.conf"
-start nginx 0 nginx -c "$dir/proxy.conf"
-(cd bench/relay && GOCACHE=$dir/gocache GO111MODULE=off go build -o "$dir/goproxy" proxy.go)
-GOMAXPROCS=1 start go 0 "$dir/goproxy"
-start kinora 0 "$build/kinora" serve --listen 127.0.0.1:19001 --data "$dir/data" --loops 1 --log-level error
-for port in 19000 19001 19002 19003; do wait_port $port; done
-
-email=bench@example.org
-printf 'bench password' | "$build/kinora" user add $email --admin --password-stdin --data "$dir/data" >/dev/null
-token=$(curl -fsS -H 'content-type: application/json' \
-    -d "{\"email\":\"$email\",\"password\":\"bench password\"}" \
-    http://127.0.0.1:19001/api/v1/auth/login | jq -r .token)
-api() { curl -fsS -H "authorization: Bearer $token" -H 'content-type: application/json' -d "$2" "http://127.0.0.1:19001$1"; }
-api /api/v1/admin/accounts '{"name":"bench","platform":"sora","type":"apikey","dialect":"chat",
-    "credentials":{"base_url":"http://127.0.0.1:19000","api_key":"bench"},"concurrency":10000,"group_ids":[1]}' >/dev/null
-key=$(api /api/v1/keys '{"name":"bench"}' | jq -r .key)
-sleep 1
-
-# ---- start and idle memory, of a second Kinora with nothing to do
-began=$(date +%s%N)
-start idle 0 "$build/kinora" serve --listen 127.0.0.1:19004 --data "$dir/idle" --loops 1 --log-level error
-until curl -fsS -o /dev/null http://127.0.0.1:19004/healthz 2>/dev/null; do sleep 0.005; done
-first_answer_ms=$((($(date +%s%N) - began) / 1000000))
-sleep 2
-# shellcheck disable=SC2154 # start() made it
-idle_kb=$(awk '/^VmRSS/{print $2}' "/proc/$pid_idle/status")
-
-# ---- rounds, interleaved so that a slow moment hits all alike
-rm -f "$dir"/*.us "$dir"/*.rps
-for _ in $(seq "$rounds"); do
-    for peer in nginx:19002 go:19003 kinora:19001; do
-        read -r us rps < <(measure "${peer%:*}" "${peer#*:}")
-        echo "$us" >>"$dir/${peer%:*}.us"
-        echo "$rps" >>"$dir/${peer%:*}.rps"
+part_tls() {
+    local peer port peers=()
+    for peer in "${PEERS[@]}"; do
+        [ "$peer" = portkey ] || peers+=("$peer") # it would trust the upstream only by a setting of Node's
     done
+    for port in $TLS_PORT $HANDSHAKE_PORT; do
+        serve "$port" https "${peers[@]}"
+        for _ in $(seq "$rounds"); do
+            for peer in "${peers[@]}"; do
+                : >"$dir/resumed.log"
+                call "$peer" 64 "$seconds"
+                sleep 1.1 # the upstream writes its log each second
+                figure tls "$port" "$peer" us "$(divide $us "$count")"
+                figure tls "$port" "$peer" rps "$rate"
+                figure tls "$port" "$peer" resumed \
+                    "$(awk '{n++} $1 == "r"{r++} END{print n ? 100 * r / n : 0}' "$dir/resumed.log")"
+            done
+        done
+        stop "${peers[@]}"
+    done
+}
+
+part_idle() {
+    local peer before after
+    for peer in "${PEERS[@]}"; do
+        serve $SSE_PORT http "$peer"
+        stream first "$peer" 20 >/dev/null || continue # what the first calls cost is not counted
+        before=$(pss_kb "$peer")
+        rm -f "$dir/client.log"
+        start client $LOAD_CORE "$dir/sse_client" idle "${port_of[$peer]}" "$(headers_of "$peer")" \
+            "$idle_streams"
+        until [ -s "$dir/client.log" ]; do sleep 0.1; done
+        if grep -q '^ready$' "$dir/client.log"; then
+            after=$(pss_kb "$peer")
+            figure idle "$idle_streams" "$peer" kb "$(divide $((after - before)) "$idle_streams")"
+        else
+            note "$peer did not hold $idle_streams streams: $(cat "$dir/client.log")"
+            tail -n 3 "$dir/$peer.log" >&2
+        fi
+        stop client
+        stop "$peer"
+    done
+}
+
+part_grow() {
+    local loops
+    for _ in $(seq "$rounds"); do
+        for loops in 1 2; do
+            LOOPS=$loops CORES=0,1 serve $JSON_PORT http kinora
+            call kinora 64 "$seconds" 0,1
+            figure grow $loops kinora us "$(divide $us "$count")"
+            figure grow $loops kinora rps "$rate"
+            figure grow $loops kinora cores "$(divide $us $((seconds * 1000000)))"
+            stop kinora
+        done
+    done
+}
+
+part_start() {
+    local peer began
+    for _ in $(seq "$rounds"); do
+        for peer in "${PEERS[@]}"; do
+            began=$(date +%s%N)
+            launch "$peer" $JSON_PORT http
+            figure start - "$peer" ms $((($(date +%s%N) - began) / 1000000))
+            sleep 1.5
+            figure start - "$peer" kb "$(pss_kb "$peer")"
+            stop "$peer"
+        done
+    done
+}
+
+every=(json sse tls idle grow start)
+write=(${WRITE:+--write})
+parts=()
+for word in "$@"; do
+    case " ${every[*]} " in
+    *" $word "*) parts+=("$word") ;;
+    *) [ "$word" = --write ] || { sed -n '3,4s/^# *//p' "$0" >&2 && exit 2; } && write=(--write) ;;
+    esac
 done
+[ ${#parts[@]} -gt 0 ] || parts=("${every[@]}")
 
-report() {
-    # shellcheck disable=SC2034 # read by name below
-    local nginx_us go_us kinora_us
-    # shellcheck disable=SC2034
-    nginx_us=$(median <"$dir/nginx.us") go_us=$(median <"$dir/go.us") kinora_us=$(median <"$dir/kinora.us")
-    echo "| | CPU µs/request | requests/s | Kinora's CPU as a ratio |"
-    echo "|---|---|---|---|"
-    for name in kinora nginx go; do
-        local us=${name}_us
-        awk -v n="$name" -v us="${!us}" -v k="$kinora_us" -v rps="$(median <"$dir/$name.rps")" \
-            'BEGIN{printf "| %s | %.1f | %d | %.2f |\n", n, us, rps, k / us}'
-    done
-    echo
-    echo "Start to first answer: $first_answer_ms ms. Resident memory when idle: $idle_kb KiB."
-}
-report | tee "$dir/report"
-if [ "${1-}" = --write ]; then
-    {
-        sed '/^<!-- figures -->/q' docs/bench.md
-        echo
-        echo "$(uname -m), $(nproc) cores, $(nginx -v 2>&1 | sed 's/.*: //'), $(go version | cut -d' ' -f3); medians of $rounds rounds of ${seconds} s, $clients clients."
-        echo
-        cat "$dir/report"
-    } >"$dir/bench.md"
-    cp "$dir/bench.md" docs/bench.md
-fi
+ulimit -n 40000 2>/dev/null || ulimit -n "$(ulimit -Hn)" # a proxy needs two for each stream
+build_load
+prepare_peers
+start_upstreams
+for part in "${parts[@]}"; do
+    note "$part"
+    "part_$part"
+    stop "${PEERS[@]}"
+done
+gateway=bench/peers/portkey/node_modules/@portkey-ai/gateway/package.json
+{
+    nginx -v 2>&1 | sed 's/.*: //'
+    haproxy -v | sed -n 's/^HAProxy version \([^ ]*\).*/haproxy\/\1/p'
+    openssl version | awk '{print "OpenSSL/" $2}'
+    go version | cut -d' ' -f3
+    echo "@portkey-ai/gateway/$(jq -r .version $gateway) on Node $(scripts/node.sh node --version)"
+} >"$dir/versions"
+python3 bench/report.py "$dir/figures.tsv" "$dir/versions" "$rounds" "$seconds" "${write[@]}"
