@@ -114,6 +114,8 @@ static const struct message table[] = {
     {"no_account", 503, "暂无可用账号，请稍后再试", "No account is available. Try again later."},
     {"rate_limited", 429, "请求过于频繁，请稍后再试", "Too many requests. Try again later."},
     {"queue_full", 429, "排队人数已满，请稍后再试", "The line is full. Try again later."},
+    {"account_full", 429, "该账号的名额已满，请稍后再试",
+     "The account has no free place. Try again later."},
     {"stream_required", 400, "该账号只支持 stream=true",
      "This account only answers with stream=true."},
     {"loop_detected", 508, "检测到循环转发", "The request goes round in a loop."},

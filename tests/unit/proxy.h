@@ -6,8 +6,21 @@
 
 /* What the last client said: "user:password" (HTTP: as sent, in base64), the target, and of
  * HTTP the whole head. */
-static char proxy_auth[256], proxy_target[512], proxy_seen[4096];
+static char proxy_auth[256], proxy_target[256], proxy_seen[256];
 static bool proxy_wants_password;
+
+/* A case may have several connections at once, each with a thread of the peer. */
+__attribute__((format(printf, 2, 3))) static inline void proxy_note(char to[256],
+                                                                    const char *format, ...)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    va_list args;
+    va_start(args, format);
+    pthread_mutex_lock(&lock);
+    vsnprintf(to, 256, format, args);
+    pthread_mutex_unlock(&lock);
+    va_end(args);
+}
 
 static inline int proxy_dial(const char *host, uint16_t port)
 {
@@ -63,10 +76,13 @@ static inline void proxy_take_auth(struct peer_link *l)
     char *at = strstr(l->in, "Proxy-Authorization: Basic "), *end = l->in + l->have;
     char *next = at ? strchr(at, '\n') + 1 : NULL;
 
-    proxy_auth[0] = '\0';
+    char auth[sizeof(proxy_auth)] = "";
+
+    if (at)
+        sscanf(at + 27, "%255[^\r]", auth);
+    proxy_note(proxy_auth, "%s", auth);
     if (!at)
         return;
-    sscanf(at + 27, "%255[^\r]", proxy_auth);
     memmove(at, next, (size_t)(end - next) + 1);
     l->have -= (size_t)(next - at);
 }
@@ -92,7 +108,7 @@ static inline void serve_http_proxy(struct peer_link *l)
 
     if (!proxy_head(l))
         return;
-    snprintf(proxy_seen, sizeof(proxy_seen), "%s", l->in);
+    proxy_note(proxy_seen, "%s", l->in);
     proxy_take_auth(l);
     if (proxy_wants_password && !proxy_auth[0]) {
         peer_send(l, "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"x\"\r\n"
@@ -102,7 +118,7 @@ static inline void serve_http_proxy(struct peer_link *l)
     bool tunnel = sscanf(l->in, "CONNECT %255[^:]:%u", host, &port) == 2;
     if (!tunnel)
         sscanf(l->in, "%15s http://%255[^:/]:%u%1023s", method, host, &port, path);
-    snprintf(proxy_target, sizeof(proxy_target), "%s:%u", host, port);
+    proxy_note(proxy_target, "%s:%u", host, port);
     fd = proxy_dial(host, (uint16_t)port);
     if (fd < 0) {
         peer_send(l, "HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n");
@@ -143,7 +159,7 @@ static inline bool socks_password(struct peer_link *l)
     if (!proxy_read(l, n, 2) || !proxy_read(l, user, n[1]) || !proxy_read(l, n, 1) ||
         !proxy_read(l, word, n[0]))
         return false;
-    snprintf(proxy_auth, sizeof(proxy_auth), "%.100s:%.100s", user, word);
+    proxy_note(proxy_auth, "%.100s:%.100s", user, word);
     peer_send_n(l, "\1\0", 2);
     return true;
 }
@@ -157,7 +173,7 @@ static inline void serve_socks5(struct peer_link *l)
 
     if (!proxy_read(l, head, 2) || !proxy_read(l, methods, head[1]))
         return;
-    proxy_auth[0] = '\0';
+    proxy_note(proxy_auth, "%s", "");
     if (memchr(methods, 2, head[1])) {
         if (!socks_password(l))
             return;
@@ -176,7 +192,7 @@ static inline void serve_socks5(struct peer_link *l)
         inet_ntop(AF_INET, &address, host, sizeof(host));
     }
     unsigned number = (unsigned)port[0] << 8 | port[1];
-    snprintf(proxy_target, sizeof(proxy_target), "%s:%u", host, number);
+    proxy_note(proxy_target, "%s:%u", host, number);
     int fd = proxy_dial(host, (uint16_t)number);
     peer_send_n(l, fd < 0 ? "\5\5\0\1\0\0\0\0\0\0" : "\5\0\0\1\0\0\0\0\0\0", 10);
     if (fd >= 0)
