@@ -357,18 +357,12 @@ enum status jobs_make(struct jobs *all, enum route_id route, const struct wish *
     return OK;
 }
 
-/* Out of line: inlined, gcc 12 takes the list's head for a job and warns of its end. */
-__attribute__((noinline)) static bool is_called(const struct job *job, struct str id)
-{
-    return str_eq(str_of(job->id), id) || str_eq(str_of(job->shown_id), id);
-}
-
 struct job *jobs_find(const struct jobs *all, struct str id)
 {
     LIST_EACH(node, (struct list *)(uintptr_t)&all->list)
     {
         struct job *job = CONTAINER_OF(node, struct job, link);
-        if (is_called(job, id))
+        if (str_eq(str_of(job->id), id) || str_eq(str_of(job->shown_id), id))
             return job;
     }
     return NULL;

@@ -2,7 +2,6 @@
 /* kinora-demo-upstream — starts, says that it is ready, and ends on a signal.
  *
  * One loop on the main thread owns everything; two workers draw media. */
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,21 +33,9 @@ static int fail(const struct err *err, int code)
 /* What it really listens on: a port 0 has become a number. */
 static void say_ready(int fd)
 {
-    struct sockaddr_storage address;
-    socklen_t n = sizeof(address);
-    char text[INET6_ADDRSTRLEN] = "";
-
-    memset(&address, 0, sizeof(address));
-    getsockname(fd, (struct sockaddr *)&address, &n);
-    if (address.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)&address;
-        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-        printf("kinora-demo-upstream ready http://[%s]:%d\n", text, ntohs(in6->sin6_port));
-    } else {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)&address;
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-        printf("kinora-demo-upstream ready http://%s:%d\n", text, ntohs(in->sin_port));
-    }
+    char address[SERVER_ADDRESS_SIZE];
+    server_bound_to(fd, address);
+    printf("kinora-demo-upstream ready http://%s\n", address);
     fflush(stdout);
 }
 
