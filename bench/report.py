@@ -80,8 +80,9 @@ def report_json(f):
 def report_sse(f):
     yield "## Event streams"
     yield ""
-    yield "A chunk each millisecond in every stream. A proxy that is given more than it can pass on finds"
-    yield "several chunks in one read (the last column, as the client sees it) and looks cheaper than it is."
+    yield "A chunk each millisecond in every stream. Fewer arrive in a second where the upstream was late; the"
+    yield "client finds several in one read where the proxy was behind, which then looks cheaper than it is, or"
+    yield "where the client itself was."
     yield ""
     yield from table(["", "CPU µs/chunk", "to nginx", "streams", "chunks/s in each", "chunks per read"],
                      cost_rows(f, "sse", "chunks", ("streams", 0), ("pace", 0), ("together", 2)))

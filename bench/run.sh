@@ -63,14 +63,11 @@ part_sse() {
 }
 
 part_tls() {
-    local peer port peers=()
-    for peer in "${PEERS[@]}"; do
-        [ "$peer" = portkey ] || peers+=("$peer") # it would trust the upstream only by a setting of Node's
-    done
+    local peer port
     for port in $TLS_PORT $HANDSHAKE_PORT; do
-        serve "$port" https "${peers[@]}"
+        serve "$port" https "${PEERS[@]}"
         for _ in $(seq "$rounds"); do
-            for peer in "${peers[@]}"; do
+            for peer in "${PEERS[@]}"; do
                 : >"$dir/resumed.log"
                 call "$peer" 64 "$seconds"
                 sleep 1.1 # the upstream writes its log each second
@@ -80,7 +77,7 @@ part_tls() {
                     "$(awk '{n++} $1 == "r"{r++} END{print n ? 100 * r / n : 0}' "$dir/resumed.log")"
             done
         done
-        stop "${peers[@]}"
+        stop "${PEERS[@]}"
     done
 }
 
@@ -140,7 +137,7 @@ parts=()
 for word in "$@"; do
     case " ${every[*]} " in
     *" $word "*) parts+=("$word") ;;
-    *) [ "$word" = --write ] || { sed -n '3,4s/^# *//p' "$0" >&2 && exit 2; } && write=(--write) ;;
+    *) [ "$word" = --write ] || { sed -n '3s/^# *//p' "$0" >&2 && exit 2; } && write=(--write) ;;
     esac
 done
 [ ${#parts[@]} -gt 0 ] || parts=("${every[@]}")
