@@ -2,7 +2,6 @@
 /* kinora-demo-upstream — starts, says that it is ready, and ends on a signal.
  *
  * One loop on the main thread owns everything; two workers draw media. */
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -113,7 +113,7 @@ enum { FIRST_INHERITED_FD = 3 }; /* SD_LISTEN_FDS_START */
 
 static bool is_tcp_listener(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address), one = sizeof(int);
     int listening = 0;
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &one) == 0 && listening &&
