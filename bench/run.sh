@@ -18,9 +18,16 @@ trap 'stop_all; rm -rf "$dir"' EXIT
 
 # Rounds are interleaved, so that a slow moment hits all alike.
 
+# What a start costs, first handshakes above all, is no part of what a call costs.
+warm_up() {
+    local peer
+    for peer in "${PEERS[@]}"; do call "$peer" 64 1; done
+}
+
 part_json() {
     local clients peer
     serve $JSON_PORT http "${PEERS[@]}"
+    warm_up
     for clients in 1 64 256; do
         for _ in $(seq "$rounds"); do
             for peer in "${PEERS[@]}"; do
@@ -66,6 +73,7 @@ part_tls() {
     local peer port
     for port in $TLS_PORT $HANDSHAKE_PORT; do
         serve "$port" https "${PEERS[@]}"
+        warm_up
         for _ in $(seq "$rounds"); do
             for peer in "${PEERS[@]}"; do
                 : >"$dir/resumed.log"
