@@ -23,6 +23,10 @@
 
 enum { HANDSHAKES_MS = 500, PATIENCE_MS = 2000, ORDER_MS = 5000 };
 
+/* Kept to upstreams, per lane, whoever they are: with fewer than there are callers at once, half of
+ * all calls would open a connection of their own. */
+enum { IDLE_CONNECTIONS = 1024 };
+
 struct lane {
     pthread_t thread;
     struct loop *loop;
@@ -62,8 +66,8 @@ static enum status open_lane(struct app *app, struct lane *lane, int fd, struct 
     lane->loop = loop_new();
     struct upstream_config upstream = {.loop = lane->loop,
                                        .resolver = str_of(app->resolver),
-                                       .idle_per_origin = 64,
-                                       .idle_total = 512,
+                                       .idle_per_origin = IDLE_CONNECTIONS,
+                                       .idle_total = IDLE_CONNECTIONS,
                                        .in_high = 256 << 10};
     enum status status = upstream_client_new(&upstream, &lane->upstream, err);
     if (status != OK) {

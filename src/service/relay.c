@@ -56,15 +56,18 @@ static void let_go(struct relay *r)
     relay_give_back(r, POOL_NEUTRAL, 0);
     timer_unset(r->host.loop, &r->deadline);
     spool_release(&r->spool);
+    free(r->failures.text);
+    r->failures.text = NULL;
     relay_answer_free(r->answer);
     r->answer = NULL;
 }
 
 void relay_refuse(struct relay *r, int http_status, const struct err *err)
 {
+    struct err said = *err; /* it may be the spool's, which goes now */
     r->phase = RELAY_OVER;
     let_go(r);
-    r->host.refuse(r->x, http_status, err);
+    r->host.refuse(r->x, http_status, &said);
 }
 
 /* ---- choosing ---- */
@@ -180,8 +183,8 @@ static enum status check_fields(const struct relay *r, struct err *err)
 static void body_is_whole(struct relay *r)
 {
     struct err err;
-    if (r->spool.err.status != OK) {
-        relay_refuse(r, 0, &r->spool.err);
+    if (r->spool.err) {
+        relay_refuse(r, 0, r->spool.err);
         return;
     }
     if (check_fields(r, &err) != OK) {
@@ -199,8 +202,8 @@ static size_t on_body(struct exchange *x, struct str piece)
     if (r->phase != RELAY_INTAKE)
         return piece.n;
     size_t n = spool_write(&r->spool, piece);
-    if (r->spool.err.status != OK) {
-        relay_refuse(r, 0, &r->spool.err);
+    if (r->spool.err) {
+        relay_refuse(r, 0, r->spool.err);
     } else if (!scan_json_feed(&r->scan, str_to(piece, n))) {
         err_say(&err, E_INVALID, "invalid_json", "The body is not a JSON object.");
         relay_refuse(r, 0, &err);
@@ -226,8 +229,8 @@ static void on_spool(struct spool *s)
         if (spool_end(s))
             body_is_whole(r);
     } else if (r->phase == RELAY_INTAKE) {
-        if (s->err.status != OK)
-            relay_refuse(r, 0, &s->err);
+        if (s->err)
+            relay_refuse(r, 0, s->err);
         else
             exchange_resume_body(r->x);
     } else if (r->sending) {

@@ -219,9 +219,8 @@ static const struct upstream_handler handler = {
 
 static void body_lost(struct relay *r)
 {
-    struct err err = r->spool.err;
     if (r->phase != RELAY_PASSING) {
-        relay_refuse(r, 0, &err);
+        relay_refuse(r, 0, r->spool.err);
         return;
     }
     r->sending = false;

@@ -36,8 +36,8 @@ struct relay_answer {
 /* What became of the attempts so far. */
 struct relay_failures {
     bool any, other_than_429;
-    int64_t retry_after_ms;  /* of 429: the nearest */
-    char text[ERR_TEXT_MAX]; /* of the last that was no 429, else of the last */
+    int64_t retry_after_ms; /* of 429: the nearest */
+    char *text;             /* of the last that was no 429, else of the last; NULL: none */
 };
 
 struct relay {

@@ -91,9 +91,8 @@ static void note(struct relay_failures *f, bool limited, const char *text, size_
         return;
     f->any = true;
     f->other_than_429 |= !limited;
-    n = MIN(n, sizeof(f->text) - 1);
-    memcpy(f->text, text, n);
-    f->text[n] = '\0';
+    free(f->text);
+    f->text = mem_strndup(text, MIN(n, ERR_TEXT_MAX - 1));
 }
 
 void relay_note_answer(struct relay_failures *f, const struct relay_answer *a, struct str secret)

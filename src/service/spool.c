@@ -67,7 +67,9 @@ static void file_free(struct spool_file *f)
 void spool_release(struct spool *s)
 {
     free(s->memory);
+    free(s->err);
     s->memory = NULL;
+    s->err = NULL;
     s->memory_used = s->memory_size = 0;
     if (s->file && s->file->working)
         s->file->spool = NULL;
@@ -87,8 +89,10 @@ void spool_move(struct spool *to, struct spool *from, void (*on_ready)(struct sp
 
 static void fail(struct spool *s, enum status status, const char *code)
 {
-    if (s->err.status == OK)
-        err_set(&s->err, status, code);
+    if (s->err)
+        return;
+    s->err = mem_zalloc(sizeof(*s->err));
+    err_set(s->err, status, code);
 }
 
 /* ---- the worker's side */
@@ -197,11 +201,13 @@ static void done(struct task *task)
         file_free(f);
         return;
     }
-    if (f->err.status != OK && s->err.status == OK)
-        s->err = f->err;
-    if (s->err.status == OK && f->reading)
+    if (f->err.status != OK && !s->err) {
+        s->err = mem_zalloc(sizeof(*s->err));
+        *s->err = f->err;
+    }
+    if (!s->err && f->reading)
         after_read(f);
-    else if (s->err.status == OK)
+    else if (!s->err)
         after_write(s);
     s->on_ready(s);
 }
@@ -267,7 +273,7 @@ static size_t write_file(struct spool *s, struct str bytes)
 size_t spool_write(struct spool *s, struct str bytes)
 {
     size_t taken = 0;
-    while (taken < bytes.n && s->err.status == OK) {
+    while (taken < bytes.n && !s->err) {
         struct str rest = str_from(bytes, taken);
         size_t n = s->file ? write_file(s, rest) : write_memory(s, rest);
         if (!n && s->file)
@@ -277,18 +283,18 @@ size_t spool_write(struct spool *s, struct str bytes)
             move_to_file(s);
     }
     s->length += taken;
-    return s->err.status == OK ? taken : bytes.n;
+    return !s->err ? taken : bytes.n;
 }
 
 bool spool_end(struct spool *s)
 {
     struct spool_file *f = s->file;
-    if (!f || s->err.status != OK)
+    if (!f || s->err)
         return true;
     f->ending = true;
     if (!f->working && f->other.used)
         submit_write(s);
-    return s->err.status != OK || (!f->working && !f->other.used);
+    return s->err != NULL || (!f->working && !f->other.used);
 }
 
 /* ---- giving them out again */
@@ -327,7 +333,7 @@ void spool_rewind(struct spool *s)
 enum spool_read spool_next(struct spool *s, struct str *ret)
 {
     struct spool_file *f = s->file;
-    if (s->err.status != OK)
+    if (s->err)
         return SPOOL_FAILED;
     if (!f->working && !f->has_next) {
         if (f->read_at == f->written)
@@ -335,7 +341,7 @@ enum spool_read spool_next(struct spool *s, struct str *ret)
         submit_read(s); /* a stale slice was in the way */
     }
     if (!f->has_next)
-        return s->err.status == OK ? SPOOL_WAIT : SPOOL_FAILED;
+        return !s->err ? SPOOL_WAIT : SPOOL_FAILED;
     struct slice read = f->moving;
     f->moving = f->other;
     f->other = read;

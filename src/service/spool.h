@@ -26,7 +26,7 @@ struct spool {
     const char *dir;
     /* The loop's call: a slice has come through, or err says why none will any more. */
     void (*on_ready)(struct spool *s);
-    struct err err;  /* status OK: none */
+    struct err *err; /* the spool's; NULL: none */
     uint64_t length; /* bytes taken so far */
     char *memory;
     size_t memory_used, memory_size;

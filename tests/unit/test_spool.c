@@ -96,7 +96,7 @@ static void write_more(struct bench *b)
 static void on_ready(struct spool *s)
 {
     struct bench *b = (struct bench *)s;
-    if (s->err.status != OK)
+    if (s->err)
         loop_stop(b->loop);
     else if (b->whole)
         read_file(b);
@@ -149,7 +149,7 @@ static void run(struct bench *b, size_t length, size_t piece)
     b->release.fn = start;
     loop_post(b->loop, &b->release);
     loop_run(b->loop);
-    assert_int_equal(b->spool.err.status, OK);
+    assert_null(b->spool.err);
     assert_false(b->corrupt);
     assert_int_equal(b->read, length);
 }
@@ -225,7 +225,7 @@ static void a_folder_that_is_gone_is_said_so(void **state)
     b->sent = mem_calloc(1, SPOOL_MEMORY + 1);
     spool_write(&b->spool, (struct str){b->sent, SPOOL_MEMORY + 1});
     loop_run(b->loop);
-    assert_int_equal(b->spool.err.status, E_IO);
+    assert_int_equal(b->spool.err->status, E_IO);
     /* From then on everything is taken, and dropped. */
     assert_int_equal(spool_write(&b->spool, (struct str){b->sent, 100}), 100);
 }
