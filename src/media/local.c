@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,7 +26,11 @@ struct local_writer {
 enum status local_open(const char *data_dir, struct local_store **ret, struct err *err)
 {
     _cleanup_free_ struct local_store *s = mem_zalloc(sizeof(*s));
-    int n = snprintf(s->root, sizeof(s->root), "%s/media", data_dir);
+    TRY(file_make_dirs(data_dir, 0700, err));
+    _cleanup_free_ char *full = realpath(data_dir, NULL);
+    if (!full)
+        return err_errno(err, "find the data folder's full path");
+    int n = snprintf(s->root, sizeof(s->root), "%s/media", full);
     if (n < 0 || (size_t)n >= sizeof(s->root))
         return err_say(err, E_INVALID, "bad_option", "The data folder's path is too long.");
     TRY(file_make_dirs(s->root, 0700, err));

@@ -28,7 +28,8 @@ void local_abandon(struct local_writer *w);
 /* An open descriptor, the caller's.  E_NOT_FOUND, code "object_not_found". */
 enum status local_read(struct local_store *s, struct str key, int *ret_fd, int64_t *ret_size,
                        struct err *err);
-/* Path of a key's file, for programs that read it (media_probe); empty for a bad key. */
+/* Absolute path of a key's file, for programs that read it (media_probe, which takes a relative one
+ * for an option); empty for a bad key. */
 void local_path(struct local_store *s, struct str key, char *out, size_t size);
 /* Absent counts as removed; empty folders above go too. */
 enum status local_remove(struct local_store *s, struct str key, struct err *err);
