@@ -27,11 +27,12 @@
 #include "service/janitor.h"
 #include "service/jobs.h"
 #include "service/settings.h"
+#include "service/spool.h"
 
-enum { QUEUE_LENGTH = 1024, TAKE_OVER_MS = 100 };
+enum { QUEUE_LENGTH = 1024, TAKE_OVER_MS = 100, SPOOL_MIB_MOST = 1 << 24 };
 
 static const char *opt_listen = "127.0.0.1:8080", *opt_resolver, *opt_loops, *opt_drain = "30",
-                  *opt_log_level = "info";
+                  *opt_spool_mib = "4096", *opt_log_level = "info";
 static bool opt_replace;
 
 struct serving {
@@ -216,8 +217,11 @@ static int run(struct serving *s, long loops, const sigset_t *signals)
 
 static bool read_numbers(long *loops, long *drain_s)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), spool_mib;
     *loops = MIN(MAX(cores, 1), EDGE_LANES_MAX);
+    if (!options_int("spool-mib", opt_spool_mib, 1, SPOOL_MIB_MOST, &spool_mib))
+        return false;
+    spool_set_cap((int64_t)spool_mib << 20);
     return (!opt_loops || options_int("loops", opt_loops, 1, EDGE_LANES_MAX, loops)) &&
            options_int("drain", opt_drain, 0, 3600, drain_s);
 }
@@ -265,6 +269,8 @@ int cli_serve(int argc, char **argv)
         {"drain", "SECONDS", "how long open calls may end after SIGTERM", &opt_drain, NULL},
         {"replace", NULL, "take over from the server that is running on the data folder", NULL,
          &opt_replace},
+        {"spool-mib", "N", "most MiB of waiting request bodies in the data folder", &opt_spool_mib,
+         NULL},
         {"log-level", "LEVEL", "debug, info, warn or error", &opt_log_level, NULL},
     };
     const struct command command = {"kinora serve [options]", options, ARRAY_SIZE(options), 0, 0};

@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "platform/file.h"
 
+enum { RETRY_AFTER_MS = 5000 };
+
 struct slice {
     char *bytes;
     size_t used;
@@ -37,6 +39,12 @@ struct spool_file {
 };
 
 static atomic_llong disk_bytes; /* of all spools of this process */
+static int64_t disk_cap = INT64_C(4) << 30;
+
+void spool_set_cap(int64_t bytes)
+{
+    disk_cap = bytes;
+}
 
 void spool_init(struct spool *s, struct loop *loop, struct workers *workers, const char *dir,
                 void (*on_ready)(struct spool *s))
@@ -48,7 +56,7 @@ void spool_init(struct spool *s, struct loop *loop, struct workers *workers, con
 
 static bool charge(size_t n)
 {
-    if (atomic_fetch_add(&disk_bytes, (long long)n) + (long long)n <= SPOOL_DISK_CAP)
+    if (atomic_fetch_add(&disk_bytes, (long long)n) + (long long)n <= disk_cap)
         return true;
     atomic_fetch_sub(&disk_bytes, (long long)n);
     return false;
@@ -87,12 +95,21 @@ void spool_move(struct spool *to, struct spool *from, void (*on_ready)(struct sp
     spool_init(from, to->loop, to->workers, to->dir, from->on_ready);
 }
 
-static void fail(struct spool *s, enum status status, const char *code)
+static void keep_err(struct spool *s, const struct err *err)
 {
+    s->err = mem_zalloc(sizeof(*s->err));
+    *s->err = *err;
+}
+
+/* Not for lack of anything that lasts: the client may come back. */
+static void overload(struct spool *s)
+{
+    struct err err;
     if (s->err)
         return;
-    s->err = mem_zalloc(sizeof(*s->err));
-    err_set(s->err, status, code);
+    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err.retry_after_ms = RETRY_AFTER_MS;
+    keep_err(s, &err);
 }
 
 /* ---- the worker's side */
@@ -152,7 +169,7 @@ static bool submit(struct spool *s)
     struct spool_file *f = s->file;
     f->working = workers_submit(s->workers, &f->work);
     if (!f->working)
-        fail(s, E_UNAVAILABLE, "overloaded");
+        overload(s);
     return f->working;
 }
 
@@ -163,7 +180,7 @@ static void submit_write(struct spool *s)
     struct spool_file *f = s->file;
     struct slice full = f->other;
     if (!charge(full.used)) {
-        fail(s, E_UNAVAILABLE, "overloaded");
+        overload(s);
         return;
     }
     f->other = f->moving;
@@ -201,10 +218,10 @@ static void done(struct task *task)
         file_free(f);
         return;
     }
-    if (f->err.status != OK && !s->err) {
-        s->err = mem_zalloc(sizeof(*s->err));
-        *s->err = f->err;
-    }
+    if (f->err.status == E_NO_SPACE)
+        overload(s);
+    else if (f->err.status != OK && !s->err)
+        keep_err(s, &f->err);
     if (!s->err && f->reading)
         after_read(f);
     else if (!s->err)

@@ -16,7 +16,8 @@
 #include "net/workers.h"
 
 enum { SPOOL_MEMORY = 1 << 20, SPOOL_SLICE = 256 << 10 };
-#define SPOOL_DISK_CAP (INT64_C(4) << 30) /* bytes of all spools together */
+/* Bytes on disk of all spools together: 4 GiB, or what was said before the first was made. */
+void spool_set_cap(int64_t bytes);
 
 struct spool_file;
 
@@ -43,7 +44,8 @@ void spool_move(struct spool *to, struct spool *from, void (*on_ready)(struct sp
 void spool_expect(struct spool *s, int64_t length);
 
 /* Returns the bytes taken; fewer than given: wait for on_ready.  After a failure (err)
- * everything is taken and dropped.  E_UNAVAILABLE, code "overloaded": no room on disk. */
+ * everything is taken and dropped.  E_UNAVAILABLE, code "overloaded", with a time to come
+ * back after: the cap is reached, the disk is full, or the workers have too much to do. */
 size_t spool_write(struct spool *s, struct str bytes);
 /* No more bytes.  True: ready to be read; false: wait for on_ready and ask again. */
 bool spool_end(struct spool *s);

@@ -230,6 +230,29 @@ static void a_folder_that_is_gone_is_said_so(void **state)
     assert_int_equal(spool_write(&b->spool, (struct str){b->sent, 100}), 100);
 }
 
+static void stop(struct spool *s)
+{
+    loop_stop(s->loop);
+}
+
+static void over_the_cap_a_body_is_told_to_come_back(void **state)
+{
+    struct bench *b = *state;
+    spool_set_cap(SPOOL_MEMORY);
+    b->sent = mem_calloc(1, SPOOL_MEMORY + SPOOL_SLICE);
+    for (int round = 0; round < 2; round++) { /* what the first had is given back */
+        spool_init(&b->spool, b->loop, b->workers, b->dir, stop);
+        spool_write(&b->spool, (struct str){b->sent, SPOOL_MEMORY + 1});
+        loop_run(b->loop);
+        assert_null(b->spool.err);
+        spool_write(&b->spool, (struct str){b->sent, SPOOL_SLICE});
+        assert_int_equal(b->spool.err->status, E_UNAVAILABLE);
+        assert_true(b->spool.err->retry_after_ms > 0);
+        spool_release(&b->spool);
+    }
+    spool_set_cap(INT64_C(4) << 30);
+}
+
 #define TEST(title, fn)                                                                            \
     {                                                                                              \
         title, fn, open_bench, close_bench, NULL                                                   \
@@ -249,6 +272,8 @@ int main(void)
              a_worker_can_load_all_of_it_within_a_bound),
         TEST("[GW-13] it may be given up while a worker writes",
              it_may_be_given_up_while_a_worker_writes),
+        TEST("[GW-13] over the cap a body is told to come back",
+             over_the_cap_a_body_is_told_to_come_back),
         TEST("[GW-13] a folder that is gone is said so", a_folder_that_is_gone_is_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
