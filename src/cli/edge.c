@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +22,15 @@
 #include "net/upstream.h"
 #include "service/app.h"
 
-enum { HANDSHAKES_MS = 500, PATIENCE_MS = 2000, ORDER_MS = 5000 };
+enum {
+    HANDSHAKES_MS = 500,
+    PATIENCE_MS = 2000,
+    ORDER_MS = 5000,
+    CLIENTS_MOST = 20000, /* of one lane */
+    CLIENTS_LEAST = 64,   /* … however few descriptors there are */
+    FILES_RESERVED = 512, /* for the database, media, workers, loops */
+    FILES_PER_CLIENT = 2, /* a call's own connection, and the upstream's or its body's file */
+};
 
 /* Kept to upstreams, per lane, whoever they are: with fewer than there are callers at once, half of
  * all calls would open a connection of their own. */
@@ -43,6 +52,7 @@ struct edge {
     size_t count;
     bool inherited;
     int patience_ms;
+    size_t clients_per_lane;
     char address[SERVER_ADDRESS_SIZE];
     /* What an order to a loop waits for. */
     pthread_mutex_t lock;
@@ -51,6 +61,22 @@ struct edge {
 };
 
 /* ---- opening */
+
+/* The soft limit is 1024 in many places, for programs that use select(2); ours is the hard
+ * one.  Clients get the half of it that leaves a descriptor for what each of them asks. */
+static size_t clients_per_lane(size_t lanes)
+{
+    struct rlimit files = {.rlim_cur = 1024};
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+            getrlimit(RLIMIT_NOFILE, &files);
+    }
+    size_t all = (size_t)MIN(files.rlim_cur, (rlim_t)INT32_MAX);
+    size_t left = all > FILES_RESERVED ? all - FILES_RESERVED : 0;
+    size_t each = left / FILES_PER_CLIENT / lanes;
+    return MIN(MAX(each, (size_t)CLIENTS_LEAST), (size_t)CLIENTS_MOST);
+}
 
 static void *lane_main(void *arg)
 {
@@ -82,7 +108,7 @@ static enum status open_lane(struct app *app, struct lane *lane, int fd, struct 
                                    .body_timeout_ms = 60000,
                                    .idle_timeout_ms = 75000,
                                    .write_timeout_ms = 60000,
-                                   .max_connections = 20000,
+                                   .max_connections = lane->edge->clients_per_lane,
                                    .out_high = 256 << 10,
                                    .out_low = 64 << 10,
                                    .on_request = dispatch_request,
@@ -133,6 +159,7 @@ static enum status open_all(struct app *app, struct edge *e, size_t count, bool 
         return E_INVALID;
     }
     e->inherited = inherited >= 0;
+    e->clients_per_lane = clients_per_lane(count);
     if (!e->inherited && !join)
         TRY(check_free(app->listen, err));
     for (size_t i = 0; i < count; i++) {
