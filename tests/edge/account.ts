@@ -2,12 +2,12 @@
 import type { Person } from "../lib/kinora.ts";
 
 // An account of dialect chat that serves one model alone, from a port of this machine or through
-// that port as a proxy.
+// that port as a proxy; `more`: its other fields.
 export async function addAccount(
   admin: Person,
   port: number,
   model: string,
-  proxied = false,
+  { proxied = false, ...more }: { proxied?: boolean; [field: string]: unknown } = {},
 ): Promise<void> {
   const here = `http://127.0.0.1:${port}`;
   await admin.ask("POST", "/api/v1/admin/accounts", {
@@ -21,5 +21,6 @@ export async function addAccount(
     concurrency: 10,
     group_ids: [1],
     models: [model],
+    ...more,
   });
 }

@@ -33,7 +33,7 @@ class Upstreams {
     for (const [i, row] of ANSWERS.entries()) {
       const player = await Player.start(row);
       this.players.push(player);
-      await addAccount(admin, player.port, `edge-${i}`, proxied);
+      await addAccount(admin, player.port, `edge-${i}`, { proxied });
     }
   }
 
