@@ -137,8 +137,9 @@ static void linger(struct server_conn *c)
         return;
     }
     set_phase(c, PHASE_LINGER, LINGER_MS);
-    /* Nothing is written any more: this one is for the phase as a whole. */
-    c->write_deadline = loop_now_ms(c->server->loop) + LINGER_MOST_MS;
+    /* Nothing is written any more: this one is for the phase as a whole.  Who was too slow
+     * already gets no more than the time to read why. */
+    c->write_deadline = loop_now_ms(c->server->loop) + (c->late ? LINGER_MS : LINGER_MOST_MS);
 }
 
 /* ---- heads ---- */
@@ -437,6 +438,7 @@ static void deadline_passed(struct server_conn *c, int64_t now)
 {
     bool slow_reader = now >= c->write_deadline;
     c->read_deadline = NO_DEADLINE;
+    c->late = true;
     if (slow_reader) {
         client_left(c);
     } else if (c->phase == PHASE_HEAD) {

@@ -95,6 +95,7 @@ struct server_conn {
     bool eof;       /* the client has shut its side */
     bool head_lf;   /* a line feed came since the last look at the head */
     bool served;    /* at least one head was read */
+    bool late;      /* a deadline of the client's has passed */
     bool close_after;
     struct exchange x;
     char peer[PEER_SIZE];

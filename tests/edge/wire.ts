@@ -165,12 +165,12 @@ export class Visit {
   readonly left: Promise<void>;
   private done!: (hash: string) => void;
 
-  constructor(socket: Socket, head: string) {
+  constructor(socket: Socket, head: string, left: Promise<void>) {
     this.socket = socket;
+    this.left = left;
     this.head = head;
     this.length = Number(/^content-length: (\d+)\r$/im.exec(head)?.[1] ?? 0);
     this.whole = new Promise((resolve) => (this.done = resolve));
-    this.left = new Promise((resolve) => socket.on("end", resolve).on("close", () => resolve()));
   }
 
   // Returns what belongs to the next request.
@@ -219,25 +219,39 @@ export class Upstream {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
   private readonly onVisit: (visit: Visit, n: number) => void;
+  private readonly keeps: boolean;
 
-  private constructor(server: Server, onVisit: (visit: Visit, n: number) => void) {
+  private constructor(server: Server, onVisit: (v: Visit, n: number) => void, keeps: boolean) {
     this.server = server;
     this.port = (server.address() as { port: number }).port;
     this.onVisit = onVisit;
+    this.keeps = keeps;
     server.on("connection", (socket) => this.take(socket));
   }
 
-  // onVisit comes with the head, before the body is looked at: it may pause the socket.
-  static async start(onVisit: (visit: Visit, n: number) => void = () => {}): Promise<Upstream> {
+  // Connections that Kinora has to it.
+  get open(): number {
+    return this.sockets.size;
+  }
+
+  // onVisit comes with the head, before the body is looked at: it may pause the socket. Without
+  // `keeps`, visits are not remembered.
+  static async start(
+    onVisit: (visit: Visit, n: number) => void = () => {},
+    { keeps = true } = {},
+  ): Promise<Upstream> {
     const server = createServer({ noDelay: true, allowHalfOpen: true });
     server.listen(0, "127.0.0.1").unref();
     await once(server, "listening");
-    return new Upstream(server, onVisit);
+    return new Upstream(server, onVisit, keeps);
   }
 
   private take(socket: Socket): void {
     let kept = Buffer.alloc(0);
     let visit: Visit | undefined;
+    const left = new Promise<void>((resolve) =>
+      socket.on("end", resolve).on("close", () => resolve()),
+    );
     this.sockets.add(socket);
     socket.on("error", () => {});
     socket.on("close", () => this.sockets.delete(socket));
@@ -246,8 +260,8 @@ export class Upstream {
       let rest = visit && !visit.isWhole ? visit.take(piece) : Buffer.concat([kept, piece]);
       kept = Buffer.alloc(0);
       for (let end = rest.indexOf("\r\n\r\n"); end >= 0; end = rest.indexOf("\r\n\r\n")) {
-        visit = new Visit(socket, rest.subarray(0, end + 4).toString("latin1"));
-        this.visits.push(visit);
+        visit = new Visit(socket, rest.subarray(0, end + 4).toString("latin1"), left);
+        if (this.keeps) this.visits.push(visit);
         this.onVisit(visit, this.visits.length);
         rest = visit.take(rest.subarray(end + 4));
       }
@@ -269,7 +283,9 @@ export class Upstream {
 // ---- what can be seen of Kinora from outside
 
 export async function metric(kinora: Kinora, name: string): Promise<number> {
-  const text = await (await fetch(`${kinora.url}/metrics`)).text();
+  const text = await (
+    await fetch(`${kinora.url}/metrics`, { headers: { connection: "close" } })
+  ).text();
   return Number(new RegExp(`^${name} (\\d+)`, "m").exec(text)?.[1] ?? NaN);
 }
 
