@@ -12,7 +12,7 @@ lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev li
     shellcheck)
 test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk)
 # shellcheck disable=SC2034 # chosen by name below
-full=("${test[@]}" valgrind nginx-light)
+full=("${test[@]}" valgrind nginx-light slowhttptest)
 # shellcheck disable=SC2034
 s3=("${build[@]}" radosgw ceph-mon ceph-osd ceph-common)
 # shellcheck disable=SC2034
