@@ -30,11 +30,11 @@ enum {
     CLIENTS_LEAST = 64,   /* … however few descriptors there are */
     FILES_RESERVED = 512, /* for the database, media, workers, loops */
     FILES_PER_CLIENT = 2, /* a call's own connection, and the upstream's or its body's file */
+    /* Kept to upstreams by one lane: with fewer than there are callers at once, a third of
+     * all calls would open a connection of their own. */
+    IDLE_MOST = 1024,
+    IDLE_SHARE = 8, /* … and at most one in so many of its descriptors */
 };
-
-/* Kept to upstreams, per lane, whoever they are: with fewer than there are callers at once, half of
- * all calls would open a connection of their own. */
-enum { IDLE_CONNECTIONS = 1024 };
 
 struct lane {
     pthread_t thread;
@@ -52,7 +52,7 @@ struct edge {
     size_t count;
     bool inherited;
     int patience_ms;
-    size_t clients_per_lane;
+    size_t clients_per_lane, idle_per_lane;
     char address[SERVER_ADDRESS_SIZE];
     /* What an order to a loop waits for. */
     pthread_mutex_t lock;
@@ -64,7 +64,7 @@ struct edge {
 
 /* The soft limit is 1024 in many places, for programs that use select(2); ours is the hard
  * one.  Clients get the half of it that leaves a descriptor for what each of them asks. */
-static size_t clients_per_lane(size_t lanes)
+static void share_files(struct edge *e, size_t lanes)
 {
     struct rlimit files = {.rlim_cur = 1024};
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
@@ -74,8 +74,10 @@ static size_t clients_per_lane(size_t lanes)
     }
     size_t all = (size_t)MIN(files.rlim_cur, (rlim_t)INT32_MAX);
     size_t left = all > FILES_RESERVED ? all - FILES_RESERVED : 0;
-    size_t each = left / FILES_PER_CLIENT / lanes;
-    return MIN(MAX(each, (size_t)CLIENTS_LEAST), (size_t)CLIENTS_MOST);
+    size_t each = left / lanes;
+    e->idle_per_lane = MIN(each / IDLE_SHARE, (size_t)IDLE_MOST);
+    size_t clients = (each - e->idle_per_lane) / FILES_PER_CLIENT;
+    e->clients_per_lane = MIN(MAX(clients, (size_t)CLIENTS_LEAST), (size_t)CLIENTS_MOST);
 }
 
 static void *lane_main(void *arg)
@@ -92,8 +94,8 @@ static enum status open_lane(struct app *app, struct lane *lane, int fd, struct 
     lane->loop = loop_new();
     struct upstream_config upstream = {.loop = lane->loop,
                                        .resolver = str_of(app->resolver),
-                                       .idle_per_origin = IDLE_CONNECTIONS,
-                                       .idle_total = IDLE_CONNECTIONS,
+                                       .idle_per_origin = lane->edge->idle_per_lane,
+                                       .idle_total = lane->edge->idle_per_lane,
                                        .in_high = 256 << 10};
     enum status status = upstream_client_new(&upstream, &lane->upstream, err);
     if (status != OK) {
@@ -159,7 +161,7 @@ static enum status open_all(struct app *app, struct edge *e, size_t count, bool 
         return E_INVALID;
     }
     e->inherited = inherited >= 0;
-    e->clients_per_lane = clients_per_lane(count);
+    share_files(e, count);
     if (!e->inherited && !join)
         TRY(check_free(app->listen, err));
     for (size_t i = 0; i < count; i++) {

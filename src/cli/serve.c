@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -226,16 +225,6 @@ static bool read_numbers(long *loops, long *drain_s)
            options_int("drain", opt_drain, 0, 3600, drain_s);
 }
 
-/* A call takes two descriptors, and shells and init systems mostly start with 1024. */
-static void raise_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static int set_log_level(void)
 {
     static const char *const names[] = {"debug", "info", "warn", "error"};
@@ -285,7 +274,6 @@ int cli_serve(int argc, char **argv)
     if (!status && !read_numbers(&loops, &s->drain_s))
         status = EXIT_USAGE;
     block_signals(&signals);
-    raise_descriptors();
     if (!status)
         status = home_open(&s->home, opt_replace ? HOME_REPLACE : HOME_SERVE);
     if (!status) {
