@@ -106,6 +106,8 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     app->step_workers = start_workers(app, "step", 8);
     app->transfer_workers = start_workers(app, "transfer", 6);
     app->file_workers = start_workers(app, "file", 4);
+    if (s->home.old_pid == 0)
+        TRY(jobs_take_up(app, err));
     TRY(jobs_start(app, err));
     s->janitor = janitor_start(app);
     return db_listen(app->db, on_notice, s, err);
@@ -179,15 +181,27 @@ static void print_ready(struct serving *s, struct db_conn *db)
     fflush(stdout);
 }
 
-/* Until somebody asks this server to leave; meanwhile it takes over from the one it
- * replaces. */
-static void wait_for_signal(struct serving *s, const sigset_t *signals)
+/* Until the server that this one replaces has ended: what it left undone is then ours.  The
+ * signal that came first, or -1. */
+static int take_over(struct serving *s, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_nsec = TAKE_OVER_MS * 1000000L};
+    struct err err;
     int caught = -1;
+    if (s->home.old_pid == 0)
+        return -1;
     home_ask_old(&s->home);
     while (caught < 0 && !home_inherit(&s->home))
         caught = sigtimedwait(signals, NULL, &pause);
+    if (caught < 0 && jobs_take_up(&s->app, &err) != OK)
+        log_warn("the old server's jobs wait for its leases' end", LOG_Z("code", err.code));
+    return caught;
+}
+
+/* Until somebody asks this server to leave. */
+static void wait_for_signal(struct serving *s, const sigset_t *signals)
+{
+    int caught = take_over(s, signals);
     while (caught < 0)
         caught = sigwaitinfo(signals, NULL);
     s->replaced = caught == SIGUSR2;

@@ -82,19 +82,20 @@ static void on_event(void *ctx, const struct event *e)
         jobs_after_cancel(ctx, e->id);
 }
 
-static enum status take_up_old(struct app *app, struct err *err)
+enum status jobs_take_up(struct app *app, struct err *err)
 {
     if (db_engine_of(app->db) != DB_SQLITE)
         return OK;
     struct db_conn *db = db_conn_new(app->db);
-    enum status status = job_void_leases(db, err);
+    enum status status = job_void_leases(db, str_of(app->node_id), err);
     db_conn_free(db);
+    if (status == OK && app->jobs)
+        jobs_wake(app->jobs);
     return status;
 }
 
 enum status jobs_start(struct app *app, struct err *err)
 {
-    TRY(take_up_old(app, err));
     struct jobs *j = mem_zalloc(sizeof(*j));
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);

@@ -33,8 +33,11 @@ void jobs_wake(struct jobs *j);
  * told afterwards where it can be.  E_CONFLICT, code "already_finished". */
 enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err);
 
-/* Starts the scheduler and the lease keeper; jobs left by a dead process are taken up. */
+/* Starts the scheduler and the lease keeper. */
 enum status jobs_start(struct app *app, struct err *err);
+/* Takes up what an ended process of the same data folder held, without waiting for its leases'
+ * end.  Not while that process may still work: its steps would be done twice. */
+enum status jobs_take_up(struct app *app, struct err *err);
 /* The end, in this order, with the workers stopped between cut and free: no new claims
  * (steps and streams may end by themselves meanwhile: jobs_busy_count); what is left is
  * cut, and goes on at the next start or on another node. */

@@ -189,12 +189,12 @@ enum status job_is_live(struct db_conn *db, int64_t id, bool *ret, struct err *e
                         DB_ARGS(P_INT(id)), &one, ret, err);
 }
 
-enum status job_void_leases(struct db_conn *db, struct err *err)
+enum status job_void_leases(struct db_conn *db, struct str owner, struct err *err)
 {
     return run_alone(db,
                      "UPDATE jobs SET lease_owner = NULL, lease_until = NULL "
-                     "WHERE lease_owner IS NOT NULL",
-                     DB_NO_ARGS, err);
+                     "WHERE lease_owner <> $1",
+                     DB_ARGS(P_STR(owner)), err);
 }
 
 static enum status need_lease(int64_t changed, struct err *err)

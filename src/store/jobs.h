@@ -42,8 +42,9 @@ enum status job_keep_leases(struct db_conn *db, const struct job_claim *claims, 
                             int64_t lease_until_ms, struct err *err);
 /* False when it has ended, or is not there any more. */
 enum status job_is_live(struct db_conn *db, int64_t id, bool *ret, struct err *err);
-/* One process owns an SQLite file: whatever lease is in it is a dead process's. */
-enum status job_void_leases(struct db_conn *db, struct err *err);
+/* Ends all leases but those of owner.  One process owns an SQLite file: whatever other lease is in
+ * it is a dead process's. */
+enum status job_void_leases(struct db_conn *db, struct str owner, struct err *err);
 
 /* The step's outcome: writes state, account, tried, ids, progress, result, error, attempts,
  * next_at, submitted_at, missing_since, ended_at, remove_at from *j where the fence is still j->fence, by

@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Demo } from "../lib/demo.ts";
-import { eventually, Kinora } from "../lib/kinora.ts";
+import { eventually, Kinora, type Person } from "../lib/kinora.ts";
 import { FULL } from "./world.ts";
 
 const TIMES = FULL ? 100 : 10;
@@ -115,6 +116,36 @@ describe("a new process takes the port", () => {
       await eventually("it is ready again", async () => kinora.starts > starts);
     });
   });
+
+  // What `begin` starts is held by the upstream until the newcomer has the address.
+  async function heldAcross<T>(dialect: string, route: string, begin: (kinora: Kinora, admin: Person) => Promise<T>[]) {
+    const kinora = await Kinora.start();
+    const admin = await kinora.admin();
+    await admin.account(demo, dialect);
+    await demo.fault({ name: "held", route, hold: true, times: 0 });
+    const begun = begin(kinora, admin);
+    await eventually("it is held", async () => (await demo.state()).open.held === begun.length);
+    const replaced = kinora.replace();
+    await eventually("the newcomer answers", async () => kinora.starts === 2);
+    await sleep(1500); // for the newcomer to do what it should not
+    await demo.control("DELETE", "/faults");
+    await demo.release();
+    try {
+      return await Promise.all(begun);
+    } finally {
+      await replaced;
+      await kinora.stop();
+    }
+  }
+
+  for (const [dialect, route] of [["chat", "chat"], ["videos", "videos.create"]] as const) {
+    test(`[ST-3] a job of dialect ${dialect} that is being submitted is not given up`, async () => {
+      const [work] = await heldAcross(dialect, route, (_, admin) => [
+        admin.generate("across").then((id) => admin.ended(id)),
+      ]);
+      assert.equal(work!.status, "completed", work!.error_message ?? "");
+    });
+  }
 
   test("a newcomer that cannot start leaves the old one in place", async () => {
     const [kinora, key] = await serve();
