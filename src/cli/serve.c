@@ -138,7 +138,7 @@ static void stop_serving(struct serving *s)
     if (app->jobs)
         jobs_drain(app);
     if (app->events)
-        events_closing(app->events);
+        events_closing(app->events, s->replaced);
     if (s->edge)
         edge_drain(s->edge, until, s->replaced);
     if (app->jobs) {

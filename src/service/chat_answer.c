@@ -12,7 +12,13 @@
 #include "service/metrics.h"
 #include "service/settings.h"
 
-enum { ANSWER_ARENA = 1 << 20, EVENTS_MAX = 1 << 20, ERROR_MAX = 16 << 10, HEARTBEAT_MS = 10000 };
+enum {
+    ANSWER_ARENA = 1 << 20,
+    EVENTS_MAX = 1 << 20,
+    ERROR_MAX = 16 << 10,
+    HEARTBEAT_MS = 10000,
+    LOOK_MS = 1000
+};
 
 struct chat_answer {
     struct work work;
@@ -26,6 +32,7 @@ struct chat_answer {
     struct timer heartbeat;
     bool stream, made, working, again, over;
     int64_t told; /* progress said so far */
+    int64_t pause_ms;
     int64_t created_s;
     enum status outcome;
     struct err err;
@@ -134,7 +141,13 @@ static void on_event(void *ctx, const struct event *e)
         look(c);
         return;
     }
-    /* The job goes on in the next process; half an answer must not look like a whole one. */
+    /* The job goes on in the new process, beside this one, which still ends its answers. */
+    if (e->subject) {
+        c->pause_ms = LOOK_MS;
+        timer_set_in(c->host.loop, &c->heartbeat, c->pause_ms);
+        return;
+    }
+    /* It goes on in the next process; half an answer must not look like a whole one. */
     stop_following(c);
     if (exchange_started(c->x)) {
         exchange_abort(c->x);
@@ -150,7 +163,7 @@ static void on_heartbeat(struct timer *t)
     struct chat_answer *c = CONTAINER_OF(t, struct chat_answer, heartbeat);
     if (c->stream)
         exchange_write(c->x, STR(": heartbeat\n\n"));
-    timer_set_in(c->host.loop, t, HEARTBEAT_MS);
+    timer_set_in(c->host.loop, t, c->pause_ms);
     look(c);
 }
 
@@ -166,7 +179,8 @@ static void begin(struct chat_answer *c)
     spool_release(&c->body);
     c->subscriber = events_subscribe(c->host.app->events, c->host.loop, TOPIC_JOB, c->job.id,
                                      on_event, c);
-    timer_set_in(c->host.loop, &c->heartbeat, HEARTBEAT_MS);
+    c->pause_ms = HEARTBEAT_MS;
+    timer_set_in(c->host.loop, &c->heartbeat, c->pause_ms);
     if (!c->stream)
         return;
     metrics_answer(METRICS_GATEWAY, 200);

@@ -26,6 +26,7 @@ struct subscriber {
     struct task deliver;
     bool posted, dead;
     bool closing; /* has a place of its own: it is never one of the missed */
+    bool successor;
     size_t waiting;
     struct event mailbox[MAILBOX];
 };
@@ -59,7 +60,8 @@ static void deliver(struct task *t)
     pthread_mutex_lock(&s->events->lock);
     size_t n = s->waiting;
     bool closing = s->closing;
-    struct event last = {.topic = s->topic, .kind = EVENT_CLOSING, .id = s->id};
+    struct event last = {
+        .topic = s->topic, .kind = EVENT_CLOSING, .id = s->id, .subject = s->successor};
     s->closing = false;
     memcpy(batch, s->mailbox, n * sizeof(batch[0]));
     s->waiting = 0;
@@ -102,10 +104,12 @@ static void put_in_mailbox(struct subscriber *s, const struct event *e)
 /* Under the lock. */
 static void put(struct subscriber *s, const struct event *e)
 {
-    if (e->kind == EVENT_CLOSING)
+    if (e->kind == EVENT_CLOSING) {
         s->closing = true;
-    else
+        s->successor = e->subject;
+    } else {
         put_in_mailbox(s, e);
+    }
     if (!s->posted) {
         s->posted = true;
         loop_post(s->loop, &s->deliver);
@@ -137,9 +141,9 @@ static void spread(struct events *e, const struct event *event)
     pthread_mutex_unlock(&e->lock);
 }
 
-static void spread_to_all(struct events *e, enum event_kind kind)
+static void spread_to_all(struct events *e, enum event_kind kind, int64_t subject)
 {
-    struct event event = {.kind = kind, .topic = TOPIC_SITE};
+    struct event event = {.kind = kind, .topic = TOPIC_SITE, .subject = subject};
     tell_taps(e, &event);
     pthread_mutex_lock(&e->lock);
     for (size_t i = 0; i < BUCKETS; i++) {
@@ -170,7 +174,7 @@ static void on_notice(void *ctx, const char *channel, struct str payload)
     struct event event;
     /* The connection to the database was lost for a while: nobody knows what was missed. */
     if (!channel)
-        spread_to_all(ctx, EVENT_MISSED);
+        spread_to_all(ctx, EVENT_MISSED, 0);
     else if (strcmp(channel, CHANNEL) == 0 && parse_note(payload, &event))
         spread(ctx, &event);
 }
@@ -199,9 +203,9 @@ void events_tell_site(struct events *e)
     spread(e, &event);
 }
 
-void events_closing(struct events *e)
+void events_closing(struct events *e, bool successor)
 {
-    spread_to_all(e, EVENT_CLOSING);
+    spread_to_all(e, EVENT_CLOSING, successor);
 }
 
 enum status events_note(struct db_conn *tx, enum event_topic topic, enum event_kind kind,

@@ -33,14 +33,15 @@ struct event {
     enum event_topic topic;
     enum event_kind kind; /* EVENT_MISSED: anything may have changed, read all anew */
     int64_t id;           /* of the topic */
-    int64_t subject;      /* generation id; 0 for others */
+    int64_t subject;      /* generation id; EVENT_CLOSING: as events_closing() says; else 0 */
 };
 
 enum status events_new(struct app *app, struct err *err);
 void events_free(struct events *e);
 /* The server stops: every subscriber hears EVENT_CLOSING, after whatever else waits for it,
- * and should let go. */
-void events_closing(struct events *e);
+ * and should let go.  With a successor (subject 1) the jobs go on meanwhile, in a process whose
+ * notices need not be heard here: who follows one may look now and then instead. */
+void events_closing(struct events *e, bool successor);
 
 /* Inside an open transaction; delivered once it is committed. */
 enum status events_note(struct db_conn *tx, enum event_topic topic, enum event_kind kind,

@@ -147,6 +147,14 @@ describe("a new process takes the port", () => {
     });
   }
 
+  test("[GW-8] an answer that follows a job comes to its end", async () => {
+    const answers = await heldAcross("videos", "videos.create", (kinora, admin) =>
+      [true, false].map((stream) => admin.key().then((key) => call(kinora.url, key, { stream }))),
+    );
+    assert.match(answers[0]!, /<video[^]*data: \[DONE\]/);
+    assert.match(answers[1]!, /media_url/);
+  });
+
   test("a newcomer that cannot start leaves the old one in place", async () => {
     const [kinora, key] = await serve();
     const refused = kinora.run(["serve", "--replace", "--listen", "192.0.2.1:80"]);

@@ -78,7 +78,7 @@ ON_EVERY_ENGINE(a_note_comes_once_and_to_its_topic)
     note(&w, USER, 1);
     note(&w, USER, 3);
     await_taps(&w, 4);
-    events_closing(events);
+    events_closing(events, false);
     loop_run(w.loop);
     assert_int_equal(w.count, 3);
     assert_int_equal(w.heard[0].subject, 1);
@@ -100,7 +100,7 @@ ON_EVERY_ENGINE(the_end_is_heard_over_a_full_mailbox)
         note(&w, USER, i);
         if (i == BURST / 2) {
             await_taps(&w, i);
-            events_closing(events);
+            events_closing(events, false);
         }
     }
     await_taps(&w, BURST + 1);
