@@ -193,9 +193,13 @@ static int take_over(struct serving *s, const sigset_t *signals)
     home_ask_old(&s->home);
     while (caught < 0 && !home_inherit(&s->home))
         caught = sigtimedwait(signals, NULL, &pause);
-    if (caught < 0 && jobs_take_up(&s->app, &err) != OK)
+    if (caught >= 0)
+        return caught;
+    /* What it changed after we had read it, SQLite has told nobody here. */
+    db_missed(s->app.db);
+    if (jobs_take_up(&s->app, &err) != OK)
         log_warn("the old server's jobs wait for its leases' end", LOG_Z("code", err.code));
-    return caught;
+    return -1;
 }
 
 /* Until somebody asks this server to leave. */

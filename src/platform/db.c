@@ -356,6 +356,11 @@ void db_listeners_call(struct db *db, const char *channel, struct str payload)
     pthread_mutex_unlock(&l->calling);
 }
 
+void db_missed(struct db *db)
+{
+    db_listeners_call(db, NULL, STR_NONE);
+}
+
 void db_unlisten_all(struct db *db)
 {
     struct db_listeners *l = &db->listeners;

@@ -126,9 +126,11 @@ enum status db_query_int(struct db_conn *c, const char *sql, const struct db_par
  * while connected; a listener must read the state anew and not trust the text.
  * channel: [a-z_]+; payload: at most 200 bytes. */
 enum status db_notify(struct db_conn *c, const char *channel, struct str payload, struct err *err);
-/* Called on a thread of the database's own.  After a lost connection it is called
- * once with channel NULL: anything may have been missed. */
+/* Called on a thread of the database's own, or db_missed()'s.  After a lost connection it
+ * is called once with channel NULL: anything may have been missed. */
 typedef void db_listener(void *ctx, const char *channel, struct str payload);
 enum status db_listen(struct db *db, db_listener *fn, void *ctx, struct err *err);
+/* Tells every listener that anything may have been missed: another process has written. */
+void db_missed(struct db *db);
 /* Nobody is called any more when it returns.  Not from inside a listener. */
 void db_unlisten_all(struct db *db);

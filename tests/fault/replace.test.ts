@@ -34,6 +34,20 @@ function call(url: string, key: string, body: object, agent?: Agent): Promise<st
   });
 }
 
+// One call of a signed-in person, over a connection of the agent's.
+function ask(url: string, token: string, agent: Agent, method: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url + path, { method, agent, headers: { authorization: `Bearer ${token}` } });
+    sent.on("error", reject);
+    sent.on("response", (answer) => {
+      let text = "";
+      answer.setEncoding("utf8").on("data", (piece) => (text += piece));
+      answer.on("end", () => resolve(text));
+    });
+    sent.end();
+  });
+}
+
 // Callers that go on until they are told to stop.
 class Load {
   answered = 0;
@@ -153,6 +167,30 @@ describe("a new process takes the port", () => {
     );
     assert.match(answers[0]!, /<video[^]*data: \[DONE\]/);
     assert.match(answers[1]!, /media_url/);
+  });
+
+  test("what the old server changed while it left is known to the newcomer", async () => {
+    const [kinora, key] = await serve();
+    const admin = await kinora.signIn("admin@example.org");
+    await demo.fault({ route: "chat", hold: true });
+    const held = call(kinora.url, key, { stream: true });
+    await demo.until((s) => s.open.held > 0);
+    // Open before the newcomer comes, so that it leads to the old server.
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const tell = (method: string, path: string) => ask(kinora.url, admin.token, agent, method, path);
+    const [{ id }] = JSON.parse(await tell("GET", "/api/v1/keys")).data;
+    const replaced = kinora.replace();
+    await eventually("the newcomer is ready", async () => kinora.starts > 1);
+    await tell("DELETE", `/api/v1/keys/${id}`);
+    await demo.release();
+    await held;
+    await replaced;
+    agent.destroy();
+    await eventually("the key is unknown", async () => {
+      const models = await fetch(`${kinora.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+      return models.status === 401;
+    }, 5);
+    await kinora.stop();
   });
 
   test("a newcomer that cannot start leaves the old one in place", async () => {
