@@ -35,6 +35,7 @@ enum {
     IDLE_MOST = 1024,
     IDLE_SHARE = 8, /* … and at most one in so many of its descriptors */
 };
+#define NOBODYS_PLACE UINT32_MAX
 
 struct lane {
     pthread_t thread;
@@ -258,6 +259,14 @@ static void hand_over(struct edge *e)
         order(&e->lane[i], &e->lane[i].order, run_stop_listening);
         wait_done(e, clock_mono_ms() + ORDER_MS);
     }
+}
+
+/* The one that left has turned all new connections to a single place, and that stays with
+ * the address. */
+void edge_spread(struct edge *e)
+{
+    if (!e->inherited)
+        server_divert(e->lane[0].fd, NOBODYS_PLACE);
 }
 
 void edge_drain(struct edge *e, int64_t until_ms, bool handover)

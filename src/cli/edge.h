@@ -23,5 +23,7 @@ enum status edge_open(struct app *app, size_t count, bool join, struct edge **re
  * accepts on this address now.  Every connection that still came to us is served, and
  * keep-alive connections stay for a last request, so that no caller sees a closed one. */
 void edge_drain(struct edge *e, int64_t until_ms, bool handover);
+/* The server that was to leave has left: connections are spread over all lanes from now on. */
+void edge_spread(struct edge *e);
 /* Stops the threads; whatever their loops had is gone.  NULL is fine. */
 void edge_free(struct edge *e);

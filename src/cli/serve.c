@@ -195,6 +195,7 @@ static int take_over(struct serving *s, const sigset_t *signals)
         caught = sigtimedwait(signals, NULL, &pause);
     if (caught >= 0)
         return caught;
+    edge_spread(s->edge);
     /* What it changed after we had read it, SQLite has told nobody here. */
     db_missed(s->app.db);
     if (jobs_take_up(&s->app, &err) != OK)

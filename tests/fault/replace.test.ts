@@ -2,7 +2,10 @@
 // A new process takes the port while calls come in: none of them fails. Ten times, and a
 // hundred with KINORA_FULL=1.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Demo } from "../lib/demo.ts";
@@ -46,6 +49,19 @@ function ask(url: string, token: string, agent: Agent, method: string, path: str
     });
     sent.end();
   });
+}
+
+// How many descriptors each epoll of the process watches.
+function watched(pid: number): Map<string, number> {
+  const folder = `/proc/${pid}/fdinfo`;
+  const counts = readdirSync(folder).map((fd): [string, number] => {
+    try {
+      return [fd, readFileSync(`${folder}/${fd}`, "latin1").split("tfd:").length - 1];
+    } catch {
+      return [fd, 0]; // closed meanwhile
+    }
+  });
+  return new Map(counts);
 }
 
 // Callers that go on until they are told to stop.
@@ -190,6 +206,24 @@ describe("a new process takes the port", () => {
       const models = await fetch(`${kinora.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
       return models.status === 401;
     }, 5);
+    await kinora.stop();
+  });
+
+  test("the newcomer's loops share the connections when the old server has gone", async () => {
+    const kinora = await Kinora.start({ args: ["--loops", "4"] });
+    await kinora.replace();
+    const { hostname, port } = new URL(kinora.url);
+    const sockets = await eventually("more than one loop has connections", async () => {
+      const before = watched(kinora.pid);
+      const opened = Array.from({ length: 40 }, () => connect(Number(port), hostname));
+      await Promise.all(opened.map((socket) => once(socket, "connect")));
+      await sleep(200);
+      const after = watched(kinora.pid);
+      const grown = [...after].filter(([fd, n]) => n > (before.get(fd) ?? 0));
+      if (grown.length > 1) return opened;
+      opened.forEach((socket) => socket.destroy());
+    });
+    sockets.forEach((socket) => socket.destroy());
     await kinora.stop();
   });
 
