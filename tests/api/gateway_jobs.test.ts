@@ -185,6 +185,8 @@ describe("the answer follows the job", () => {
     await admin.ask("PATCH", `/api/v1/admin/accounts/${account}`, { concurrency: 200 });
     const rows = new Rows(kinora);
     const nobody = async () => rows.query("SELECT id FROM jobs WHERE state <> 'ended'").length === 0;
+    const end = () => rows.change("UPDATE jobs SET deadline_at = 0, pending_until = 0, next_at = 0");
+    end();
     await eventually("the jobs of earlier tests have ended", nobody);
     const stuck = { route: "videos.create", prompt: "crowd", times: 0, job: { stick_at: 10 } };
     await demo.fault(stuck);
@@ -206,7 +208,7 @@ describe("the answer follows the job", () => {
     const taken = await post("crowd", { stream: true }, { headers, signal: leave.signal });
     assert.equal(taken.status, 200);
     leave.abort();
-    rows.change("UPDATE jobs SET deadline_at = 0, pending_until = 0, next_at = 0");
+    end();
     await eventually("the crowd is gone", nobody);
   });
 
