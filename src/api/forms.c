@@ -14,6 +14,10 @@ enum status form_line(struct json body, const char *key, enum json_need need, si
 {
     struct str text = STR_NONE;
     TRY(json_field_str(body, key, need, min, max, &text, err));
+    bool blank = text.n && str_trim(text).n == 0;
+    text = str_trim(text);
+    if (blank && min > 0)
+        return err_field(err, "invalid_field", key, "%s must not be blank", key);
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
         if (c < ' ' || c == 0x7f)

@@ -8,7 +8,7 @@
 
 /* Is the member there and not null? */
 bool form_has(struct json body, const char *key);
-/* One line of text: no control characters. */
+/* One line of text: no control characters.  Blanks at its ends do not count. */
 enum status form_line(struct json body, const char *key, enum json_need need, size_t min,
                       size_t max, struct str *ret, struct err *err);
 /* A quota in bytes; null and 0 inherit.  *ret_set: it is there. */

@@ -307,6 +307,18 @@ test("[ID-8] Deleting a user ends sessions, streams and keys, cancels jobs and r
   await demo.settings({ video_ms: 12000 });
 });
 
+test("[ID-3, AD-1] A name is more than blanks, and those at its ends do not count", async () => {
+  for (const path of ["/api/v1/keys", "/api/v1/admin/groups"]) {
+    const { status, body } = await admin.call("POST", path, { name: "  " });
+    assert.deepEqual([status, body.error.code, body.error.field], [400, "invalid_field", "name"]);
+    const made = await admin.ask("POST", path, { name: " in the middle " });
+    assert.equal(made.name, "in the middle");
+    const item = `${path}/${made.id}`;
+    assert.equal((await admin.call("PATCH", item, { name: " " })).status, 400);
+    assert.equal((await admin.call("DELETE", item)).status, 204);
+  }
+});
+
 // Whether any file of the data folder holds these bytes.
 function onDisk(folder: string, needle: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
