@@ -29,7 +29,7 @@ struct janitor {
     struct arena *arena;
     pthread_t thread;
     atomic_bool stopping, reload_pool, reload_settings;
-    int64_t next_second, next_ten, next_minute; /* mono ms */
+    int64_t next_reload, next_second, next_ten, next_minute; /* mono ms */
 };
 
 static void report(const char *what, enum status status, const struct err *err)
@@ -137,13 +137,26 @@ static void every_minute(struct janitor *j)
     db_rollback(j->db);
 }
 
+/* Nobody says a second time that it has changed: what could not be read is read later. */
+static void reloaded(struct janitor *j, const char *what, atomic_bool *wanted, enum status status,
+                     const struct err *err)
+{
+    report(what, status, err);
+    if (status == OK)
+        return;
+    atomic_store(wanted, true);
+    j->next_reload = clock_mono_ms() + CLOCK_SECOND_MS;
+}
+
 static void reload(struct janitor *j)
 {
     struct err err;
+    if (clock_mono_ms() < j->next_reload)
+        return;
     if (atomic_exchange(&j->reload_settings, false))
-        report("settings", settings_reload(j->app, j->db, &err), &err);
+        reloaded(j, "settings", &j->reload_settings, settings_reload(j->app, j->db, &err), &err);
     if (atomic_exchange(&j->reload_pool, false))
-        report("accounts", pool_reload(j->app->pool, j->db, &err), &err);
+        reloaded(j, "accounts", &j->reload_pool, pool_reload(j->app->pool, j->db, &err), &err);
 }
 
 static bool is_due(int64_t *next, int64_t every_ms)
