@@ -142,9 +142,12 @@ static void render_run(struct work *work, void *thread_state)
     struct err err;
     enum status status = render(s, w, a, &err);
     db_rollback(w->db);
-    /* Gone meanwhile: its own event follows. */
-    if (status != OK && status != E_NOT_FOUND)
+    /* Gone meanwhile: its own event follows.  Else what it told would be lost, even that the
+     * session has ended: the page has to come back, is judged anew and reads everything. */
+    if (status != OK && status != E_NOT_FOUND) {
         log_warn("an event was not rendered", LOG_Z("code", err.code), LOG_Z("why", err.detail));
+        s->over = true;
+    }
     loop_post(s->loop, &s->done);
 }
 
