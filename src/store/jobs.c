@@ -80,7 +80,9 @@ enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job
     return OK;
 }
 
-#define FREE "next_at <= $1 AND (lease_until IS NULL OR lease_until < $1)"
+/* SQLite takes a partial index only where its very condition stands in the statement. */
+#define QUEUED "state = 'queued' AND state <> 'ended'"
+#define FREE   "next_at <= $1 AND (lease_until IS NULL OR lease_until < $1)"
 
 enum status job_list_due(struct db_conn *db, int64_t now_ms, struct str busy, struct job_due *ret,
                          size_t max, size_t *ret_count, struct err *err)
@@ -111,7 +113,7 @@ enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, s
     static const char sql[] =
         "SELECT id, group_id, ungrouped, model, tried_accounts FROM (SELECT id, group_id, "
         "ungrouped, model, tried_accounts, ROW_NUMBER() OVER (PARTITION BY group_id, ungrouped, "
-        "model, tried_accounts ORDER BY id) AS place FROM jobs WHERE state = 'queued' AND " FREE
+        "model, tried_accounts ORDER BY id) AS place FROM jobs WHERE " QUEUED " AND " FREE
         " AND pending_until > $1) AS line WHERE place <= $2 ORDER BY place, id LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
@@ -297,8 +299,8 @@ enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t
 {
     static const char sql[] =
         "SELECT COUNT(*) FROM jobs AS mine JOIN jobs AS other ON other.state = 'queued' AND "
-        "other.group_id = mine.group_id AND other.ungrouped = mine.ungrouped AND "
-        "other.id <= mine.id WHERE mine.generation_id = $1 AND mine.state = 'queued'";
+        "other.state <> 'ended' AND other.group_id = mine.group_id AND "
+        "other.ungrouped = mine.ungrouped AND other.id <= mine.id WHERE mine.generation_id = $1 AND mine.state = 'queued'";
     bool found;
     return db_query_int(db, sql, DB_ARGS(P_INT(generation_id)), ret, &found, err);
 }
