@@ -8,11 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/mem.h"
 #include "platform/file.h"
 
 enum { PATH_BYTES = 1024, KEY_BYTES = 512, MAX_DEPTH = 16, CREATE_TRIES = 8 };
+
+/* What media leave of the disk to the database: without it nobody could sign in any more, nor
+ * delete a work to make room. */
+#define RESERVE_BYTES (UINT64_C(64) << 20)
 
 struct local_store {
     char root[PATH_BYTES];
@@ -131,8 +136,19 @@ enum status local_create(struct local_store *s, struct str key, struct local_wri
     return OK;
 }
 
+/* A file system that does not say how large it is has room. */
+static bool leaves_reserve(const struct local_writer *w, size_t n)
+{
+    struct statvfs fs;
+    if (fstatvfs(w->fd, &fs) < 0 || fs.f_blocks == 0)
+        return true;
+    return (uint64_t)fs.f_bavail * fs.f_frsize >= RESERVE_BYTES + n;
+}
+
 enum status local_write(struct local_writer *w, struct str bytes, struct err *err)
 {
+    if (!leaves_reserve(w, bytes.n))
+        return err_set(err, E_NO_SPACE, "disk_full");
     enum status status = file_write_all(w->fd, bytes, err);
     return status == E_NO_SPACE ? err_set(err, E_NO_SPACE, "disk_full") : status;
 }

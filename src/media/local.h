@@ -19,6 +19,7 @@ struct local_writer;
 /* E_CONFLICT, code "key_taken": the file is there.  E_NO_SPACE: the disk is full. */
 enum status local_create(struct local_store *s, struct str key, struct local_writer **ret,
                          struct err *err);
+/* E_NO_SPACE, code "disk_full": less than 64 MiB would be left to the database. */
 enum status local_write(struct local_writer *w, struct str bytes, struct err *err);
 /* Bytes and folder entry are on disk when it returns OK.  Frees the writer either way. */
 enum status local_finish(struct local_writer *w, struct err *err);

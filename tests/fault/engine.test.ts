@@ -340,6 +340,16 @@ describe("the store", () => {
   after(() => w.stop());
   beforeEach(() => w.stopAt());
 
+  test("[SG-5] media leave the database room on the disk", async () => {
+    w.stopAt("fstatvfs .mp4 - ENOSPC");
+    const g = await w.person.ended(await w.person.generate("nearly full disk"));
+    assert.deepEqual([g.status, g.storage_type, g.storage_reason],
+      ["completed", "upstream", "disk_full"]);
+    w.stopAt();
+    await settled(w.kinora, w.demo);
+    assert.deepEqual(mediaFiles(w.kinora), []);
+  });
+
   test("[SG-5] a full disk keeps the upstream's link, with the reason", async () => {
     w.stopAt("write .mp4 - ENOSPC");
     const g = await w.person.ended(await w.person.generate("full disk"));

@@ -5,12 +5,13 @@
  *
  *     CALL WHAT TEXT ACTION
  *
- * CALL    open, write, pwrite, send, recv, connect, fsync, unlink
+ * CALL    open, write, pwrite, send, recv, connect, fsync, fstatvfs, unlink
  * WHAT    a part of the path, or ":PORT" of the peer; `-`: any
  * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any
  * ACTION  kill   SIGKILL before the call (recv: after it)
  *         go     the call goes through, and the next line counts
- *         ENOSPC, EIO, EACCES   the call fails so, for as long as the rule stands
+ *         ENOSPC, EIO, EACCES   the call fails so, for as long as the rule stands (fstatvfs:
+ *         says that a MiB is left)
  *
  * Only the first line counts, until it says `go`. A new file (by rename, of an inode
  * that was not one before) begins anew. The calls go to the kernel directly, so that nothing of the
@@ -29,8 +30,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { MAX_RULES = 16, WORD = 128 };
@@ -222,6 +225,23 @@ int fsync(int fd)
 {
     return file_fault("fsync", fd, NULL, 0) ? -1 : (int)syscall(SYS_fsync, fd);
 }
+
+#define FSTATVFS(name, type)                                                                       \
+    int name(int fd, type *ret)                                                                    \
+    {                                                                                              \
+        struct statfs fs;                                                                          \
+        bool full = file_fault("fstatvfs", fd, NULL, 0);                                           \
+        if (syscall(SYS_fstatfs, fd, &fs) < 0)                                                     \
+            return -1;                                                                             \
+        *ret = (type){.f_frsize = (unsigned long)fs.f_frsize,                                      \
+                      .f_blocks = (fsblkcnt_t)fs.f_blocks,                                         \
+                      .f_bavail = (fsblkcnt_t)fs.f_bavail};                                        \
+        if (full)                                                                                  \
+            ret->f_bavail = (1 << 20) / ret->f_frsize;                                             \
+        return 0;                                                                                  \
+    }
+FSTATVFS(fstatvfs, struct statvfs)
+FSTATVFS(fstatvfs64, struct statvfs64)
 
 int unlink(const char *path)
 {
