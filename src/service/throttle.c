@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/throttle.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/guard.h"
 #include "platform/crypto.h"
 
 enum { WAYS = 8, BUCKETS = THROTTLE_SLOTS / WAYS };
@@ -41,10 +43,24 @@ void throttle_free(struct throttle *t)
     free(t);
 }
 
+/* One customer has a whole /64 of IPv6 (RFC 6177), and takes another address of it each time. */
+static struct str network_of(struct str address, struct sockaddr_storage *store)
+{
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)store;
+    socklen_t size;
+    if (!guard_parse_address(address, 0, store, &size) || store->ss_family != AF_INET6 ||
+        IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        return address;
+    return (struct str){(const char *)&in6->sin6_addr, 8};
+}
+
 static uint64_t hash_of(const struct throttle *t, enum throttle_kind kind, struct str name)
 {
     unsigned char inner[SHA256_SIZE], key[sizeof(t->key)];
+    struct sockaddr_storage store;
     uint64_t hash;
+    if (kind != THROTTLE_EMAIL)
+        name = network_of(name, &store);
     memcpy(key, t->key, sizeof(key));
     key[0] ^= (unsigned char)(kind + 1);
     crypto_hmac_sha256((struct str){(const char *)key, sizeof(key)}, name, inner);

@@ -15,7 +15,7 @@
 
 enum { THROTTLE_SLOTS = 8192 };
 
-/* What is counted, each kind for itself. */
+/* What is counted, each kind for itself; an address of IPv6 with all of its /64. */
 enum throttle_kind {
     THROTTLE_EMAIL,    /* sign-ins and password checks of one e-mail: 5 free */
     THROTTLE_ADDRESS,  /* failed sign-ins from one address: 20 free */

@@ -30,6 +30,28 @@ static void a_hundred_at_once_are_five(void **state)
     throttle_free(t);
 }
 
+static int addresses_allowed(struct throttle *t, const char *before, const char *after)
+{
+    int n = 0;
+    for (int i = 1; i <= 100; i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%s%d%s", before, i, after);
+        n += throttle_enter(t, THROTTLE_ADDRESS, str_of(name), 1000, NULL) == OK;
+    }
+    return n;
+}
+
+static void a_network_of_ipv6_is_one_address(void **state)
+{
+    struct throttle *t = throttle_new();
+    (void)state;
+    assert_int_equal(addresses_allowed(t, "2001:db8:1:2::", ""), 20);
+    assert_int_equal(addresses_allowed(t, "2001:db8:1:", "::1"), 99);
+    assert_int_equal(addresses_allowed(t, "198.51.100.", ""), 100);
+    assert_int_equal(addresses_allowed(t, "::ffff:203.0.113.", ""), 100);
+    throttle_free(t);
+}
+
 static void each_wait_is_twice_the_last(void **state)
 {
     struct throttle *t = throttle_new();
@@ -81,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         {"[ID-4] a hundred guesses at once are five", a_hundred_at_once_are_five, NULL, NULL, NULL},
+        {"[ID-4] a /64 of IPv6 is one address", a_network_of_ipv6_is_one_address, NULL, NULL, NULL},
         {"[ID-4] each wait is twice the last, up to 15 minutes", each_wait_is_twice_the_last, NULL,
          NULL, NULL},
         {"[ID-4] success forgives, and so does a quiet hour", success_and_time_forgive, NULL, NULL,
