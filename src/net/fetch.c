@@ -95,6 +95,8 @@ static enum status outcome(const struct fetch_run *run, CURLcode code, struct er
         return OK;
     if (run->stop != FETCH_GOES_ON)
         return stopped(run, err);
+    if (code == CURLE_OK && run->head_done && !run->whole)
+        return err_set(err, E_UPSTREAM, "connection_broken");
     if (code == CURLE_OK)
         return run->head_done ? OK : err_set(err, E_UPSTREAM, "bad_answer");
     enum status status = failed(run, code, err);

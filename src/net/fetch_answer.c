@@ -68,6 +68,20 @@ static bool keep_head(struct fetch_run *run, const struct http_head *head)
     return answer->final_url.p || stop(run, FETCH_NO_MEMORY);
 }
 
+static void know_end(struct fetch_run *run, const struct http_head *head)
+{
+    enum http_method method = str_eq(run->method, STR("HEAD")) ? HTTP_HEAD : HTTP_GET;
+    struct http_body body;
+    long version = 0;
+
+    curl_easy_getinfo(run->fetcher->easy, CURLINFO_HTTP_VERSION, &version);
+    http1_body_of_response(&body, head, method);
+    if (body.framing == HTTP_BODY_TO_EOF && version != CURL_HTTP_VERSION_2_0)
+        libcurl_hear_end(run->fetcher->easy, &run->whole);
+    else
+        run->whole = true;
+}
+
 static bool head_complete(struct fetch_run *run)
 {
     static const struct http_limits limits = {
@@ -86,6 +100,7 @@ static bool head_complete(struct fetch_run *run)
     if (head.status < 200)
         return true;
     run->head_done = true;
+    know_end(run, &head);
     run->status = head.status;
     struct str location = http_head_get(&head, STR("location"));
     if (can_follow(run, head.status, location)) {

@@ -44,6 +44,7 @@ struct fetch_run {
     bool refused_any; /* the guard refused an address */
     struct buf head;
     bool head_done;
+    bool whole; /* the answer's end, should it come now, is none that a cut could feign */
     int status;
     struct buf body;
     uint64_t body_seen, body_read; /* of the answer; of the request */

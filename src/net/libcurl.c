@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/libcurl.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -8,9 +9,12 @@
 
 enum { BUFFER_SIZE = 64 * 1024, HEADER_SIZE = 64 * 1024, PIN_SIZE = 2048, PROXY_SIZE = 4096 };
 
+static int said_index = -1; /* of an SSL's data: where to note that it has said its end */
+
 static void library_init(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    said_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 }
 
 void libcurl_init(void)
@@ -109,6 +113,29 @@ void libcurl_set_tls(CURL *easy)
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+}
+
+static void on_alert(const SSL *ssl, int where, int alert)
+{
+    bool *said = SSL_get_ex_data(ssl, said_index);
+
+    if (said && where == SSL_CB_READ_ALERT && (alert & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        *said = true;
+}
+
+void libcurl_hear_end(CURL *easy, bool *said)
+{
+    struct curl_tlssessioninfo *tls = NULL;
+
+    *said = false;
+    curl_easy_getinfo(easy, CURLINFO_TLS_SSL_PTR, &tls);
+    if (!tls || !tls->internals) {
+        *said = true;
+        return;
+    }
+    SSL *ssl = tls->internals;
+    SSL_set_ex_data(ssl, said_index, said);
+    SSL_set_info_callback(ssl, on_alert);
 }
 
 void libcurl_set_manners(CURL *easy)

@@ -36,6 +36,10 @@ bool libcurl_is_ours(struct str name);
 
 /* TLS 1.2 or later, always verified. */
 void libcurl_set_tls(CURL *easy);
+/* Of an answer that ends with its connection: libcurl lets it pass for whole also where the
+ * line was cut.  From inside the header callback; *said, to live as long as the transfer, becomes
+ * true when TLS says that nothing follows (RFC 8446 6.1), and at once without TLS. */
+void libcurl_hear_end(CURL *easy, bool *said);
 /* Nothing that libcurl would do of its own accord. */
 void libcurl_set_manners(CURL *easy);
 /* "scheme://[user:password@]host[:port]"; STR_NONE: none, whatever the environment says.  User

@@ -103,6 +103,17 @@ static bool bad_answer(struct curl_call *cc, const char *why)
     return false;
 }
 
+static void know_end(struct curl_call *cc, const struct http_head *head)
+{
+    struct http_body body;
+
+    http1_body_of_response(&body, head, cc->call->method);
+    if (body.framing == HTTP_BODY_TO_EOF && !cc->is_http2)
+        libcurl_hear_end(cc->easy, &cc->whole);
+    else
+        cc->whole = true;
+}
+
 /* libcurl has read it already; our codec is the one that is believed. */
 static bool head_complete(struct curl_call *cc)
 {
@@ -125,6 +136,7 @@ static bool head_complete(struct curl_call *cc)
         call_fail(call, UPSTREAM_REFUSED, "the proxy asks for a user name and a password");
         return false;
     }
+    know_end(cc, &head);
     call->answered = true;
     call->handler.on_head(call, &head, call->ctx);
     buf_release(&cc->head);
@@ -139,6 +151,7 @@ static struct str status_line(struct curl_call *cc, struct str line, char room[3
 
     if (!cc->http2 || !str_starts(line, STR("HTTP/2 ")))
         return line;
+    cc->is_http2 = true;
     curl_easy_getinfo(cc->easy, CURLINFO_RESPONSE_CODE, &status);
     snprintf(room, 32, "HTTP/1.1 %03ld x\r\n", status);
     return str_of(room);

@@ -159,11 +159,12 @@ void curl_call_done(struct curl_call *cc, CURLcode code)
 
     if (!call)
         return;
-    if (code == CURLE_OK && call->answered) {
+    if (code == CURLE_OK && call->answered && cc->whole) {
         leave(call);
         call_end(call);
     } else if (code == CURLE_OK) {
-        call_fail(call, UPSTREAM_BROKEN, "the connection ended inside the head");
+        call_fail(call, UPSTREAM_BROKEN, "the connection ended inside the %s",
+                  call->answered ? "answer" : "head");
     } else {
         call_fail(call, fault_of(cc, code), "%s",
                   cc->error[0] ? cc->error : curl_easy_strerror(code));

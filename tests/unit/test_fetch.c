@@ -597,6 +597,36 @@ static void a_peer_without_tls_is_a_tls_failure(void **state)
     peer_free(plain);
 }
 
+static void serve_to_the_end(struct peer_link *l)
+{
+    if (peer_request(l))
+        peer_send(l, "HTTP/1.1 200 OK\r\n\r\nhalf of it");
+}
+
+static void serve_cut(struct peer_link *l)
+{
+    serve_to_the_end(l);
+    shutdown(l->fd, SHUT_RDWR);
+}
+
+static void a_cut_answer_does_not_look_whole(void **state)
+{
+    (void)state;
+    for (int cut = 0; cut < 2; cut++) {
+        struct peer_cert cert = peer_cert_new("IP:127.0.0.1", NULL, -60, 3600);
+        struct peer *secure = peer_new(cut ? serve_cut : serve_to_the_end, peer_tls(&cert));
+        struct fetch_request r = request("/");
+        r.url = arena_printf(arena, "https://127.0.0.1:%u/", secure->port);
+        r.ca_pem = str_of(cert.pem);
+        if (cut)
+            expect_code(&r, "connection_broken", true);
+        else
+            expect_ok(&r, 200, "half of it");
+        peer_free(secure);
+        peer_cert_release(&cert);
+    }
+}
+
 static void tls_is_always_verified(void **state)
 {
     (void)state;
@@ -649,6 +679,7 @@ int main(void)
         TEST("[AC-7] a proxy is used, and its target is judged",
              a_proxy_is_used_and_its_target_is_judged),
         TEST("[AC-5] a peer without TLS is a TLS failure", a_peer_without_tls_is_a_tls_failure),
+        TEST("a cut answer does not look whole", a_cut_answer_does_not_look_whole),
         TEST("TLS is always verified", tls_is_always_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -86,6 +86,35 @@ static void a_certificate_is_verified_behind_a_proxy(void **state)
     finish_tls();
 }
 
+/* TLS ends with a word of its own; without it the rest may have been cut off. */
+static void serve_to_the_end(struct peer_link *l)
+{
+    if (peer_request(l))
+        peer_send(l, "HTTP/1.1 200 OK\r\n\r\nhalf of it");
+}
+
+static void serve_cut(struct peer_link *l)
+{
+    serve_to_the_end(l);
+    shutdown(l->fd, SHUT_RDWR);
+}
+
+static void a_cut_answer_does_not_look_whole(void **state)
+{
+    (void)state;
+    begin_tls(serve_cut);
+    struct call c = secure("upstream.test");
+    call_run(&c);
+    expect_fault(&c, UPSTREAM_BROKEN);
+    assert_true(c.failure.answered);
+    finish_tls();
+    begin_tls(serve_to_the_end);
+    struct call whole = secure("upstream.test");
+    call_run(&whole);
+    expect_answer(&whole, 200, "half of it");
+    finish_tls();
+}
+
 static void a_bad_ca_is_told_at_once(void **state)
 {
     (void)state;
@@ -469,6 +498,7 @@ int main(void)
              a_kept_connection_is_judged_by_the_new_guard),
         TEST("a bad CA is told at once", a_bad_ca_is_told_at_once),
         TEST("a certificate is verified behind a proxy", a_certificate_is_verified_behind_a_proxy),
+        TEST("[GW-5] a cut answer does not look whole", a_cut_answer_does_not_look_whole),
         TEST("without room in the kernel a call is refused",
              without_room_in_the_kernel_a_call_is_refused),
     };
