@@ -119,7 +119,10 @@ test("[ST-3] a commit whose answer was lost is not done twice", { skip }, async 
     const route = ["videos.create", "videos.get", "media"][i % 3];
     await w.demo.fault({ route: route === "media" ? ["media", "videos.content"] : route, hold: true });
     const id = await w.person.generate(`lossy ${i}`);
-    await w.demo.until((s) => s.open.held > 0);
+    await w.demo.until((s) => s.open.held > 0).catch((error) => {
+      const rows = JSON.stringify(w.rows.query("SELECT * FROM jobs"));
+      throw new Error(`round ${i}: ${error.message}\n${rows}\n${w.kinora.log}`);
+    });
     line.loseNext(true);
     await w.demo.release();
     const g = await w.person.ended(id, 90).catch(() => w.person.ended(id, 60));

@@ -144,9 +144,9 @@ export class Demo {
     return this.control("POST", `/jobs/${id}`, order);
   }
 
-  // Asks until the answer satisfies, at most ten seconds.
+  // Asks until the answer satisfies, at most a minute (against hanging).
   async until(satisfies: (state: State) => boolean): Promise<State> {
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 3000; i++) {
       const state = await this.state();
       if (satisfies(state)) return state;
       await new Promise((resolve) => setTimeout(resolve, 20));
