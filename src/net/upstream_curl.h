@@ -18,7 +18,7 @@
  * its head and what came of it: libcurl (7.88) does not say whether it was whole.
  *
  * Memory per call: the head (64 KiB at most), libcurl's two buffers of 64 KiB and, when the
- * taker pauses, one piece of 16 KiB; it reads no socket meanwhile.  Transfers never share a
+ * taker pauses, what of one of them it has not been given; no socket is read meanwhile.  Transfers never share a
  * connection, so that one paused taker stops no other. */
 #include "net/libcurl.h"
 #include "net/upstream_impl.h"
@@ -68,7 +68,7 @@ struct curl_call {
 };
 
 extern const struct transport upstream_curl_transport;
-/* False: a field cannot be sent; the call has left again. */
+/* False: a field cannot be sent; the caller lets it leave again. */
 bool curl_call_start(struct upstream_call *call, const struct upstream_request *r);
 void curl_side_free(struct curl_side *side);
 

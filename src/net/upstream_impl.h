@@ -7,7 +7,7 @@
  *
  * and below them two transports.  Our own connections:
  *
-   upstream_pool.c    origins and their idle connections
+ *   upstream_pool.c    origins and their idle connections
  *   upstream_dial.c    lookup → connect → handshake
  *   upstream_conn.c    a connection's descriptor, timer, reading and writing
  *   upstream_answer.c  answer bytes → on_head, on_body, on_end

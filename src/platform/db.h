@@ -122,9 +122,9 @@ enum status db_query_int(struct db_conn *c, const char *sql, const struct db_par
                          size_t n, int64_t *ret, bool *ret_found, struct err *err);
 
 /* Change notices between processes and threads: LISTEN/NOTIFY on PostgreSQL, in
- * memory on SQLite (one process).  Delivered after the commit, at least once
- * while connected; a listener must read the state anew and not trust the text.
- * channel: [a-z_]+; payload: at most 200 bytes. */
+ * memory on SQLite (one process; for another's writes see db_missed()).  Delivered after
+ * the commit, at least once while connected; a listener must read the state anew and not
+ * trust the text.  channel: [a-z_]+; payload: at most 200 bytes. */
 enum status db_notify(struct db_conn *c, const char *channel, struct str payload, struct err *err);
 /* Called on a thread of the database's own, or db_missed()'s.  After a lost connection it
  * is called once with channel NULL: anything may have been missed. */
