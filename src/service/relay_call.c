@@ -96,12 +96,16 @@ static void pass_collected(struct relay *r, bool whole)
     r->answer = NULL;
 }
 
+static bool another_may_help(const struct relay_answer *a)
+{
+    return pool_may_switch(a->status, a->status == 404 && relay_answer_lacks_model(a));
+}
+
 /* The upstream has said no: does another account help? */
 static void judge_refusal(struct relay *r)
 {
     struct relay_answer *a = r->answer;
-    bool lacks_model = a->status == 404 && relay_answer_lacks_model(a);
-    if (!pool_may_switch(a->status, lacks_model)) {
+    if (!another_may_help(a)) {
         pass_collected(r, true);
         exchange_end(r->x);
         r->phase = RELAY_OVER;
@@ -183,6 +187,8 @@ static void on_fail(struct upstream_call *call, const struct upstream_failure *f
     (void)call;
     r->call = NULL;
     r->sending = false;
+    if (r->answer && !another_may_help(r->answer))
+        pass_collected(r, false);
     if (r->answer) {
         judge_refusal(r);
         return;

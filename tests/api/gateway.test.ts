@@ -430,6 +430,16 @@ describe("when accounts fail", () => {
     assert.deepEqual(await bearers(), ["key-1"]);
   });
 
+  test("[GW-5] a 404 that is cut upstream is cut here too, and not told as whole", async () => {
+    await accounts({}, {});
+    const error = { message: "There is nothing at this address" };
+    await demo.fault({ route: "chat", status: 404, error, length_delta: 100 });
+    const answer = await post(form("cut refusal"));
+    assert.equal(answer.status, 404);
+    await assert.rejects(answer.text());
+    assert.deepEqual(await bearers(), ["key-1"]);
+  });
+
   test("[GW-5] a short answer that looks whole upstream is cut here too", async () => {
     await accounts({}, {});
     await demo.fault({ route: "chat", length_delta: 100 });
