@@ -199,8 +199,8 @@ static struct fetch_request request(const char *path)
         .url = at(path),
         .guard = {.level = GUARD_ADMIN},
         .follow_redirects = true,
-        .connect_timeout_ms = 5000,
-        .total_timeout_ms = 10000,
+        .connect_timeout_ms = 60000, /* for valgrind on a busy machine */
+        .total_timeout_ms = 60000,
     };
 }
 
@@ -264,7 +264,7 @@ static void a_request_goes_out_as_it_was_given(void **state)
     assert_true(has(seen, "\r\nAuthorization: Bearer s\r\n") && has(seen, "\r\nX-Empty:"));
     assert_true(has(seen, "\r\nContent-Type: application/json\r\n"));
     assert_true(has(seen, "\r\nContent-Length: 7\r\n"));
-    assert_false(has(seen, "evil") || has(seen, "99\r\n") || has(seen, "Expect"));
+    assert_false(has(seen, "evil") || has(seen, "Length: 99") || has(seen, "Expect"));
     r = request("/delete");
     r.method = STR("DELETE");
     expect_ok(&r, 200, "hello");
