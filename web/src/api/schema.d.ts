@@ -1208,6 +1208,7 @@ export interface components {
       | 'no_account'
       | 'rate_limited'
       | 'queue_full'
+      | 'account_full'
       | 'stream_required'
       | 'loop_detected'
       | 'link_invalid'
