@@ -43,8 +43,8 @@ struct lane {
     struct upstream_client *upstream;
     struct dispatch *dispatch;
     struct server *server;
-    int fd; /* the server's; stays open until it stops listening */
-    struct task order, abort;
+    int fd;                         /* the server's; stays open until it stops listening */
+    struct task stop, drain, abort; /* each given once */
     struct edge *edge;
 };
 
@@ -58,7 +58,7 @@ struct edge {
     /* What an order to a loop waits for. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t busy;
+    size_t listening, busy; /* lanes that still do; each only falls, however late */
 };
 
 /* ---- opening */
@@ -192,20 +192,19 @@ static void order(struct lane *lane, struct task *task, void (*fn)(struct task *
     loop_post(lane->loop, task);
 }
 
-static void lane_done(struct lane *lane)
+static void count_down(struct edge *e, size_t *count)
 {
-    struct edge *e = lane->edge;
     pthread_mutex_lock(&e->lock);
-    e->busy--;
+    (*count)--;
     pthread_cond_signal(&e->changed);
     pthread_mutex_unlock(&e->lock);
 }
 
-/* Until no lane is busy or the time is over; false then. */
-static bool wait_done(struct edge *e, int64_t until_ms)
+/* Until the count has fallen so far or the time is over; false then. */
+static bool wait_down(struct edge *e, const size_t *count, size_t to, int64_t until_ms)
 {
     pthread_mutex_lock(&e->lock);
-    while (e->busy > 0) {
+    while (*count > to) {
         int64_t left = until_ms - clock_mono_ms();
         struct timespec at;
         if (left <= 0)
@@ -214,28 +213,29 @@ static bool wait_done(struct edge *e, int64_t until_ms)
         at.tv_sec += left / 1000 + 1;
         pthread_cond_timedwait(&e->changed, &e->lock, &at);
     }
-    bool done = e->busy == 0;
+    bool done = *count <= to;
     pthread_mutex_unlock(&e->lock);
     return done;
 }
 
 static void run_stop_listening(struct task *t)
 {
-    struct lane *lane = CONTAINER_OF(t, struct lane, order);
+    struct lane *lane = CONTAINER_OF(t, struct lane, stop);
     server_stop_listening(lane->server);
-    lane_done(lane);
+    count_down(lane->edge, &lane->edge->listening);
 }
 
 static void on_empty(struct server *server, void *ctx)
 {
+    struct edge *e = ctx;
     (void)server;
-    lane_done(ctx);
+    count_down(e, &e->busy);
 }
 
 static void run_drain(struct task *t)
 {
-    struct lane *lane = CONTAINER_OF(t, struct lane, order);
-    server_drain(lane->server, lane->edge->patience_ms, on_empty, lane);
+    struct lane *lane = CONTAINER_OF(t, struct lane, drain);
+    server_drain(lane->server, lane->edge->patience_ms, on_empty, lane->edge);
 }
 
 static void run_abort(struct task *t)
@@ -253,11 +253,13 @@ static void hand_over(struct edge *e)
     if (!server_divert(e->lane[0].fd, (unsigned)e->count))
         log_warn("new connections cannot be turned to the other server", LOG_Z("why", "kernel"));
     nanosleep(&pause, NULL);
+    e->listening = e->count;
     for (size_t i = e->count; i-- > 0;) {
         server_divert(e->lane[i].fd, (unsigned)i + 1);
-        e->busy = 1;
-        order(&e->lane[i], &e->lane[i].order, run_stop_listening);
-        wait_done(e, clock_mono_ms() + ORDER_MS);
+        order(&e->lane[i], &e->lane[i].stop, run_stop_listening);
+        /* A loop that does not come to it keeps its place, and the next is not ours to name. */
+        if (!wait_down(e, &e->listening, i, clock_mono_ms() + ORDER_MS))
+            return;
     }
 }
 
@@ -276,13 +278,13 @@ void edge_drain(struct edge *e, int64_t until_ms, bool handover)
         hand_over(e);
     e->busy = e->count;
     for (size_t i = 0; i < e->count; i++)
-        order(&e->lane[i], &e->lane[i].order, run_drain);
-    if (wait_done(e, until_ms))
+        order(&e->lane[i], &e->lane[i].drain, run_drain);
+    if (wait_down(e, &e->busy, 0, until_ms))
         return;
     log_warn("connections are cut after the drain time");
     for (size_t i = 0; i < e->count; i++)
         order(&e->lane[i], &e->lane[i].abort, run_abort);
-    wait_done(e, clock_mono_ms() + ORDER_MS);
+    wait_down(e, &e->busy, 0, clock_mono_ms() + ORDER_MS);
 }
 
 void edge_free(struct edge *e)

@@ -66,10 +66,12 @@ static int take_lock(struct home *h, bool replace)
     h->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (h->lock_fd < 0)
         return options_fail("cannot write in the data folder %s: %m", h->data_dir);
-    if (replace && !wait_turn(h->lock_fd))
+    /* Also for a server that replaces none: it must not come between the end of the old one
+     * and the newcomer. */
+    if (replace ? !wait_turn(h->lock_fd) : lock_byte(h->lock_fd, BYTE_REPLACING) != 0)
         return options_fail("another server is about to replace the one on %s", h->data_dir);
     h->old_pid = lock_byte(h->lock_fd, BYTE_SERVER);
-    if (h->old_pid == 0 && replace)
+    if (h->old_pid == 0)
         unlock_byte(h->lock_fd, BYTE_REPLACING);
     if (h->old_pid < 0 || (h->old_pid > 0 && !replace))
         return options_fail("another server is running on the data folder %s", h->data_dir);
