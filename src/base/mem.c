@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,11 @@ char *mem_strndup(const char *p, size_t n)
         memcpy(copy, p, n);
     copy[n] = '\0';
     return copy;
+}
+
+void mem_return_large(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
 }
 
 void mem_wipe(void *p, size_t size)

@@ -14,6 +14,10 @@ void *mem_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnu
 void *mem_realloc(void *p, size_t size) __attribute__((returns_nonnull));
 char *mem_strdup(const char *z) __attribute__((malloc, returns_nonnull));
 char *mem_strndup(const char *p, size_t n) __attribute__((malloc, returns_nonnull));
+/* Blocks from 64 KiB on are mapped each for itself from here on, and so go back to the system the
+ * moment they are freed: the heap of a server keeps the shape of its worst hour otherwise.  Before
+ * the first thread. */
+void mem_return_large(void);
 /* Overwrites before the memory is given back; the compiler may not drop it. */
 void mem_wipe(void *p, size_t size);
 

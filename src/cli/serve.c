@@ -289,6 +289,7 @@ int cli_serve(int argc, char **argv)
     int status = options_parse(&command, argc, argv, NULL);
     if (status)
         return status < 0 ? 0 : status;
+    mem_return_large();
     s = mem_zalloc(sizeof(*s));
     status = set_log_level();
     if (!status && !read_numbers(&loops, &s->drain_s))

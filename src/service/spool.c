@@ -261,7 +261,7 @@ void spool_expect(struct spool *s, int64_t length)
 {
     if (length <= 0 || s->memory)
         return;
-    s->memory_size = (size_t)MIN(length, (int64_t)SPOOL_MEMORY);
+    s->memory_size = (size_t)MIN(length, (int64_t)SPOOL_EXPECTED);
     s->memory = mem_realloc(NULL, s->memory_size);
 }
 

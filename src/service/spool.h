@@ -15,7 +15,7 @@
 #include "net/loop.h"
 #include "net/workers.h"
 
-enum { SPOOL_MEMORY = 1 << 20, SPOOL_SLICE = 256 << 10 };
+enum { SPOOL_EXPECTED = 16 << 10, SPOOL_MEMORY = 1 << 20, SPOOL_SLICE = 256 << 10 };
 /* Bytes on disk of all spools together: 4 GiB, or what was said before the first was made. */
 void spool_set_cap(int64_t bytes);
 
@@ -40,7 +40,8 @@ void spool_init(struct spool *s, struct loop *loop, struct workers *workers, con
 void spool_release(struct spool *s);
 /* A whole body changes hands: `from` is empty afterwards. */
 void spool_move(struct spool *to, struct spool *from, void (*on_ready)(struct spool *s));
-/* A length the sender states: room in memory is made at once, up to SPOOL_MEMORY. */
+/* A length the sender states: room in memory is made at once, up to SPOOL_EXPECTED; the rest
+ * grows with what arrives, as a statement costs its sender nothing. */
 void spool_expect(struct spool *s, int64_t length);
 
 /* Returns the bytes taken; fewer than given: wait for on_ready.  After a failure (err)
