@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "net/server_impl.h"
 
-enum { MAX_PARTS = 5 };
+/* Up to COPY_MAX bytes a copy is cheaper than the kernel's reading of a list of parts. */
+enum { MAX_PARTS = 5, COPY_MAX = 2048 };
 
 size_t server_conn_pending(const struct server_conn *c)
 {
@@ -58,7 +59,8 @@ static int parts_skip(struct iovec *parts, int count, size_t n, int *first)
 static size_t socket_write(struct server_conn *c, struct iovec *parts, int count)
 {
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
-    ssize_t n = sendmsg(c->io.fd, &message, MSG_NOSIGNAL);
+    ssize_t n = count == 1 ? send(c->io.fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                           : sendmsg(c->io.fd, &message, MSG_NOSIGNAL);
     if (n >= 0)
         return (size_t)n;
     if (errno != EAGAIN && errno != EINTR) {
@@ -84,7 +86,7 @@ void cork_flush(struct server *s)
     if (!c)
         return;
     cork_forget(c);
-    if (!c->broken)
+    if (!c->broken && part.iov_len)
         write_or_keep(c, &part, 1);
 }
 
@@ -97,7 +99,6 @@ static void cork_add(struct server_conn *c, const struct iovec *parts, int count
         s->cork_used += parts[i].iov_len;
     }
     s->corked = c;
-    loop_defer(s->loop, &s->flush_task);
 }
 
 void server_conn_send(struct server_conn *c, const struct iovec *parts, int count, bool push)
@@ -113,8 +114,13 @@ void server_conn_send(struct server_conn *c, const struct iovec *parts, int coun
         cork_flush(s);
     for (int i = 0; i < count; i++)
         total += parts[i].iov_len;
-    if (!push && buf_len(&c->out) == 0 && total <= CORK_SIZE - s->cork_used) {
+    if (buf_len(&c->out) == 0 && total <= (push ? COPY_MAX : CORK_SIZE) &&
+        total <= CORK_SIZE - s->cork_used) {
         cork_add(c, parts, count);
+        if (push)
+            cork_flush(s);
+        else
+            loop_defer(s->loop, &s->flush_task);
         return;
     }
     if (s->corked == c && s->cork_used)
