@@ -16,7 +16,7 @@ full=("${test[@]}" valgrind nginx-light slowhttptest)
 # shellcheck disable=SC2034
 s3=("${build[@]}" radosgw ceph-mon ceph-osd ceph-common)
 # shellcheck disable=SC2034
-bench=("${build[@]}" nginx-light haproxy golang-go wrk nghttp2-client openssl procps)
+bench=("${build[@]}" nginx-light haproxy golang-go wrk nghttp2-client linux-perf openssl procps)
 
 case ${1-} in
 build | lint | test | full | s3 | bench) declare -n wanted=$1 ;;
