@@ -90,39 +90,42 @@ void cork_flush(struct server *s)
         write_or_keep(c, &part, 1);
 }
 
-static void cork_add(struct server_conn *c, const struct iovec *parts, int count)
+/* Takes what is small, or may wait for more; false: it has to go as it is. */
+static bool cork_take(struct server_conn *c, const struct iovec *parts, int count, bool push)
 {
     struct server *s = c->server;
+    size_t total = 0;
+
+    for (int i = 0; i < count; i++)
+        total += parts[i].iov_len;
+    if (buf_len(&c->out) || total > (push ? COPY_MAX : CORK_SIZE) ||
+        total > CORK_SIZE - s->cork_used)
+        return false;
     for (int i = 0; i < count; i++) {
         if (parts[i].iov_len)
             memcpy(s->cork + s->cork_used, parts[i].iov_base, parts[i].iov_len);
         s->cork_used += parts[i].iov_len;
     }
     s->corked = c;
+    if (push)
+        cork_flush(s);
+    else
+        loop_defer(s->loop, &s->flush_task);
+    return true;
 }
 
 void server_conn_send(struct server_conn *c, const struct iovec *parts, int count, bool push)
 {
     struct server *s = c->server;
     struct iovec all[MAX_PARTS + 1];
-    size_t total = 0;
     int n = 0;
 
     if (c->broken || c->closed)
         return;
     if (s->corked && s->corked != c)
         cork_flush(s);
-    for (int i = 0; i < count; i++)
-        total += parts[i].iov_len;
-    if (buf_len(&c->out) == 0 && total <= (push ? COPY_MAX : CORK_SIZE) &&
-        total <= CORK_SIZE - s->cork_used) {
-        cork_add(c, parts, count);
-        if (push)
-            cork_flush(s);
-        else
-            loop_defer(s->loop, &s->flush_task);
+    if (cork_take(c, parts, count, push))
         return;
-    }
     if (s->corked == c && s->cork_used)
         all[n++] = (struct iovec){s->cork, s->cork_used};
     for (int i = 0; i < count; i++) {
