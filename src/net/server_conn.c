@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "net/server_impl.h"
 
-enum { HEAD_READ = 4096, HEAD_BLOCK_KEPT = 4096 };
+enum { HEAD_READ = 4096 };
 
 /* ---- input ---- */
 
@@ -78,7 +78,7 @@ void server_conn_kick(struct server_conn *c)
         loop_defer(c->server->loop, &c->task);
 }
 
-static void set_phase(struct server_conn *c, enum server_phase phase, int timeout_ms)
+void server_conn_enter(struct server_conn *c, enum server_phase phase, int timeout_ms)
 {
     c->phase = phase;
     c->dropped = 0;
@@ -136,112 +136,10 @@ static void linger(struct server_conn *c)
         c->broken = true;
         return;
     }
-    set_phase(c, PHASE_LINGER, LINGER_MS);
+    server_conn_enter(c, PHASE_LINGER, LINGER_MS);
     /* Nothing is written any more: this one is for the phase as a whole.  Who was too slow
      * already gets no more than the time to read why. */
     c->write_deadline = loop_now_ms(c->server->loop) + (c->late ? LINGER_MS : LINGER_MOST_MS);
-}
-
-/* ---- heads ---- */
-
-static void move_view(struct str *view, const char *from, const char *to, size_t n)
-{
-    if (view->p >= from && view->p < from + n)
-        view->p = to + (view->p - from);
-}
-
-/* A copy that lives as long as the exchange: head, as many fields as there are, bytes. */
-static const struct http_head *keep_head(struct server_conn *c, const struct http_head *h,
-                                         struct str raw)
-{
-    size_t fixed = offsetof(struct http_head, headers) + h->header_count * sizeof(h->headers[0]);
-    if (c->head_block_size < fixed + raw.n || c->head_block_size > HEAD_BLOCK_KEPT) {
-        free(c->head_block);
-        c->head_block_size = fixed + raw.n;
-        c->head_block = mem_zalloc(c->head_block_size);
-    }
-    struct http_head *copy = c->head_block;
-    char *bytes = (char *)copy + fixed;
-    memcpy((void *)copy, h, fixed);
-    memcpy(bytes, raw.p, raw.n);
-    struct str *const views[] = {&copy->method_text, &copy->target, &copy->path, &copy->query,
-                                 &copy->host};
-    for (size_t i = 0; i < ARRAY_SIZE(views); i++)
-        move_view(views[i], raw.p, bytes, raw.n);
-    struct http_header *fields = copy->headers;
-    for (size_t i = 0; i < h->header_count; i++) {
-        move_view(&fields[i].name, raw.p, bytes, raw.n);
-        move_view(&fields[i].value, raw.p, bytes, raw.n);
-    }
-    return copy;
-}
-
-static void begin_exchange(struct server_conn *c, struct str raw)
-{
-    const struct http_head *head = keep_head(c, &c->server->head, raw);
-    server_conn_consume(c, raw.n);
-    c->served = true;
-    set_phase(c, PHASE_EXCHANGE, 0);
-    exchange_begin(c, head);
-    if (head->method == HTTP_OTHER)
-        exchange_fail(&c->x, 501, "the method is not known");
-    else if (str_eq(head->target, STR("*")))
-        exchange_reply(&c->x, 204, NULL, 0, STR_NONE);
-    else
-        c->server->config.on_request(&c->x, c->server->config.ctx);
-}
-
-/* An answer to something that is not a request. */
-static void refuse(struct server_conn *c, int status, const char *reason)
-{
-    struct http_head *nothing = &c->server->head;
-    memset(nothing, 0, offsetof(struct http_head, headers));
-    nothing->method = HTTP_OTHER;
-    nothing->minor = 1;
-    const struct http_head *head = keep_head(c, nothing, STR(""));
-    set_phase(c, PHASE_EXCHANGE, 0);
-    exchange_begin(c, head);
-    exchange_fail(&c->x, status, reason);
-}
-
-/* A head is parsed from its first byte each time, so only when it can have got further: a
- * byte now and then must not cost a parse each. */
-static bool worth_parsing(const struct server_conn *c, struct str in)
-{
-    const struct http_limits *limits = &c->server->config.limits;
-    return c->head_lf || in.n > limits->head_bytes ||
-           (in.n > limits->line_bytes && !memchr(in.p, '\n', limits->line_bytes));
-}
-
-static bool step_head(struct server_conn *c)
-{
-    const struct server_config *config = &c->server->config;
-    struct str in = server_conn_input(c);
-    struct http_fault fault;
-    size_t used;
-
-    if (in.n == 0)
-        return false;
-    if (c->phase == PHASE_IDLE) {
-        int64_t from_accept = c->read_deadline;
-        set_phase(c, PHASE_HEAD, config->head_timeout_ms);
-        if (!c->served)
-            c->read_deadline = from_accept;
-    }
-    if (!worth_parsing(c, in))
-        return false;
-    c->head_lf = false;
-    switch (http1_parse_request(in, &config->limits, &c->server->head, &used, &fault)) {
-    case HTTP_PARSE_MORE:
-        return false;
-    case HTTP_PARSE_BAD:
-        refuse(c, fault.status, fault.reason);
-        return true;
-    case HTTP_PARSE_DONE:
-        break;
-    }
-    begin_exchange(c, str_to(in, used));
-    return true;
 }
 
 /* ---- phases ---- */
@@ -256,7 +154,7 @@ static void go_idle(struct server_conn *c)
     }
     /* What was pipelined may hold a whole head. */
     c->head_lf = true;
-    set_phase(c, PHASE_IDLE, s->draining ? (int)patience : s->config.idle_timeout_ms);
+    server_conn_enter(c, PHASE_IDLE, s->draining ? (int)patience : s->config.idle_timeout_ms);
 }
 
 static void finish_exchange(struct server_conn *c)
@@ -270,7 +168,7 @@ static void finish_exchange(struct server_conn *c)
     else if (c->close_after || exchange_body_done(x))
         go_idle(c);
     else
-        set_phase(c, PHASE_DRAIN, c->server->config.body_timeout_ms);
+        server_conn_enter(c, PHASE_DRAIN, c->server->config.body_timeout_ms);
 }
 
 static void client_left(struct server_conn *c)
@@ -351,7 +249,7 @@ static bool step(struct server_conn *c)
     switch (c->phase) {
     case PHASE_IDLE:
     case PHASE_HEAD:
-        return step_head(c);
+        return server_head_step(c);
     case PHASE_EXCHANGE:
         return step_exchange(c);
     case PHASE_DRAIN:
@@ -442,7 +340,7 @@ static void deadline_passed(struct server_conn *c, int64_t now)
     if (slow_reader) {
         client_left(c);
     } else if (c->phase == PHASE_HEAD) {
-        refuse(c, 408, "its head took too long");
+        server_head_refuse(c, 408, "its head took too long");
     } else if (c->phase == PHASE_EXCHANGE) {
         exchange_fail(&c->x, 408, "its body took too long");
     } else if (c->phase == PHASE_DRAIN) {
@@ -466,7 +364,7 @@ static void on_timer(struct timer *t)
 
 void server_conn_refuse(struct server_conn *c, int status, const char *reason)
 {
-    refuse(c, status, reason);
+    server_head_refuse(c, status, reason);
     server_conn_advance(c);
 }
 
@@ -499,7 +397,7 @@ struct server_conn *server_conn_open(struct server *s, int fd)
     buf_init(&c->in, s->config.limits.head_bytes + SCRATCH_SIZE + HEAD_READ);
     buf_init(&c->out, s->config.out_high + OUT_EXTRA);
     c->write_deadline = NO_DEADLINE;
-    set_phase(c, PHASE_IDLE, s->config.head_timeout_ms);
+    server_conn_enter(c, PHASE_IDLE, s->config.head_timeout_ms);
     list_push_back(&s->connections, &c->link);
     s->count++;
     server_conn_update(c);

@@ -5,6 +5,7 @@
  *   server.c         listening, accepting, draining; the date and the request ids
  *   server_bind.c    the listening socket
  *   server_conn.c    a connection's life: events, phases, deadlines
+ *   server_head.c    a request's head, from its first byte to the exchange
  *   server_out.c     its way out: cork, socket, waiting bytes
  *   exchange.c       the public calls and the answer's head
  *   exchange_body.c  the request's body on its way to the handler
@@ -148,6 +149,8 @@ void server_conn_refuse(struct server_conn *c, int status, const char *reason);
 /* Ends it if it is idle and the server not patient; a fresh one gets so long to send its
  * request. */
 void server_conn_drain(struct server_conn *c, int grace_ms);
+/* timeout_ms 0: as long as it likes. */
+void server_conn_enter(struct server_conn *c, enum server_phase phase, int timeout_ms);
 void server_conn_advance(struct server_conn *c);
 /* Advances at the end of this turn, if it is not advancing already. */
 void server_conn_kick(struct server_conn *c);
@@ -157,6 +160,13 @@ void server_conn_update(struct server_conn *c);
 void server_conn_end(struct server_conn *c);
 struct str server_conn_input(const struct server_conn *c);
 void server_conn_consume(struct server_conn *c, size_t n);
+
+/* server_head.c */
+/* Looks at what has come of a head; a whole one begins its exchange.  True when something
+ * changed. */
+bool server_head_step(struct server_conn *c);
+/* An answer to something that is not a request, after which the connection closes. */
+void server_head_refuse(struct server_conn *c, int status, const char *reason);
 
 /* server_out.c */
 /* Hands bytes to the socket; what it does not take waits.  push: not to be corked. */
