@@ -138,7 +138,7 @@ static bool travels(struct str name)
 
 static bool wanted(const struct fetch_run *run, struct str name)
 {
-    if (libcurl_is_ours(name) || (!run->same_origin && !travels(name)))
+    if (http_is_clients(name) || (!run->same_origin && !travels(name)))
         return false;
     return run->with_body || !content_header(name);
 }

@@ -55,7 +55,7 @@ struct http_head {
     struct str host;  /* requests */
     int status;       /* responses */
     struct str reason;
-    int minor;       /* HTTP/1.minor: 0 or 1 */
+    int minor;       /* HTTP/1.minor: 0 or 1; above that 1 (RFC 9110 2.5) */
     bool keep_alive; /* what the sender wants or its version implies */
     bool chunked;
     bool expect_continue;
@@ -90,6 +90,9 @@ size_t http_head_count(const struct http_head *h, struct str name);
 /* Of one connection only (RFC 9110 7.6.1), the framing (Content-Length) included: whoever
  * holds a connection writes these itself and passes none on. */
 bool http_is_hop(struct str name);
+/* Those, Host and Expect: what a client's connection says for itself, so that no caller of
+ * the client has a say in it. */
+bool http_is_clients(struct str name);
 /* A token in a comma list, folded. */
 bool http_list_has(struct str list, struct str token);
 

@@ -52,6 +52,11 @@ bool http_is_hop(struct str name)
     return false;
 }
 
+bool http_is_clients(struct str name)
+{
+    return http_is_hop(name) || str_eq_ci(name, STR("host")) || str_eq_ci(name, STR("expect"));
+}
+
 /* ---- percent-encoding ---- */
 
 /* Takes one byte from the front of s; false on a bad escape or NUL. */

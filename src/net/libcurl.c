@@ -101,11 +101,6 @@ void libcurl_list_freep(struct curl_slist **list)
     curl_slist_free_all(*list);
 }
 
-bool libcurl_is_ours(struct str name)
-{
-    return http_is_hop(name) || str_eq_ci(name, STR("host")) || str_eq_ci(name, STR("expect"));
-}
-
 /* ---- options ---- */
 
 void libcurl_set_tls(CURL *easy)

@@ -31,9 +31,6 @@ bool libcurl_list_add_pin(struct curl_slist **list, struct str host, uint16_t po
                           const struct addresses *at);
 void libcurl_list_freep(struct curl_slist **list);
 
-/* Fields that the client writes itself, or nobody. */
-bool libcurl_is_ours(struct str name);
-
 /* TLS 1.2 or later, always verified. */
 void libcurl_set_tls(CURL *easy);
 /* Of an answer that ends with its connection: libcurl lets it pass for whole also where the

@@ -20,7 +20,7 @@ static bool set_headers(struct curl_call *cc, const struct upstream_request *r)
     }
     for (size_t i = 0; i < r->header_count; i++) {
         const struct http_header *h = &r->headers[i];
-        if (!libcurl_is_ours(h->name) && !libcurl_list_add_header(&cc->headers, h))
+        if (!http_is_clients(h->name) && !libcurl_list_add_header(&cc->headers, h))
             return false;
     }
     curl_easy_setopt(cc->easy, CURLOPT_HTTPHEADER, cc->headers);

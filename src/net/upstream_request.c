@@ -7,12 +7,6 @@ enum {
     BODY_SLACK = 16 * 1024 * 1024, /* for a writer who does not wait for on_drain */
 };
 
-/* Ours to say, or nobody's. */
-static bool is_ours(struct str name)
-{
-    return http_is_hop(name) || str_eq_ci(name, STR("host")) || str_eq_ci(name, STR("expect"));
-}
-
 static bool write_target(struct buf *out, struct str method, const struct url *url)
 {
     if (!url->query.p)
@@ -50,7 +44,7 @@ bool request_write_head(struct upstream_call *call, const struct upstream_reques
         return false;
     for (size_t i = 0; i < r->header_count; i++) {
         const struct http_header *h = &r->headers[i];
-        if (!is_ours(h->name) && !http1_write_header(out, h->name, h->value))
+        if (!http_is_clients(h->name) && !http1_write_header(out, h->name, h->value))
             return false;
     }
     if (call->chunked)
