@@ -32,22 +32,7 @@ beforeEach(async () => {
   await demo.reset();
 });
 
-// As many accounts as there are forms, the first preferred, each with its own key; no others.
-async function accounts(...forms: Record<string, unknown>[]): Promise<number[]> {
-  const { data } = await admin.ask("GET", "/api/v1/admin/accounts?page_size=100");
-  for (const { id } of data) await admin.ask("DELETE", `/api/v1/admin/accounts/${id}`);
-  const ids: number[] = [];
-  for (const [i, form] of forms.entries()) {
-    const made = await admin.account(demo, "chat", {
-      name: `account ${i + 1}`,
-      credentials: { base_url: demo.url, api_key: `key-${i + 1}` },
-      priority: i + 1,
-      ...form,
-    });
-    ids.push(made.id as number);
-  }
-  return ids;
-}
+const accounts = (...forms: Record<string, unknown>[]) => admin.onlyAccounts(demo, ...forms);
 
 function form(prompt: string, more: Record<string, unknown> = {}): string {
   return JSON.stringify({ model: MODEL, messages: [{ role: "user", content: prompt }], ...more });

@@ -89,16 +89,9 @@ beforeEach(async () => {
 });
 
 // The first account's upstream is the server here; the others' the demo.
-async function accounts(...forms: Record<string, unknown>[]): Promise<number[]> {
-  const { data } = await admin.ask("GET", "/api/v1/admin/accounts?page_size=100");
-  for (const { id } of data) await admin.ask("DELETE", `/api/v1/admin/accounts/${id}`);
+function accounts(first: Record<string, unknown>, ...others: Record<string, unknown>[]) {
   const own = { ca_pem: ca, http2: true, credentials: { base_url: base, api_key: "key-1" } };
-  const ids: number[] = [];
-  for (const [i, form] of forms.entries()) {
-    const made = await admin.account(demo, "chat", { priority: i, ...(i ? {} : own), ...form });
-    ids.push(made.id as number);
-  }
-  return ids;
+  return admin.onlyAccounts(demo, { ...own, ...first }, ...others);
 }
 
 function form(more: Record<string, unknown> = {}): string {

@@ -32,11 +32,11 @@ const large = chatBody("silent", 3 << 20).subarray(0, 2 << 20);
 async function reach(kinora: Kinora, key: string, n: number): Promise<Caller> {
   const stage = n % 40;
   if (stage >= 20) {
-    const caller = await ask(kinora, key, streamed);
+    const caller = await ask({ kinora, key }, streamed);
     await caller.saw("first");
     return caller;
   }
-  if (stage >= 4) return ask(kinora, key, silent);
+  if (stage >= 4) return ask({ kinora, key }, silent);
   const caller = await Caller.connect(kinora.url);
   const head = chatHead(key, 3 << 20);
   if (stage === 0) await caller.send(head.slice(0, 60));

@@ -126,11 +126,11 @@ export class Caller {
   }
 }
 
-export function chatHead(key: string, length: number | "chunked"): string {
+export function chatHead(key: string, length: number | "chunked", fields = ""): string {
   const framing = length === "chunked" ? "Transfer-Encoding: chunked" : `Content-Length: ${length}`;
   return (
     `POST /sora/v1/chat/completions HTTP/1.1\r\n${HOST}Authorization: Bearer ${key}\r\n` +
-    `Content-Type: application/json\r\n${framing}\r\n\r\n`
+    `Content-Type: application/json\r\n${fields}${framing}\r\n\r\n`
   );
 }
 
@@ -145,9 +145,13 @@ export function chatBody(model: string, bytes = 0, stream = true): Buffer {
 }
 
 // A call whose request is on its way as a whole.
-export async function ask(kinora: Kinora, key: string, body: Buffer): Promise<Caller> {
-  const caller = await Caller.connect(kinora.url);
-  void caller.send(Buffer.concat([Buffer.from(chatHead(key, body.length)), body]));
+export async function ask(
+  at: { kinora: Kinora; key: string },
+  body: Buffer,
+  fields = "",
+): Promise<Caller> {
+  const caller = await Caller.connect(at.kinora.url);
+  void caller.send(Buffer.concat([Buffer.from(chatHead(at.key, body.length, fields)), body]));
   return caller;
 }
 

@@ -230,6 +230,24 @@ export class Person {
     });
   }
 
+  // As many accounts on a demo upstream as there are forms, the first preferred, each with a key of
+  // its own; no others. Their numbers.
+  async onlyAccounts(demo: Demo, ...forms: Record<string, unknown>[]): Promise<number[]> {
+    const { data } = await this.ask("GET", "/api/v1/admin/accounts?page_size=100");
+    for (const { id } of data) await this.ask("DELETE", `/api/v1/admin/accounts/${id}`);
+    const ids: number[] = [];
+    for (const [i, { dialect = "chat", ...form }] of forms.entries()) {
+      const made = await this.account(demo, dialect as "chat" | "videos", {
+        name: `account ${i + 1}`,
+        credentials: { base_url: demo.url, api_key: `key-${i + 1}` },
+        priority: i + 1,
+        ...form,
+      });
+      ids.push(made.id as number);
+    }
+    return ids;
+  }
+
   async member(email: string, more: Record<string, unknown> = {}): Promise<Person> {
     await this.ask("POST", "/api/v1/admin/users", { email, password: PASSWORD, ...more });
     return this.kinora.signIn(email);
@@ -285,7 +303,7 @@ export async function eventually<T>(
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const { createServer } = await import("node:net");
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -322,19 +322,11 @@ static void without_room_in_the_kernel_a_call_is_refused(void **state)
 
 int main(void)
 {
-#define TEST(title, function)                                                                      \
-    {                                                                                              \
-        title, function, NULL, NULL, NULL                                                          \
-    }
     const struct CMUnitTest tests[] = {
-        TEST("framing and Host are the client's own", says_its_own_framing_and_host),
+        UPSTREAM_CONTRACT,
         TEST("a connection is kept for the next call", keeps_a_connection_for_the_next_call),
         TEST("no more idle connections are kept than told",
              keeps_no_more_idle_connections_than_told),
-        TEST("a hundred calls at once all come back", a_hundred_calls_at_once_all_come_back),
-        TEST("every framing is read, whole and in drops", reads_every_framing_whole_and_in_drops),
-        TEST("[GW-5] no bad answer is trusted", trusts_no_bad_answer),
-        TEST("endless heads end", endless_heads_end),
         TEST("a connection with a doubt is not used again",
              a_connection_with_a_doubt_is_not_used_again),
         TEST("data on an idle connection ends it", data_on_an_idle_connection_ends_it),
@@ -348,29 +340,13 @@ int main(void)
              a_get_is_sent_again_once_when_no_answer_had_begun),
         TEST("a POST looks at a connection before it goes out",
              a_post_looks_at_a_connection_before_it_goes_out),
-        TEST("a new connection that dies is not tried again",
-             a_new_connection_that_dies_is_not_tried_again),
         TEST("cancelled inside a callback, nothing more comes",
              cancelled_inside_a_callback_nothing_more_comes),
-        TEST("cancelled at any moment, nothing more comes",
-             cancelled_at_any_moment_nothing_more_comes),
         TEST("a client freed under live calls forgets them",
              a_client_freed_under_live_calls_forgets_them),
-        TEST("[GW-7] a slow taker slows the sender", a_slow_taker_slows_the_sender),
-        TEST("[GW-7] a slow peer slows the writer", a_slow_peer_slows_the_writer),
-        TEST("cancelled while it writes, nothing more comes",
-             cancelled_while_it_writes_nothing_more_comes),
-        TEST("an answer before the end of the request is taken",
-             an_answer_before_the_end_of_the_request_is_taken),
-        TEST("[GW-5] deadlines hold whatever the peer does", deadlines_hold_whatever_the_peer_does),
-        TEST("an interim answer stops no clock", an_interim_answer_stops_no_clock),
         TEST("[GW-5] a connection that does not come about times out",
              a_connection_that_does_not_come_about_times_out),
         TEST("[AC-7] what cannot be reached says why", what_cannot_be_reached_says_why),
-        TEST("without room in the kernel a call is refused",
-             without_room_in_the_kernel_a_call_is_refused),
-        TEST("a field that would split the request is refused",
-             a_field_that_would_split_the_request_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -536,3 +536,34 @@ static void a_field_that_would_split_the_request_is_refused(void **state)
     assert_string_equal(err.code, "bad_request");
     calls_stop();
 }
+
+#define TEST(title, function)                                                                      \
+    {                                                                                              \
+        title, function, NULL, NULL, NULL                                                          \
+    }
+
+/* The cases that hold wherever the peer is, also where a proxy answers for one that is not
+ * there. */
+#define UPSTREAM_CONTRACT                                                                          \
+    TEST("framing and Host are the client's own", says_its_own_framing_and_host),                  \
+        TEST("a hundred calls at once all come back", a_hundred_calls_at_once_all_come_back),      \
+        TEST("every framing is read, whole and in drops", reads_every_framing_whole_and_in_drops), \
+        TEST("[GW-5] no bad answer is trusted", trusts_no_bad_answer),                             \
+        TEST("endless heads end", endless_heads_end),                                              \
+        TEST("a new connection that dies is not tried again",                                      \
+             a_new_connection_that_dies_is_not_tried_again),                                       \
+        TEST("cancelled at any moment, nothing more comes",                                        \
+             cancelled_at_any_moment_nothing_more_comes),                                          \
+        TEST("[GW-7] a slow taker slows the sender", a_slow_taker_slows_the_sender),               \
+        TEST("[GW-7] a slow peer slows the writer", a_slow_peer_slows_the_writer),                 \
+        TEST("cancelled while it writes, nothing more comes",                                      \
+             cancelled_while_it_writes_nothing_more_comes),                                        \
+        TEST("an answer before the end of the request is taken",                                   \
+             an_answer_before_the_end_of_the_request_is_taken),                                    \
+        TEST("[GW-5] deadlines hold whatever the peer does",                                       \
+             deadlines_hold_whatever_the_peer_does),                                               \
+        TEST("an interim answer stops no clock", an_interim_answer_stops_no_clock),                \
+        TEST("a field that would split the request is refused",                                    \
+             a_field_that_would_split_the_request_is_refused),                                     \
+        TEST("without room in the kernel a call is refused",                                       \
+             without_room_in_the_kernel_a_call_is_refused)
