@@ -23,24 +23,23 @@ static bool has_field(const struct http_header *headers, size_t n, struct str na
     return false;
 }
 
-/* Of a field that may stand once only, the first: two that differ must not go on (RFC 9110
- * 5.3).  Codings may come in several lines, and all of those count. */
-static size_t kept_headers(const struct http_head *head, struct http_header *ret)
+static bool is_kept(const struct relay_field *kept, size_t count, const struct http_header *field,
+                    const struct http_header *so_far, size_t n)
 {
-    static const struct {
-        struct str name;
-        bool list;
-    } kept[] = {{STR("content-type"), false},
-                {STR("content-encoding"), true},
-                {STR("x-request-id"), false}};
+    for (size_t i = 0; i < count; i++) {
+        if (field->name.n == kept[i].name.n && str_eq_ci(field->name, kept[i].name))
+            return kept[i].list || !has_field(so_far, n, field->name);
+    }
+    return false;
+}
+
+size_t relay_keep_fields(const struct http_head *head, const struct relay_field *kept, size_t count,
+                         struct http_header *ret, size_t max)
+{
     size_t n = 0;
-    for (size_t i = 0; i < head->header_count && n < HEADERS_MAX; i++) {
-        const struct http_header *field = &head->headers[i];
-        for (size_t k = 0; k < ARRAY_SIZE(kept); k++) {
-            if (field->name.n == kept[k].name.n && str_eq_ci(field->name, kept[k].name) &&
-                (kept[k].list || !has_field(ret, n, field->name)))
-                ret[n++] = *field;
-        }
+    for (size_t i = 0; i < head->header_count && n < max; i++) {
+        if (is_kept(kept, count, &head->headers[i], ret, n))
+            ret[n++] = head->headers[i];
     }
     return n;
 }
@@ -59,6 +58,9 @@ static void begin_passing(struct relay *r, int status, const struct http_header 
 
 static void on_head(struct upstream_call *call, const struct http_head *head, void *ctx)
 {
+    static const struct relay_field kept[] = {{STR("content-type"), false},
+                                              {STR("content-encoding"), true},
+                                              {STR("x-request-id"), false}};
     struct relay *r = ctx;
     struct http_header headers[HEADERS_MAX];
     (void)call;
@@ -67,7 +69,7 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
         r->answer = relay_answer_new(head);
         return;
     }
-    size_t n = kept_headers(head, headers);
+    size_t n = relay_keep_fields(head, kept, ARRAY_SIZE(kept), headers, HEADERS_MAX);
     int64_t length = head->chunked ? EXCHANGE_CHUNKED : head->content_length;
     begin_passing(r, head->status, headers, n, length < 0 ? EXCHANGE_CHUNKED : length);
     if (length < 0)

@@ -4,6 +4,7 @@
  *
  *   relay.c          admission, the body's way in, choosing an account
  *   relay_call.c     one call upstream: its words, its body, its answer
+ *   relay_media.c    media by a signed link, on its own
  *   relay_refusal.c  what became of the attempts, and what to say when none is left
  *
  * A relay is freed in the exchange's on_done and nowhere else. */
@@ -22,6 +23,16 @@ enum {
     RELAY_REFUSAL_BYTES = 64 << 10,
     RELAY_FIELD_MAX = 128,
 };
+
+/* A field of the upstream's answer that the client gets. */
+struct relay_field {
+    struct str name;
+    bool list; /* may come in several lines, and all of them count */
+};
+/* At most max of them.  Of a field that may stand once only, the first: two that differ must
+ * not go on (RFC 9110 5.3). */
+size_t relay_keep_fields(const struct http_head *head, const struct relay_field *kept, size_t count,
+                         struct http_header *ret, size_t max);
 
 enum relay_phase { RELAY_INTAKE, RELAY_WAITING, RELAY_CALLING, RELAY_PASSING, RELAY_OVER };
 

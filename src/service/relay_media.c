@@ -3,9 +3,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "net/server.h"
-#include "net/upstream.h"
 #include "service/metrics.h"
+#include "service/relay_impl.h"
 #include "service/relay_link.h"
 
 enum {
@@ -13,7 +12,7 @@ enum {
     FIRST_BYTE_MS = 60000,
     IDLE_MS = 60000,
     LINK_ARENA = 64 << 10,
-    HEADERS_MAX = 12,
+    HEADERS_MAX = 16,
 };
 
 struct passage {
@@ -45,11 +44,11 @@ static struct str safe_type(struct str type)
 static size_t answer_headers(const struct exchange *x, const struct http_head *head,
                              struct http_header *ret)
 {
-    static const struct str kept[] = {{"content-encoding", 16},
-                                      {"content-range", 13},
-                                      {"accept-ranges", 13},
-                                      {"etag", 4},
-                                      {"last-modified", 13}};
+    static const struct relay_field kept[] = {{STR("content-encoding"), true},
+                                              {STR("content-range"), false},
+                                              {STR("accept-ranges"), false},
+                                              {STR("etag"), false},
+                                              {STR("last-modified"), false}};
     bool download = str_eq(exchange_head(x)->query, STR("download=1"));
     size_t n = 0;
     ret[n++] = (struct http_header){STR("Content-Type"),
@@ -61,12 +60,7 @@ static size_t answer_headers(const struct exchange *x, const struct http_head *h
     ret[n++] = (struct http_header)HTTP_HEADER("Cache-Control", "private, max-age=3600");
     if (download)
         ret[n++] = (struct http_header)HTTP_HEADER("Content-Disposition", "attachment");
-    for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
-        struct str value = http_head_get(head, kept[i]);
-        if (value.n)
-            ret[n++] = (struct http_header){kept[i], value};
-    }
-    return n;
+    return n + relay_keep_fields(head, kept, ARRAY_SIZE(kept), ret + n, HEADERS_MAX - n);
 }
 
 /* Some keep the file elsewhere and say where: an address that needs no credential. */

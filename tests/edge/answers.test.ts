@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every row of answers.ts: an upstream of its own plays it to a direct call, and to one that goes
-// through a proxy, where libcurl stands between the bytes and the codec.
+// Every row of answers.ts: an upstream of its own plays it to a direct call, to one that goes through
+// a proxy, where libcurl stands between the bytes and the codec, and to a media link.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Kinora } from "../lib/kinora.ts";
 import { addAccount } from "./account.ts";
 import { ANSWERS } from "./answers.ts";
 import { ANSWERED, type Message, Player, call } from "./play.ts";
-import { type AnswerCase, post } from "./table.ts";
+import { site } from "./site.ts";
+import { type AnswerCase, HOST, post } from "./table.ts";
+import { addTaskAccount, mediaLink, mediaUpstream } from "./tasks.ts";
 
 // libcurl takes chunks apart itself, and takes these for whole ones. Their connection carries no
 // other answer, so nothing can be hidden behind them.
@@ -18,6 +20,8 @@ const LENIENT = new Set([
   "an endless chunk extension",
   "trailers without end",
 ]);
+// It speaks 1.0 and 1.1 and no other minor version.
+const REFUSED_BY_LIBCURL = new Set(["HTTP/1.2"]);
 
 class Upstreams {
   readonly players: Player[] = [];
@@ -62,12 +66,12 @@ class Upstreams {
   }
 }
 
-function check(answer: Message, row: AnswerCase): void {
+function check(answer: Message, row: AnswerCase, refusal = "upstream_error"): void {
+  assert.match(answer.fields.get("x-request-id") ?? "", /./);
+  if (answer.status === 502) return assert.equal(JSON.parse(answer.body).error.code, refusal);
   if (row.body !== undefined) assert.equal(answer.body, row.body);
   if (row.has) assert.match(answer.text, row.has);
   if (row.lacks) assert.doesNotMatch(answer.text, row.lacks);
-  assert.match(answer.fields.get("x-request-id") ?? "", /./);
-  if (answer.status === 502) assert.equal(JSON.parse(answer.body).error.code, "upstream_error");
 }
 
 function eachRow(title: string, run: (row: AnswerCase, i: number) => Promise<void>): void {
@@ -104,7 +108,57 @@ describe("[GW-7, GW-12] answers through a proxy", () => {
     assert.equal(extra, 0, "one answer");
     const [status, end] = row.answer.split(" ");
     const wanted = LENIENT.has(row.name) ? "whole" : end;
-    assert.equal(`${answer.status} ${answer.whole ? "whole" : "cut"}`, `${status} ${wanted}`);
+    const refused = REFUSED_BY_LIBCURL.has(row.name);
+    const outcome = `${answer.status} ${answer.whole ? "whole" : "cut"}`;
+    assert.equal(outcome, refused ? "502 whole" : `${status} ${wanted}`);
     check(answer, row);
+  });
+});
+
+// A link passes on what media need: these statuses and no other, a type that is no page, and no
+// request id but ours.
+const OF_MEDIA = new Set(["200", "304"]);
+const NOT_OF_MEDIA = new Set(["Content-Type twice", "the upstream's request id"]);
+
+describe("[GW-9] answers to a media link", () => {
+  const at = site({ args: ["--loops", "1"] });
+  let link: string;
+
+  before(async () => {
+    const upstream = await mediaUpstream();
+    await addTaskAccount(at.admin, upstream.port, "media");
+    link = await mediaLink(at, "media");
+    upstream.stop();
+  });
+
+  // The link names the account and the path: the account moves to the row's player.
+  async function move(player: Player): Promise<void> {
+    const { data } = await at.admin.ask("GET", "/api/v1/admin/accounts");
+    const credentials = { base_url: `http://127.0.0.1:${player.port}`, api_key: "edge" };
+    await at.admin.ask("PATCH", `/api/v1/admin/accounts/${data[0].id}`, { credentials });
+  }
+
+  const ask = () => call(at.kinora.url, `GET ${link} HTTP/1.1\r\n${HOST}\r\n`);
+
+  eachRow("a link", async (row) => {
+    const player = await Player.start(row);
+    await move(player);
+    const { answer, extra } = await ask();
+    assert.ok(answer, "an answer");
+    assert.equal(extra, 0, "one answer");
+    const [status, whole, end] = row.answer.split(" ");
+    const passed = OF_MEDIA.has(status);
+    const outcome = `${answer.status} ${answer.whole ? "whole" : "cut"}`;
+    assert.equal(outcome, passed ? `${status} ${whole}` : "502 whole");
+    if (passed && end === "kept") {
+      const next = await ask();
+      assert.equal(next.answer?.body, ANSWERED);
+      assert.ok(player.reused);
+    } else {
+      await player.dropped();
+    }
+    const has = NOT_OF_MEDIA.has(row.name) ? undefined : row.has;
+    check(answer, { ...row, has }, "media_unavailable");
+    player.stop();
   });
 });

@@ -2,11 +2,13 @@
 // Who sends or reads a byte a second stays no longer than anyone: every case waits for the true
 // deadline, all of them at once. The longer ones only with KINORA_FULL=1.
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { Kinora, sleep, type Person } from "../lib/kinora.ts";
+import { describe, test } from "node:test";
+import { Kinora, sleep } from "../lib/kinora.ts";
 import { addAccount } from "./account.ts";
-import { ask, Caller, chatBody, chatHead, Upstream, within } from "./wire.ts";
+import { PASSAGES } from "./passages.ts";
+import { site } from "./site.ts";
 import { HOST } from "./table.ts";
+import { Caller, chatBody, chatHead, Upstream, within } from "./wire.ts";
 
 const FULL = process.env.KINORA_FULL === "1";
 // To read the refusal, 2 s, and a machine that is busy with other things. Such a client must not
@@ -14,17 +16,7 @@ const FULL = process.env.KINORA_FULL === "1";
 const GRACE_S = 25;
 const BOUND_S = 400; // against hanging; without a deadline a trickle goes on for ever
 
-let kinora: Kinora;
-let admin: Person;
-let key: string;
-
-before(async () => {
-  kinora = await Kinora.start();
-  admin = await kinora.admin();
-  key = await admin.key();
-});
-
-after(() => kinora.stop());
+const at = site();
 
 // Sends the pieces again and again, one a second, until the other side takes no more: a server that
 // has answered may shut its side and read on for a while.
@@ -48,9 +40,9 @@ const REQUEST = `GET /healthz HTTP/1.1\r\n${HOST}\r\n`;
 const LINE = "GET /healthz HTTP/1.1\r\n";
 
 async function play(c: Case): Promise<void> {
-  const caller = await Caller.connect(kinora.url);
+  const caller = await Caller.connect(at.kinora.url);
   if (c.first) {
-    await caller.send(c.first.replace("$KEY", key));
+    await caller.send(c.first.replace("$KEY", at.key));
     if (c.first.includes("\r\n\r\n") && c.first.startsWith("GET")) await caller.saw("\r\n\r\n");
   }
   const began = performance.now();
@@ -125,55 +117,92 @@ const LONGER: Case[] = [
   },
 ];
 
-describe("[GW-13] a byte a second keeps nobody in", { concurrency: true }, () => {
+describe("[GW-9, GW-13] a byte a second keeps nobody in", { concurrency: true }, () => {
   for (const c of FULL ? [...HEADS, ...LONGER] : HEADS)
     test(`${c.title}: ended after ${c.least} s`, () => play(c));
 
-  test("an upstream's head of a byte a second fails after 120 s", { skip: !FULL }, async () => {
-    const upstream = await Upstream.start();
-    await addAccount(admin, upstream.port, "slow-head");
-    const caller = await ask(kinora, key, chatBody("slow-head"));
-    const visit = await upstream.visit(1);
-    const began = performance.now();
-    let left = false;
-    void visit.left.then(() => (left = true));
-    await visit.send("HTTP/1.1 200 OK\r\nX-A: ");
-    while (!left && performance.now() - began < BOUND_S * 1000) {
-      await visit.send("b");
-      await Promise.race([sleep(1000), visit.left]);
-    }
-    await caller.saw("upstream_error");
-    assert.equal(caller.status, 502);
-    assert.ok(performance.now() - began > 119_000);
-    caller.socket.destroy();
-    upstream.stop();
-  });
+  for (const passage of PASSAGES) {
+    const { what, headS, refusal } = passage;
+    test(
+      `the upstream's head of ${what}, a byte a second, fails after ${headS} s`,
+      { skip: !FULL },
+      async () => {
+        const { upstream, caller, visit } = await passage.begin(at, `slow-head-${passage.name}`);
+        const began = performance.now();
+        let left = false;
+        void visit.left.then(() => (left = true));
+        await visit.send("HTTP/1.1 200 OK\r\nX-A: ");
+        while (!left && performance.now() - began < BOUND_S * 1000) {
+          await visit.send("b");
+          await Promise.race([sleep(1000), visit.left]);
+        }
+        await caller.saw(refusal);
+        assert.equal(caller.status, 502);
+        assert.ok(performance.now() - began > (headS - 1) * 1000);
+        caller.socket.destroy();
+        upstream.stop();
+      },
+    );
+
+    test(
+      `a reader of ${what} that takes nothing for 60 s is left, and so is the upstream`,
+      { skip: !FULL },
+      async () => {
+        const { upstream, caller, visit } = await passage.begin(at, `no-reader-${passage.name}`);
+        await visit.begin();
+        await caller.saw("first");
+        caller.socket.pause();
+        const piece = Buffer.alloc(65536, 120);
+        const began = performance.now();
+        let left = false;
+        void visit.left.then(() => (left = true));
+        while (!left) {
+          const room = visit.socket.write(`10000\r\n${piece}\r\n`);
+          if (!room)
+            await within(
+              "the upstream is left",
+              Promise.race([visit.left, visit.drained()]),
+              BOUND_S * 1000,
+            );
+        }
+        assert.ok(performance.now() - began > 59_000);
+        caller.socket.destroy();
+        upstream.stop();
+      },
+    );
+
+    test(
+      `a reader of ${what} that takes a little now and then is served, however long nothing is read of the upstream`,
+      { skip: !FULL },
+      async () => {
+        const { upstream, caller, visit } = await passage.begin(at, `slow-reader-${passage.name}`);
+        const bytes = 24 << 20;
+        await visit.send(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`);
+        await caller.saw("\r\n\r\n");
+        caller.socket.pause();
+        void visit.send(Buffer.alloc(bytes, 120));
+        await caller.readSlowly(1000, 100);
+        const whole = caller.saw(() => caller.bodyBytes === bytes);
+        caller.socket.resume();
+        await whole;
+        caller.socket.destroy();
+        upstream.stop();
+      },
+    );
+  }
 
   test(
-    "a reader that takes nothing for 60 s is left, and so is the upstream",
+    "media that stand still in the middle for 60 s are cut, and their upstream is left",
     { skip: !FULL },
     async () => {
-      const upstream = await Upstream.start();
-      await addAccount(admin, upstream.port, "no-reader");
-      const caller = await ask(kinora, key, chatBody("no-reader"));
-      const visit = await upstream.visit(1);
+      const { upstream, caller, visit } = await PASSAGES.find((p) => !p.hasBody)!.begin(at, "still");
+      const began = performance.now();
       await visit.begin();
       await caller.saw("first");
-      caller.socket.pause();
-      const piece = Buffer.alloc(65536, 120);
-      const began = performance.now();
-      let left = false;
-      void visit.left.then(() => (left = true));
-      while (!left) {
-        const room = visit.socket.write(`10000\r\n${piece}\r\n`);
-        if (!room)
-          await within(
-            "the upstream is left",
-            Promise.race([visit.left, new Promise((r) => visit.socket.once("drain", r))]),
-            BOUND_S * 1000,
-          );
-      }
+      await within("the cut", caller.over, BOUND_S * 1000);
       assert.ok(performance.now() - began > 59_000);
+      assert.doesNotMatch(caller.text, /\r\n0\r\n\r\n$/);
+      await within("the upstream is left", visit.left);
       caller.socket.destroy();
       upstream.stop();
     },
