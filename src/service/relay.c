@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "service/chat_answer.h"
 #include "service/metrics.h"
@@ -180,11 +181,20 @@ static enum status check_fields(const struct relay *r, struct err *err)
     return OK;
 }
 
+/* Whoever runs the server has to hear of a full disk. */
+static void refuse_body(struct relay *r)
+{
+    const struct err *err = r->spool.err;
+    log_warn("a request body was refused", LOG_S("request_id", exchange_request_id(r->x)),
+             LOG_Z("code", err->code), LOG_Z("why", err->detail));
+    relay_refuse(r, 0, err);
+}
+
 static void body_is_whole(struct relay *r)
 {
     struct err err;
     if (r->spool.err) {
-        relay_refuse(r, 0, r->spool.err);
+        refuse_body(r);
         return;
     }
     if (check_fields(r, &err) != OK) {
@@ -203,7 +213,7 @@ static size_t on_body(struct exchange *x, struct str piece)
         return piece.n;
     size_t n = spool_write(&r->spool, piece);
     if (r->spool.err) {
-        relay_refuse(r, 0, r->spool.err);
+        refuse_body(r);
     } else if (!scan_json_feed(&r->scan, str_to(piece, n))) {
         err_say(&err, E_INVALID, "invalid_json", "The body is not a JSON object.");
         relay_refuse(r, 0, &err);
@@ -230,7 +240,7 @@ static void on_spool(struct spool *s)
             body_is_whole(r);
     } else if (r->phase == RELAY_INTAKE) {
         if (s->err)
-            relay_refuse(r, 0, s->err);
+            refuse_body(r);
         else
             exchange_resume_body(r->x);
     } else if (r->sending) {

@@ -101,18 +101,30 @@ static void keep_err(struct spool *s, const struct err *err)
     *s->err = *err;
 }
 
-/* Not for lack of anything that lasts: the client may come back. */
-static void overload(struct spool *s)
+/* For want of what others give back: the client may come again.  why: for the log. */
+static void overload(struct spool *s, const char *why)
 {
     struct err err;
     if (s->err)
         return;
-    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err_say(&err, E_UNAVAILABLE, "overloaded",
+            "The server has no room for this body now. Try again later.");
+    err_detail(&err, "%s", why);
     err.retry_after_ms = RETRY_AFTER_MS;
     keep_err(s, &err);
 }
 
 /* ---- the worker's side */
+
+/* E_NO_SPACE: of room, descriptors or kernel memory there is none now. */
+static enum status open_failed(struct err *err)
+{
+    bool shortage = errno == ENOSPC || errno == EDQUOT || errno == EMFILE || errno == ENFILE ||
+                    errno == ENOMEM;
+    err_errno(err, "spool");
+    err->status = shortage ? E_NO_SPACE : err->status;
+    return err->status;
+}
 
 static enum status open_unlinked(struct spool_file *f)
 {
@@ -120,12 +132,15 @@ static enum status open_unlinked(struct spool_file *f)
     f->fd = open(f->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (f->fd >= 0)
         return OK;
+    /* What a file system, or a kernel, says that does not know them. */
+    if (errno != EOPNOTSUPP && errno != EISDIR)
+        return open_failed(&f->err);
     int n = snprintf(path, sizeof(path), "%s/spool-XXXXXX", f->dir);
     if (n < 0 || (size_t)n >= sizeof(path))
         return err_set(&f->err, E_INTERNAL, "internal_error");
     f->fd = mkostemp(path, O_CLOEXEC);
     if (f->fd < 0)
-        return err_errno(&f->err, "spool");
+        return open_failed(&f->err);
     unlink(path);
     return OK;
 }
@@ -169,7 +184,7 @@ static bool submit(struct spool *s)
     struct spool_file *f = s->file;
     f->working = workers_submit(s->workers, &f->work);
     if (!f->working)
-        overload(s);
+        overload(s, "the file workers have too much to do");
     return f->working;
 }
 
@@ -180,7 +195,7 @@ static void submit_write(struct spool *s)
     struct spool_file *f = s->file;
     struct slice full = f->other;
     if (!charge(full.used)) {
-        overload(s);
+        overload(s, "all bodies on disk have reached --spool-mib");
         return;
     }
     f->other = f->moving;
@@ -219,7 +234,7 @@ static void done(struct task *task)
         return;
     }
     if (f->err.status == E_NO_SPACE)
-        overload(s);
+        overload(s, f->err.detail);
     else if (f->err.status != OK && !s->err)
         keep_err(s, &f->err);
     if (!s->err && f->reading)

@@ -3,12 +3,15 @@
 // and what passes is what was sent. KINORA_FULL=1 takes the largest bodies.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after, afterEach, before, describe, test } from "node:test";
-import { eventually, Kinora, sleep, type Person } from "../lib/kinora.ts";
+import { after, afterEach, describe, test } from "node:test";
+import { eventually, sleep } from "../lib/kinora.ts";
 import { addAccount } from "./account.ts";
+import { site } from "./site.ts";
+import { HOST } from "./table.ts";
+import { addTaskAccount, mediaLink, mediaUpstream, task } from "./tasks.ts";
 import {
   ask,
   Caller,
@@ -27,27 +30,17 @@ const FULL = process.env.KINORA_FULL === "1";
 const MIB = 1 << 20;
 const CAP_MIB = 320;
 
-let kinora: Kinora;
-let admin: Person;
-let key: string;
-
-before(async () => {
-  kinora = await Kinora.start({
-    args: ["--spool-mib", String(CAP_MIB)],
-    // The sanitizer keeps what was freed, up to 256 MiB; here memory is measured.
-    env: { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:quarantine_size_mb=1` },
-  });
-  admin = await kinora.admin();
-  key = await admin.key();
+const at = site({
+  args: ["--spool-mib", String(CAP_MIB)],
+  // The sanitizer keeps what was freed, up to 256 MiB; here memory is measured.
+  env: { ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:quarantine_size_mb=1` },
 });
-
-after(() => kinora.stop());
 
 // A test that fails leaves no call behind for the next.
 const opened: { leave(): void }[] = [];
 afterEach(async () => {
   for (const one of opened.splice(0)) one.leave();
-  await underWay(kinora, 0);
+  await underWay(at.kinora, 0);
 });
 
 // An answer of `bytes` bytes as fast as it is taken; its hash.
@@ -85,39 +78,78 @@ describe("[GW-7] fast upstream, slow reader", () => {
   const HELD_KIB = 320;
   const READERS = 16;
 
-  test(`[GW-7] ${READERS} readers of 200 MiB each at 10 kB/s: memory grows by the buffers alone`, async () => {
+  test(`[GW-7, GW-9] ${READERS} readers of calls and as many of links, 200 MiB each at 10 kB/s: memory grows by the buffers alone`, async () => {
     const bytes = 200 * MIB;
     const sent: Visit[] = [];
     const hashes: Promise<string>[] = [];
-    const upstream = await Upstream.start((visit) => {
+    const onVisit = (visit: Visit) => {
       sent.push(visit);
       hashes.push(visit.whole.then(() => pour(visit, bytes)));
-    });
-    await addAccount(admin, upstream.port, "poured", { concurrency: READERS });
+    };
+    const direct = await Upstream.start(onVisit);
+    const media = await mediaUpstream(onVisit);
+    await addAccount(at.admin, direct.port, "poured", { concurrency: READERS });
+    await addTaskAccount(at.admin, media.port, "linked");
     const body = chatBody("poured");
-    const before = residentKib(kinora.pid);
+    const call = Buffer.concat([Buffer.from(chatHead(at.key, body.length)), body]);
+    const link = Buffer.from(`GET ${await mediaLink(at, "linked")} HTTP/1.1\r\n${HOST}\r\n`);
+    const before = residentKib(at.kinora.pid);
     const callers: Caller[] = [];
-    for (let n = 0; n < READERS; n++) {
-      const caller = await Caller.connect(kinora.url);
+    for (let n = 0; n < 2 * READERS; n++) {
+      const caller = await Caller.connect(at.kinora.url);
       caller.socket.pause();
       callers.push(caller);
-      void caller.send(Buffer.concat([Buffer.from(chatHead(key, body.length)), body]));
+      void caller.send(n < READERS ? call : link);
     }
-    await upstream.visit(READERS);
+    await direct.visit(READERS);
+    await media.visit(1 + READERS);
     await Promise.all(callers.map((caller) => caller.readSlowly(10_000, 8)));
     const written = await settled(() => sent.reduce((sum, v) => sum + v.socket.bytesWritten, 0));
-    const grown = residentKib(kinora.pid) - before;
-    assert.ok(written < (READERS * bytes) / 4, `the upstreams could send ${written} bytes`);
-    assert.ok(grown < READERS * HELD_KIB * 2 + 8192, `memory grew by ${grown} KiB`);
+    const grown = residentKib(at.kinora.pid) - before;
+    assert.ok(written < (2 * READERS * bytes) / 4, `the upstreams could send ${written} bytes`);
+    assert.ok(grown < 2 * READERS * HELD_KIB * 2 + 8192, `memory grew by ${grown} KiB`);
 
-    // One of them reads on, and gets all of it.
-    const last = callers[0];
-    const whole = last.saw(() => last.bodyBytes === bytes);
-    last.socket.resume();
-    await whole;
-    assert.equal(last.hash.digest("hex"), await hashes[0]);
+    // One of each reads on, and gets all of it.
+    for (const last of [callers[0], callers[READERS]]) {
+      const whole = last.saw(() => last.bodyBytes === bytes);
+      last.socket.resume();
+      await whole;
+      assert.equal(last.hash.digest("hex"), await hashes[0]);
+    }
     for (const caller of callers) caller.socket.destroy();
-    await underWay(kinora, 0);
+    await underWay(at.kinora, 0);
+    for (const upstream of [direct, media]) upstream.stop();
+  });
+});
+
+describe("[GW-8] a job that is followed", () => {
+  const FOLLOWERS = 32;
+
+  test(`[GW-8] ${FOLLOWERS} clients that do not read hold little, and find all of it later`, async () => {
+    let made = false;
+    const upstream = await Upstream.start((visit) => {
+      const now = made ? task("completed") : task("in_progress", 20);
+      void visit.whole.then(() => visit.answer(200, now));
+    });
+    await addTaskAccount(at.admin, upstream.port, "followed");
+    const body = chatBody("followed");
+    const before = residentKib(at.kinora.pid);
+    const callers: Caller[] = [];
+    for (let n = 0; n < FOLLOWERS; n++) {
+      callers.push(await ask(at, body, "Idempotency-Key: followed\r\n"));
+      callers[n].socket.pause();
+    }
+    await underWay(at.kinora, FOLLOWERS);
+    made = true;
+    await underWay(at.kinora, 0);
+    const grown = residentKib(at.kinora.pid) - before;
+    assert.ok(grown < 8192, `memory grew by ${grown} KiB`);
+    for (const caller of callers) {
+      caller.socket.resume();
+      await caller.saw("[DONE]");
+      assert.match(caller.text, /Progress \d+%[^]*media_urls/);
+      caller.socket.destroy();
+    }
     upstream.stop();
   });
 });
@@ -128,34 +160,34 @@ async function heldUpload(
   bytes: number,
 ): Promise<[Caller, Visit, Buffer, Upstream]> {
   const upstream = await Upstream.start((visit) => visit.socket.pause());
-  await addAccount(admin, upstream.port, model);
+  await addAccount(at.admin, upstream.port, model);
   const body = chatBody(model, bytes);
-  const caller = await ask(kinora, key, body);
+  const caller = await ask(at, body);
   opened.push({ leave: () => (caller.socket.destroy(), upstream.stop()) });
   return [caller, await upstream.visit(1), body, upstream];
 }
 
 describe("[GW-13] fast writer, slow upstream", () => {
   test("[GW-13] 256 MiB wait in a file without a name, not in memory, and arrive byte for byte", async () => {
-    const before = residentKib(kinora.pid);
+    const before = residentKib(at.kinora.pid);
     const [caller, visit, body, upstream] = await heldUpload("held", 256 * MIB);
-    const grown = residentKib(kinora.pid) - before;
+    const grown = residentKib(at.kinora.pid) - before;
     assert.ok(grown < 32 * 1024, `memory grew by ${grown} KiB`);
-    assert.equal(spooled(kinora), 1);
+    assert.equal(spooled(at.kinora), 1);
     visit.socket.resume();
     assert.equal(await within("the body", visit.whole), sha256(body));
     await visit.answer(200, "{}");
     await caller.saw("{}");
     assert.equal(caller.status, 200);
     caller.socket.destroy();
-    await underWay(kinora, 0);
-    await eventually("no file is left", async () => spooled(kinora) === 0);
+    await underWay(at.kinora, 0);
+    await eventually("no file is left", async () => spooled(at.kinora) === 0);
     upstream.stop();
   });
 
   test("[GW-13] a body of exactly 1 MiB needs no file", async () => {
     const [caller, visit, body, upstream] = await heldUpload("no-file", MIB);
-    assert.equal(spooled(kinora), 0);
+    assert.equal(spooled(at.kinora), 0);
     visit.socket.resume();
     assert.equal(await within("the body", visit.whole), sha256(body));
     caller.socket.destroy();
@@ -184,10 +216,10 @@ describe("[GW-5, GW-13] the body goes up again", () => {
         const model = `again-${n}-${mib}`;
         const first = await Upstream.start(fail);
         const second = await Upstream.start();
-        await addAccount(admin, first.port, model);
-        await addAccount(admin, second.port, model, { priority: 2 });
+        await addAccount(at.admin, first.port, model);
+        await addAccount(at.admin, second.port, model, { priority: 2 });
         const body = chatBody(model, mib * MIB);
-        const caller = await ask(kinora, key, body);
+        const caller = await ask(at, body);
         const visit = await second.visit(1);
         assert.equal(await within("the body", visit.whole), sha256(body));
         await visit.answer(200, '{"second":1}');
@@ -202,29 +234,82 @@ describe("[GW-5, GW-13] the body goes up again", () => {
   }
 });
 
+// What the file of a body, or its making, is told: a line of tests/fault/shim.c. The folder stands
+// for its files, which have no names.
+const SHORTAGES: [string, (folder: string) => string][] = [
+  ["the disk is full when the file is made", (folder) => `open ${folder} - ENOSPC`],
+  ["the disk is full when it is first written", () => "write /# - ENOSPC"],
+  ["the disk is full when it grows", () => "write /# - go\nwrite /# - ENOSPC"],
+  ["no descriptor is left for it", (folder) => `open ${folder} - EMFILE`],
+];
+
+describe("[GW-13] a shortage of the machine's", () => {
+  const folder = mkdtempSync(join(tmpdir(), "kinora-short-"));
+  const rules = join(folder, "rules");
+  const short = site({
+    env: {
+      LD_PRELOAD: join(dirname(process.env.KINORA_BIN ?? "build/asan/kinora"), "kinora-shim.so"),
+      KINORA_SHIM: rules,
+      ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
+    },
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  for (const [n, [what, line]] of SHORTAGES.entries()) {
+    test(`[GW-13] ${what}: 503 with Retry-After, others go on, and it ends with the shortage`, async () => {
+      const model = `short-${n}`;
+      const upstream = await Upstream.start((v) => void v.whole.then(() => v.answer(200, "{}")));
+      await addAccount(short.admin, upstream.port, model);
+      const large = chatBody(model, 3 * MIB);
+      const passes = async (body: Buffer) => {
+        const caller = await ask(short, body);
+        await caller.saw("{}");
+        assert.equal(caller.status, 200);
+        caller.socket.destroy();
+      };
+
+      writeFileSync(rules, line(short.kinora.data) + "\n");
+      const refused = await ask(short, large);
+      await refused.saw("no room for this body");
+      assert.equal(refused.status, 503);
+      assert.match(refused.text, /^Retry-After: [1-9]\d*\r$/im);
+      refused.socket.destroy();
+      await passes(chatBody(model));
+      assert.equal(upstream.visits.length, 1);
+      assert.match(short.kinora.log, /a request body was refused/);
+      await eventually("no file is left", async () => spooled(short.kinora) === 0);
+
+      unlinkSync(rules);
+      await passes(large);
+      assert.equal(await upstream.visits[1].whole, sha256(large));
+      upstream.stop();
+    });
+  }
+});
+
 describe("[GW-13] the room for bodies", () => {
   test("[GW-13] when it is taken: 503 with Retry-After, and all of it comes back", async () => {
     const [first, held, , upstream] = await heldUpload("room", 256 * MIB);
     const [small, other] = [chatBody("room", 1000), chatBody("room", 96 * MIB)];
 
-    const refused = await ask(kinora, key, other);
+    const refused = await ask(at, other);
     await refused.saw("overloaded");
     assert.equal(refused.status, 503);
     assert.match(refused.text, /^Retry-After: [1-9]\d*\r$/im);
     refused.socket.destroy();
 
     // What fits in memory needs no room.
-    const memory = await ask(kinora, key, small);
+    const memory = await ask(at, small);
     const second = await upstream.visit(2);
     second.socket.resume();
     await within("the small body", second.whole);
     memory.socket.destroy();
 
     first.leave("resets");
-    await underWay(kinora, 0);
-    await eventually("no file is left", async () => spooled(kinora) === 0);
+    await underWay(at.kinora, 0);
+    await eventually("no file is left", async () => spooled(at.kinora) === 0);
     held.socket.destroy();
-    const again = await ask(kinora, key, other);
+    const again = await ask(at, other);
     const third = await upstream.visit(3);
     third.socket.resume();
     assert.equal(await within("the body", third.whole), sha256(other));
@@ -232,32 +317,11 @@ describe("[GW-13] the room for bodies", () => {
     upstream.stop();
   });
 
-  test("[GW-13] when the disk is full: 503 with Retry-After too", async () => {
-    const shim = join(dirname(process.env.KINORA_BIN ?? "build/asan/kinora"), "kinora-shim.so");
-    const folder = mkdtempSync(join(tmpdir(), "kinora-full-"));
-    writeFileSync(join(folder, "rules"), "write /# - ENOSPC\n");
-    const full = await Kinora.start({
-      env: {
-        LD_PRELOAD: shim,
-        KINORA_SHIM: join(folder, "rules"),
-        ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
-      },
-    });
-    const person = await full.admin();
-    const caller = await ask(full, await person.key(), chatBody("full", 3 * MIB));
-    await caller.saw("overloaded");
-    assert.equal(caller.status, 503);
-    assert.match(caller.text, /^Retry-After: [1-9]\d*\r$/im);
-    caller.socket.destroy();
-    await full.stop();
-    rmSync(folder, { recursive: true });
-  });
-
   for (const framing of ["a stated length", "chunks"]) {
     test(`[GW-13] more than 256 MiB, by ${framing}: 413`, async () => {
-      const caller = await Caller.connect(kinora.url);
+      const caller = await Caller.connect(at.kinora.url);
       const length = framing === "chunks" ? "chunked" : 256 * MIB + 1;
-      await caller.send(chatHead(key, length));
+      await caller.send(chatHead(at.key, length));
       const piece = Buffer.concat([
         Buffer.from("400000\r\n"),
         Buffer.alloc(4 * MIB, 32),
@@ -269,8 +333,8 @@ describe("[GW-13] the room for bodies", () => {
       await caller.saw("\r\n\r\n{");
       assert.equal(caller.status, 413);
       caller.socket.destroy();
-      await underWay(kinora, 0);
-      await eventually("no file is left", async () => spooled(kinora) === 0);
+      await underWay(at.kinora, 0);
+      await eventually("no file is left", async () => spooled(at.kinora) === 0);
     });
   }
 });

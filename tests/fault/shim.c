@@ -10,8 +10,8 @@
  * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any
  * ACTION  kill   SIGKILL before the call (recv: after it)
  *         go     the call goes through, and the next line counts
- *         ENOSPC, EIO, EACCES   the call fails so, for as long as the rule stands (fstatvfs:
- *         says that a MiB is left)
+ *         ENOSPC, EMFILE, EIO, EACCES   the call fails so, for as long as the rule stands
+ *         (fstatvfs: says that a MiB is left)
  *
  * Only the first line counts, until it says `go`. A new file (by rename, of an inode
  * that was not one before) begins anew. The calls go to the kernel directly, so that nothing of the
@@ -105,6 +105,8 @@ static int error_of(const char *action)
 {
     if (strcmp(action, "ENOSPC") == 0)
         return ENOSPC;
+    if (strcmp(action, "EMFILE") == 0)
+        return EMFILE;
     return strcmp(action, "EACCES") == 0 ? EACCES : EIO;
 }
 
@@ -187,9 +189,15 @@ static bool socket_fault(const char *call, int fd, const void *bytes, size_t n)
 
 /* --- the calls */
 
+/* Also one without a name. */
+static bool makes_file(int flags)
+{
+    return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+}
+
 static int open_at(const char *path, int flags, mode_t mode)
 {
-    if ((flags & O_CREAT) && path_fault("open", path))
+    if (makes_file(flags) && path_fault("open", path))
         return -1;
     return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
@@ -199,7 +207,7 @@ static int open_at(const char *path, int flags, mode_t mode)
     {                                                                                              \
         va_list args;                                                                              \
         va_start(args, flags);                                                                     \
-        mode_t mode = (flags & O_CREAT) ? va_arg(args, mode_t) : 0;                                \
+        mode_t mode = makes_file(flags) ? va_arg(args, mode_t) : 0;                                \
         va_end(args);                                                                              \
         return open_at(path, flags, mode);                                                         \
     }
