@@ -60,9 +60,10 @@ static enum http_parse parse_version(struct parser *p, struct str text)
     if (text.n != 8 || memcmp(text.p, "HTTP/", 5) != 0 || text.p[6] != '.' || text.p[5] < '0' ||
         text.p[5] > '9' || text.p[7] < '0' || text.p[7] > '9')
         return bad(p, 400, "the protocol version is malformed");
-    if (text.p[5] != '1' || text.p[7] > '1')
-        return bad(p, 505, "the protocol version is not HTTP/1.0 or HTTP/1.1");
-    p->head->minor = text.p[7] - '0';
+    if (text.p[5] != '1')
+        return bad(p, 505, "the protocol version is not HTTP/1");
+    /* A higher minor version reads as the highest that we speak (RFC 9110 2.5). */
+    p->head->minor = text.p[7] == '0' ? 0 : 1;
     return HTTP_PARSE_DONE;
 }
 

@@ -178,7 +178,6 @@ const bad_heads: [string, string, string][] = [
   ["Transfer-Encoding in HTTP/1.0", "9112 6.1", answer(CHUNKED, LAST, "HTTP/1.0 200 OK")],
   ["no HTTP", "9112 4", `ready\r\n\r\n${TEXT}`],
   ["HTTP/0.9", "9112 2.3", TEXT],
-  ["HTTP/1.2", "9110 2.5", answer(LENGTH, TEXT, "HTTP/1.2 200 OK")],
   ["HTTP/2.0", "9110 2.5", answer(LENGTH, TEXT, "HTTP/2.0 200 OK")],
   ["http in lower case", "9112 2.3", answer(LENGTH, TEXT, "http/1.1 200 OK")],
   ["a status of two digits", "9112 4", answer(LENGTH, TEXT, "HTTP/1.1 20 OK")],
@@ -228,6 +227,12 @@ const heads: Row[] = [
     send: answer(LENGTH, TEXT, "HTTP/1.1 299 Fine"),
     answer: "299 whole kept",
     body: TEXT,
+  },
+  {
+    name: "HTTP/1.2",
+    rfc: "9110 2.5",
+    send: answer(LENGTH, TEXT, "HTTP/1.2 200 OK"),
+    ...OK,
   },
   {
     name: "HTTP/1.0 with a length",

@@ -6,7 +6,7 @@ import { type Message, type Opinion, nodes, ours } from "./opinions.ts";
 
 // What our codec says when it refuses what Node reads: RFC 9110 and 9112 unless said otherwise.
 const REFUSALS: Record<string, string> = {
-  "the protocol version is not HTTP/1.0 or HTTP/1.1":
+  "the protocol version is not HTTP/1":
     "Node reads 0.9 and 2.0 too; 505 is for those (9110 15.6.6)",
   "the protocol version is malformed": "one digit on each side of the dot (9112 2.3)",
   "the status is no number from 100 to 599": "statuses are 100 to 599 (9110 15)",
@@ -61,6 +61,12 @@ interface Difference {
 
 // What we read and Node does not; each must stand in the RFC.
 const ACCEPTED: [name: string, why: string, fits: (d: Difference) => boolean][] = [
+  [
+    "a higher minor version",
+    "it reads as the highest that the reader speaks, 1.1 (9110 2.5)",
+    ({ nodes: { why }, generated: { bytes } }) =>
+      why.startsWith("HPE_INVALID_VERSION") && /HTTP\/1\.[2-9][ \r\n]/.test(bytes),
+  ],
   [
     "a trailer that frames",
     "Content-Length and Transfer-Encoding have no place in trailers, where we drop all (9110 6.5.1)",

@@ -51,10 +51,6 @@ export const DIFFERENCES: [pattern: RegExp, why: string][] = [
     /^Versions: HTTP\/0\.9/,
     "nginx answers in HTTP/0.9, which has no status; it is gone since RFC 9112",
   ],
-  [
-    /^Versions: HTTP\/1\.2/,
-    "RFC 9110 2.5 lets us read it as 1.1; nobody sends it but to confuse two readers",
-  ],
   [/^Versions: HTTP\/1\.10/, "a version has one digit on each side (RFC 9112 2.3)"],
   [/^Versions: the preface/, "refused by both; 505 says why"],
   [

@@ -521,7 +521,21 @@ const versions: Row[] = [
     answer: "200 keeps",
     has: /\r\nConnection: keep-alive\r\n/,
   },
-  { name: "HTTP/1.2", rfc: "9110 2.5", send: get().replace("1.1", "1.2"), answer: "505 closes" },
+  { name: "HTTP/1.2", rfc: "9110 2.5", send: get().replace("1.1", "1.2"), answer: "200 keeps" },
+  { name: "HTTP/1.9", rfc: "9110 2.5", send: get().replace("1.1", "1.9"), answer: "200 keeps" },
+  {
+    name: "HTTP/1.2 with a chunked body",
+    rfc: "9110 2.5",
+    send: post(CHUNKED, WHOLE).replace("HTTP/1.1", "HTTP/1.2"),
+    answer: "200 keeps",
+    sees: [ASK],
+  },
+  {
+    name: "HTTP/1.2 without a Host",
+    rfc: "9112 3.2",
+    send: "GET /healthz HTTP/1.2\r\n\r\n",
+    answer: "400 closes",
+  },
   { name: "HTTP/1.10", rfc: "9112 2.3", send: get().replace("1.1", "1.10"), answer: "400 closes" },
   { name: "HTTP/2.0", rfc: "9110 15.6.6", send: get().replace("1.1", "2.0"), answer: "505 closes" },
   {

@@ -172,16 +172,22 @@ describe("[GW-9, GW-13] a byte a second keeps nobody in", { concurrency: true },
     );
 
     test(
-      `a reader of ${what} that takes a little now and then is served, however long nothing is read of the upstream`,
+      `a reader of ${what} that takes 8 MiB every 40 s is served`,
       { skip: !FULL },
       async () => {
         const { upstream, caller, visit } = await passage.begin(at, `slow-reader-${passage.name}`);
-        const bytes = 24 << 20;
+        const bytes = 128 << 20;
         await visit.send(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes}\r\n\r\n`);
         await caller.saw("\r\n\r\n");
         caller.socket.pause();
         void visit.send(Buffer.alloc(bytes, 120));
-        await caller.readSlowly(1000, 100);
+        for (let n = 1; n <= 3; n++) {
+          const taken = caller.saw(() => caller.received > n * (8 << 20));
+          caller.socket.resume();
+          await taken;
+          caller.socket.pause();
+          await sleep(40_000);
+        }
         const whole = caller.saw(() => caller.bodyBytes === bytes);
         caller.socket.resume();
         await whole;

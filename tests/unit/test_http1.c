@@ -79,6 +79,20 @@ static void reads_versions_and_connection_wishes(void **state)
     assert_true(head.chunked);
 }
 
+static void reads_a_higher_minor_version_as_the_highest_it_speaks(void **state)
+{
+    (void)state;
+    for (char minor = '2'; minor <= '9'; minor++) {
+        char text[] = "PUT / HTTP/1.?\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+        *strchr(text, '?') = minor;
+        assert_int_equal(request(str_of(text)), HTTP_PARSE_DONE);
+        assert_int_equal(head.minor, 1);
+        assert_true(head.keep_alive);
+        assert_true(head.chunked);
+    }
+    assert_int_equal(request(STR("GET / HTTP/1.2\r\n\r\n")), HTTP_PARSE_BAD);
+}
+
 static void reads_absolute_and_asterisk_targets(void **state)
 {
     (void)state;
@@ -134,7 +148,8 @@ static void refuses_bad_request_lines(void **state)
         {STR("GET ftp://h/x HTTP/1.1\r\n"), 400},
         {STR("GET / http/1.1\r\n"), 400},
         {STR("GET / HTTP/1.15\r\n"), 400},
-        {STR("GET / HTTP/1.2\r\n"), 505},
+        {STR("GET / HTTP/1.10\r\n"), 400},
+        {STR("GET / HTTP/1.a\r\n"), 400},
         {STR("GET / HTTP/0.9\r\n"), 505},
         {STR("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505},
         {STR("CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"), 501},
@@ -502,6 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_a_request_whenever_it_is_complete),
         cmocka_unit_test(reads_versions_and_connection_wishes),
+        cmocka_unit_test(reads_a_higher_minor_version_as_the_highest_it_speaks),
         cmocka_unit_test(reads_absolute_and_asterisk_targets),
         cmocka_unit_test(refuses_bad_request_lines),
         cmocka_unit_test(refuses_fields_that_could_be_read_two_ways),
