@@ -53,9 +53,15 @@ static struct str upstream_link(struct worker *w, struct arena *a, struct str or
                                 struct str address, bool download)
 {
     struct relay_link link;
-    if (!relay_link_read(address, &link))
+    struct str signed_link;
+    int64_t object_id;
+    if (relay_link_read_object(address, &object_id))
+        signed_link = link_make(w->app->keys, a, origin, "object", object_id, clock_wall_ms(),
+                                STR("kinora"));
+    else if (relay_link_read(address, &link))
+        signed_link = relay_link_sign(w->app->keys, a, origin, &link, clock_wall_ms());
+    else
         return arena_str(a, address);
-    struct str signed_link = relay_link_sign(w->app->keys, a, origin, &link, clock_wall_ms());
     return download ? arena_printf(a, "%.*s?download=1", STR_ARG(signed_link)) : signed_link;
 }
 

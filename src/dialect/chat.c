@@ -76,6 +76,7 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     _cleanup_(buf_cleanup) struct buf body = BUF_INIT(BODY_MAX);
     struct json_out j;
     TRY(dialect_http_begin(ret, t, STR("POST"), ENDPOINT, a, err));
+    ret->answer_is_job = true;
     json_out_init(&j, &body);
     write_body(&j, r);
     ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));

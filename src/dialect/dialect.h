@@ -8,7 +8,8 @@
  *
  * There are two kinds.  A *task* dialect submits, gets an id, is polled, and its media
  * are fetched.  A *stream* dialect has no id: the answer to the submission is the job,
- * read as it arrives.
+ * read as it arrives.  A task dialect may have single requests of the second kind (images
+ * that come in the answer itself), which build_submit says of them.
  *
  * Views in what is returned live in the arena given. */
 #include "base/arena.h"
@@ -30,6 +31,8 @@ struct dialect_request {
     struct str image_url;               /* http(s) address or data URL of the reference */
     struct str image_bytes, image_type; /* the same, decoded, for multipart */
     struct str remix_of;                /* the upstream's id of the work to remix */
+    struct str extra; /* JSON object: what else the caller said ("seed", …), for who knows it */
+    bool other_form;  /* the account has refused the usual form of such a request */
 };
 
 struct dialect_target {
@@ -47,6 +50,9 @@ struct dialect_http {
     size_t header_count;
     struct str body;
     bool sends_credential; /* some header carries it: never to another origin */
+    /* Of a submission. */
+    bool answer_is_job;  /* what a stream dialect does always: read by the stream functions */
+    bool has_other_form; /* `other_form` would say the same in another way */
 };
 
 /* An answer that came. */
@@ -90,6 +96,8 @@ struct dialect {
     /* Every build: E_INVALID when this dialect cannot say it. */
     enum status (*build_submit)(const struct dialect_target *t, const struct dialect_request *r,
                                 struct arena *a, struct dialect_http *ret, struct err *err);
+    /* A refusal that is about the form alone, before anything was begun; NULL: never. */
+    bool (*wants_other_form)(const struct dialect_answer *in);
     /* 2xx answers.  E_UPSTREAM, code "bad_answer": not what the protocol says. */
     enum status (*read_submit)(const struct dialect_target *t, const struct dialect_answer *in,
                                struct arena *a, struct dialect_outcome *ret, struct err *err);
@@ -109,7 +117,7 @@ struct dialect {
     enum status (*read_models)(const struct dialect_answer *in, struct arena *a,
                                struct str *ret_names, size_t max, size_t *ret_count,
                                struct err *err);
-    /* Streams only.  Feed takes any split; the outcome is current after each feed.
+    /* Of answers that are the job.  Feed takes any split; the outcome is current after each feed.
      * finish: the answer ended; DONE or FAILED, or E_UPSTREAM if it was cut short. */
     struct dialect_stream *(*stream_new)(struct arena *a, const struct dialect_target *t,
                                          bool sse /* else one JSON document */);

@@ -2,8 +2,8 @@
 /* videos — the OpenAI Videos API as its living servers answer it: vLLM-Omni, SGLang,
  * LiteLLM, new-api and other Kinoras.
  *
- *   POST {base}/v1/videos        multipart, as the official package sends it: vLLM-Omni takes
- *                                nothing else, and all the others take it too
+ *   POST {base}/v1/videos        multipart, as the official package sends it and vLLM-Omni
+ *                                alone takes it; where that is refused for its form, JSON
  *   POST …/{id}/remix            JSON, the prompt alone
  *   GET  {base}/v1/videos/{id}   status words in any case, see `words`
  *   GET  …/{id}/content          opened by the account's own credential
@@ -14,13 +14,130 @@
 
 #include "base/buf.h"
 #include "base/hex.h"
-#include "base/json_out.h"
-#include "dialect/dialect_http.h"
+#include "dialect/videos_impl.h"
 #include "net/multipart.h"
 #include "platform/crypto.h"
 #include "platform/json_in.h"
 
-enum { BODY_MAX = 32 << 20, ID_MAX = 512 };
+enum { ID_MAX = 512, EXTRA_NAME_MAX = 64 };
+
+/* ---- what both halves write */
+
+void videos_choose_boundary(const struct dialect_request *r, char out[40])
+{
+    _cleanup_(sha256_freep) struct sha256 *hash = sha256_new();
+    unsigned char digest[SHA256_SIZE];
+    sha256_update(hash, r->model);
+    sha256_update(hash, r->prompt);
+    sha256_update(hash, r->image_bytes);
+    sha256_final(hash, digest);
+    memcpy(out, "kinora", 6);
+    hex_encode(digest, 16, out + 6);
+}
+
+static bool is_written(struct str name, const char *const *written)
+{
+    for (size_t i = 0; written[i]; i++) {
+        if (str_eq(name, str_of(written[i])))
+            return true;
+    }
+    return name.n == 0 || name.n > EXTRA_NAME_MAX;
+}
+
+/* One further member, as JSON text, or as the text it is. */
+typedef void write_extra(void *out, const char *name, struct str json, struct str text);
+
+static void each_extra(const struct dialect_request *r, const char *const *written,
+                       write_extra *write, void *out)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    struct err ignored;
+    if (!r->extra.n || json_parse(r->extra, &doc, &ignored) != OK)
+        return;
+    for (size_t i = 0; i < json_size(json_root(doc)); i++) {
+        struct str key, dumped = STR_NONE;
+        struct json value = json_member(json_root(doc), i, &key);
+        char name[EXTRA_NAME_MAX + 1];
+        if (is_written(key, written) || !json_dump(value, &dumped))
+            continue;
+        memcpy(name, key.p, key.n);
+        name[key.n] = '\0';
+        write(out, name, dumped, json_str_or(value, dumped));
+        free((char *)dumped.p);
+    }
+}
+
+static void write_extra_json(void *out, const char *name, struct str json, struct str text)
+{
+    (void)text;
+    json_key(out, name);
+    json_raw(out, json);
+}
+
+void videos_write_extra_json(struct json_out *j, const struct dialect_request *r,
+                             const char *const *written)
+{
+    each_extra(r, written, write_extra_json, j);
+}
+
+struct form_out {
+    struct buf *out;
+    const char *boundary;
+};
+
+static void write_extra_field(void *out, const char *name, struct str json, struct str text)
+{
+    const struct form_out *f = out;
+    (void)json;
+    multipart_write_field(f->out, f->boundary, str_of(name), text);
+}
+
+void videos_write_extra_form(struct buf *out, const char *boundary, const struct dialect_request *r,
+                             const char *const *written)
+{
+    struct form_out f = {out, boundary};
+    each_extra(r, written, write_extra_field, &f);
+}
+
+void videos_write_image(struct buf *out, const char *boundary, const struct dialect_request *r,
+                        struct str name, struct str address_name, struct arena *a)
+{
+    if (r->image_bytes.n) {
+        struct str type = r->image_type.n ? r->image_type : STR("image/png");
+        struct str file = arena_printf(a, "reference.%.*s", STR_ARG(str_from(type, 6)));
+        multipart_write_file_head(out, boundary, name, file, type);
+        buf_add(out, r->image_bytes);
+    } else if (r->image_url.n) {
+        multipart_write_field(out, boundary, address_name, r->image_url);
+    }
+}
+
+static enum status end_body(struct dialect_http *http, const struct dialect_target *t,
+                            const struct buf *body, struct str type, struct arena *a,
+                            struct err *err)
+{
+    http->body = buf_failed(body) ? STR_NONE : arena_str(a, buf_str(body));
+    if (!http->body.p)
+        return err_say(err, E_INVALID, "too_large", "The request is too large for this upstream.");
+    dialect_http_bearer(http, t, a);
+    dialect_http_header(http, STR("Content-Type"), type);
+    return OK;
+}
+
+enum status videos_end_form(struct dialect_http *http, const struct dialect_target *t,
+                            struct buf *body, const char *boundary, struct arena *a,
+                            struct err *err)
+{
+    multipart_write_end(body, boundary);
+    return end_body(http, t, body, arena_printf(a, "multipart/form-data; boundary=%s", boundary), a,
+                    err);
+}
+
+enum status videos_end_json(struct dialect_http *http, const struct dialect_target *t,
+                            struct buf *body, struct arena *a, struct err *err)
+{
+    return end_body(http, t, body, STR("application/json"), a, err);
+}
 
 /* ---- submission */
 
@@ -34,8 +151,11 @@ static struct str size_of(const struct dialect_request *r)
     return str_eq(r->orientation, STR("portrait")) ? STR("720x1280") : STR("1280x720");
 }
 
-static void write_fields(struct buf *out, const char *boundary, const struct dialect_request *r,
-                         struct arena *a)
+static const char *const written[] = {"model",           "prompt",       "seconds",  "size",
+                                      "input_reference", "frame_images", "duration", NULL};
+
+static void write_form(struct buf *out, const char *boundary, const struct dialect_request *r,
+                       struct arena *a)
 {
     struct str size = size_of(r);
     multipart_write_field(out, boundary, STR("prompt"), r->prompt);
@@ -45,19 +165,47 @@ static void write_fields(struct buf *out, const char *boundary, const struct dia
                               arena_printf(a, "%lld", (long long)r->seconds));
     if (size.n)
         multipart_write_field(out, boundary, STR("size"), size);
+    videos_write_extra_form(out, boundary, r, written);
+    videos_write_image(out, boundary, r, STR("input_reference"), STR("input_reference[image_url]"),
+                       a);
 }
 
-static void write_reference(struct buf *out, const char *boundary, const struct dialect_request *r,
-                            struct arena *a)
+/* As the package's types have it, and as OpenRouter has it. */
+static void write_reference(struct json_out *j, struct str url)
 {
-    if (r->image_bytes.n) {
-        struct str type = r->image_type.n ? r->image_type : STR("image/png");
-        struct str name = arena_printf(a, "reference.%.*s", STR_ARG(str_from(type, 6)));
-        multipart_write_file_head(out, boundary, STR("input_reference"), name, type);
-        buf_add(out, r->image_bytes);
-    } else if (r->image_url.n) {
-        multipart_write_field(out, boundary, STR("input_reference[image_url]"), r->image_url);
+    json_key(j, "input_reference");
+    json_object(j);
+    json_kv_str(j, "image_url", url);
+    json_object_end(j);
+    json_key(j, "frame_images");
+    json_array(j);
+    json_object(j);
+    json_kv_z(j, "type", "image_url");
+    json_key(j, "image_url");
+    json_object(j);
+    json_kv_str(j, "url", url);
+    json_object_end(j);
+    json_kv_z(j, "frame_type", "first_frame");
+    json_object_end(j);
+    json_array_end(j);
+}
+
+static void write_json(struct json_out *j, const struct dialect_request *r, struct arena *a)
+{
+    struct str size = size_of(r);
+    json_object(j);
+    json_kv_str(j, "model", r->model);
+    json_kv_str(j, "prompt", r->prompt);
+    if (r->seconds) {
+        json_kv_str(j, "seconds", arena_printf(a, "%lld", (long long)r->seconds));
+        json_kv_int(j, "duration", r->seconds);
     }
+    if (size.n)
+        json_kv_str(j, "size", size);
+    if (r->image_url.n)
+        write_reference(j, r->image_url);
+    videos_write_extra_json(j, r, written);
+    json_object_end(j);
 }
 
 static enum status task_endpoint(struct str task_id, const char *more, struct arena *a,
@@ -75,7 +223,7 @@ static enum status task_endpoint(struct str task_id, const char *more, struct ar
 static enum status build_remix(const struct dialect_target *t, const struct dialect_request *r,
                                struct arena *a, struct dialect_http *ret, struct err *err)
 {
-    _cleanup_(buf_cleanup) struct buf body = BUF_INIT(BODY_MAX);
+    _cleanup_(buf_cleanup) struct buf body = BUF_INIT(VIDEOS_BODY_MAX);
     struct json_out j;
     struct str endpoint;
     TRY(task_endpoint(r->remix_of, "/remix", a, &endpoint, err));
@@ -84,51 +232,41 @@ static enum status build_remix(const struct dialect_target *t, const struct dial
     json_object(&j);
     json_kv_str(&j, "prompt", r->prompt);
     json_object_end(&j);
-    ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));
-    if (!ret->body.p)
-        return err_say(err, E_INVALID, "too_large", "The request is too large for this upstream.");
-    dialect_http_bearer(ret, t, a);
-    dialect_http_header(ret, STR("Content-Type"), STR("application/json"));
-    return OK;
-}
-
-/* From what is said, so that a submission sent again is the same byte for byte: an upstream
- * that honours the Idempotency-Key compares bodies. */
-static void choose_boundary(const struct dialect_request *r, char out[40])
-{
-    _cleanup_(sha256_freep) struct sha256 *hash = sha256_new();
-    unsigned char digest[SHA256_SIZE];
-    sha256_update(hash, r->model);
-    sha256_update(hash, r->prompt);
-    sha256_update(hash, r->image_bytes);
-    sha256_final(hash, digest);
-    memcpy(out, "kinora", 6);
-    hex_encode(digest, 16, out + 6);
+    return videos_end_json(ret, t, &body, a, err);
 }
 
 static enum status build_submit(const struct dialect_target *t, const struct dialect_request *r,
                                 struct arena *a, struct dialect_http *ret, struct err *err)
 {
-    _cleanup_(buf_cleanup) struct buf body = BUF_INIT(BODY_MAX);
+    _cleanup_(buf_cleanup) struct buf body = BUF_INIT(VIDEOS_BODY_MAX);
+    struct json_out j;
     char boundary[40];
-    if (r->media_type != MEDIA_VIDEO)
-        return err_set(err, E_INVALID, "makes_videos_only");
+    if (r->media_type == MEDIA_IMAGE)
+        return videos_build_image(t, r, a, ret, err);
     if (r->count > 1)
         return err_set(err, E_INVALID, "makes_one_video");
     if (r->remix_of.n)
         return build_remix(t, r, a, ret, err);
     TRY(dialect_http_begin(ret, t, STR("POST"), STR("/v1/videos"), a, err));
-    choose_boundary(r, boundary);
-    write_fields(&body, boundary, r, a);
-    write_reference(&body, boundary, r, a);
-    multipart_write_end(&body, boundary);
-    ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));
-    if (!ret->body.p)
-        return err_say(err, E_INVALID, "too_large", "The request is too large for this upstream.");
-    dialect_http_bearer(ret, t, a);
-    dialect_http_header(ret, STR("Content-Type"),
-                        arena_printf(a, "multipart/form-data; boundary=%s", boundary));
-    return OK;
+    if (r->other_form) {
+        json_out_init(&j, &body);
+        write_json(&j, r, a);
+        return videos_end_json(ret, t, &body, a, err);
+    }
+    ret->has_other_form = true;
+    videos_choose_boundary(r, boundary);
+    write_form(&body, boundary, r, a);
+    return videos_end_form(ret, t, &body, boundary, a, err);
+}
+
+/* SGLang's older builds miss an input_reference in every form, and servers that read JSON
+ * alone say so in one way or another; none of them has begun anything. */
+static bool wants_other_form(const struct dialect_answer *in)
+{
+    return in->status == 415 || ((in->status == 400 || in->status == 422) &&
+                                 (str_find(in->body, STR("input_reference")) >= 0 ||
+                                  str_find(in->body, STR("application/json")) >= 0 ||
+                                  str_find(in->body, STR("multipart")) >= 0));
 }
 
 /* ---- reading a task */
@@ -312,10 +450,16 @@ static enum status build_models(const struct dialect_target *t, struct arena *a,
 const struct dialect dialect_videos = {
     .name = "videos",
     .build_submit = build_submit,
+    .wants_other_form = wants_other_form,
     .read_submit = read_submit,
     .build_poll = build_poll,
     .read_poll = read_poll,
     .build_cancel = build_cancel,
     .build_models = build_models,
     .read_models = dialect_read_model_list,
+    .stream_new = videos_stream_new,
+    .stream_feed = videos_stream_feed,
+    .stream_outcome = videos_stream_outcome,
+    .stream_finish = videos_stream_finish,
+    .stream_free = videos_stream_free,
 };

@@ -42,7 +42,8 @@ struct job {
     enum job_kind kind;
     int64_t generation_id, user_id, api_key_id, group_id; /* 0: none */
     bool ungrouped;                                       /* GW-1: accounts of no group */
-    struct str model, request;                            /* request: JSON, see service/jobs.h */
+    int64_t pinned_to;         /* the only account that may take it; 0: any */
+    struct str model, request; /* request: JSON, see service/jobs.h */
     int64_t input_object_id;
     struct str idempotency_key;
     enum job_state state;

@@ -8,17 +8,12 @@
 #include "net/server.h"
 #include "net/sse.h"
 #include "service/chat_answer_impl.h"
-#include "service/events.h"
+#include "service/direct_job.h"
+#include "service/job_watch.h"
 #include "service/metrics.h"
 #include "service/settings.h"
 
-enum {
-    ANSWER_ARENA = 1 << 20,
-    EVENTS_MAX = 1 << 20,
-    ERROR_MAX = 16 << 10,
-    HEARTBEAT_MS = 10000,
-    LOOK_MS = 1000
-};
+enum { ANSWER_ARENA = 1 << 20, EVENTS_MAX = 1 << 20, ERROR_MAX = 16 << 10 };
 
 struct chat_answer {
     struct work work;
@@ -28,11 +23,9 @@ struct chat_answer {
     struct exchange *x; /* NULL: the client has left */
     struct spool body;
     struct chat_job job;
-    struct subscriber *subscriber;
-    struct timer heartbeat;
+    struct job_watch watch;
     bool stream, made, working, again, over;
     int64_t told; /* progress said so far */
-    int64_t pause_ms;
     int64_t created_s;
     enum status outcome;
     struct err err;
@@ -71,10 +64,7 @@ static void look(struct chat_answer *c)
 static void stop_following(struct chat_answer *c)
 {
     c->over = true;
-    if (c->subscriber)
-        events_unsubscribe(c->subscriber);
-    c->subscriber = NULL;
-    timer_unset(c->host.loop, &c->heartbeat);
+    job_watch_stop(&c->watch);
 }
 
 static void fail(struct chat_answer *c, const struct err *err)
@@ -106,7 +96,7 @@ static void finish(struct chat_answer *c)
     _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
     struct err err;
     if (c->job.link_count == 0) {
-        chat_job_error(&c->job, &err);
+        direct_job_error(&c->job.failure, &err);
         fail(c, &err);
         return;
     }
@@ -133,21 +123,16 @@ static void tell_progress(struct chat_answer *c)
     exchange_write(c->x, buf_str(&out));
 }
 
-static void on_event(void *ctx, const struct event *e)
+static void on_change(struct job_watch *w)
 {
-    struct chat_answer *c = ctx;
+    look(CONTAINER_OF(w, struct chat_answer, watch));
+}
+
+/* Half an answer must not look like a whole one. */
+static void on_closing(struct job_watch *w)
+{
+    struct chat_answer *c = CONTAINER_OF(w, struct chat_answer, watch);
     struct err err;
-    if (e->kind != EVENT_CLOSING) {
-        look(c);
-        return;
-    }
-    /* The job goes on in the new process, beside this one, which still ends its answers. */
-    if (e->subject) {
-        c->pause_ms = LOOK_MS;
-        timer_set_in(c->host.loop, &c->heartbeat, c->pause_ms);
-        return;
-    }
-    /* It goes on in the next process; half an answer must not look like a whole one. */
     stop_following(c);
     if (exchange_started(c->x)) {
         exchange_abort(c->x);
@@ -158,13 +143,11 @@ static void on_event(void *ctx, const struct event *e)
     c->host.refuse(c->x, 0, &err);
 }
 
-static void on_heartbeat(struct timer *t)
+static void on_heartbeat(struct job_watch *w)
 {
-    struct chat_answer *c = CONTAINER_OF(t, struct chat_answer, heartbeat);
+    struct chat_answer *c = CONTAINER_OF(w, struct chat_answer, watch);
     if (c->stream)
         exchange_write(c->x, STR(": heartbeat\n\n"));
-    timer_set_in(c->host.loop, t, c->pause_ms);
-    look(c);
 }
 
 static void begin(struct chat_answer *c)
@@ -177,10 +160,7 @@ static void begin(struct chat_answer *c)
     _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
     c->made = true;
     spool_release(&c->body);
-    c->subscriber = events_subscribe(c->host.app->events, c->host.loop, TOPIC_JOB, c->job.id,
-                                     on_event, c);
-    c->pause_ms = HEARTBEAT_MS;
-    timer_set_in(c->host.loop, &c->heartbeat, c->pause_ms);
+    job_watch_start(&c->watch, c->host.app, c->host.loop, c->job.id);
     if (!c->stream)
         return;
     metrics_answer(METRICS_GATEWAY, 200);
@@ -249,7 +229,9 @@ static struct chat_answer *answer_new(struct exchange *x, const struct relay_hos
     c->created_s = clock_wall_ms() / CLOCK_SECOND_MS;
     c->work.run = run;
     c->done.fn = on_worked;
-    c->heartbeat.fn = on_heartbeat;
+    c->watch.look = on_change;
+    c->watch.closing = on_closing;
+    c->watch.beat = on_heartbeat;
     spool_move(&c->body, body, nothing);
     struct arena *a = arena_new(ANSWER_ARENA);
     c->job = (struct chat_job){

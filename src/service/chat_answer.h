@@ -12,12 +12,7 @@
 #include "service/relay.h"
 #include "service/spool.h"
 
-enum {
-    CHAT_BODY_MAX = 32 << 20,
-    /* Jobs that have not ended; one more is 429 queue_full. */
-    CHAT_JOBS_OF_USER = 64,
-    CHAT_JOBS_IN_ALL = 1024,
-};
+enum { CHAT_BODY_MAX = 32 << 20 };
 
 /* Takes the exchange, and the body, which is whole, out of the spool. */
 void chat_answer_start(struct exchange *x, const struct relay_host *host,

@@ -47,8 +47,6 @@ struct chat_job {
 /* E_UNPROCESSABLE idempotency_mismatch; E_INVALID and the like name the field. */
 enum status chat_job_make(struct chat_job *j, struct worker *w, struct err *err);
 enum status chat_job_look(struct chat_job *j, struct worker *w, struct err *err);
-/* What a failed job says, and which status an answer that has not begun gets. */
-void chat_job_error(const struct chat_job *j, struct err *ret);
 
 /* ---- the answer's words */
 

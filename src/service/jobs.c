@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json_out.h"
 #include "base/log.h"
+#include "platform/json_in.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
 
@@ -25,7 +26,13 @@ static struct str write_request(const struct job_spec *spec, struct arena *a)
     json_kv_int(&j, "seconds", spec->seconds);
     json_kv_str_or_null(&j, "size", spec->size);
     json_kv_str_or_null(&j, "image_url", spec->image_url);
+    json_kv_bool(&j, "as_base64", spec->as_base64);
     json_kv_str_or_null(&j, "remix_of", spec->remix_of);
+    json_kv_str_or_null(&j, "remixed_from", spec->remixed_from);
+    if (spec->extra.n) {
+        json_key(&j, "extra");
+        json_raw(&j, spec->extra);
+    }
     json_object_end(&j);
     return buf_failed(&out) ? STR_NONE : arena_str(a, buf_str(&out));
 }
@@ -45,6 +52,7 @@ enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct are
         .api_key_id = spec->api_key_id,
         .group_id = spec->group_id,
         .ungrouped = spec->ungrouped,
+        .pinned_to = spec->pinned_to,
         .model = spec->model,
         .request = write_request(spec, a),
         .input_object_id = spec->input_object_id,
@@ -59,6 +67,53 @@ enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct are
         return err_set(err, E_TOO_LARGE, "too_large");
     return job_insert(tx, ret, err);
 }
+
+/* ---- results */
+
+struct str jobs_write_media(const struct job_media *media, size_t n, struct arena *a)
+{
+    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(1 << 20);
+    struct json_out j;
+    json_out_init(&j, &out);
+    json_object(&j);
+    json_key(&j, "media");
+    json_array(&j);
+    for (size_t i = 0; i < n; i++) {
+        json_object(&j);
+        if (media[i].object_id)
+            json_kv_int(&j, "object_id", media[i].object_id);
+        else
+            json_kv_str(&j, "url", media[i].url);
+        json_kv_bool(&j, "needs_credential", media[i].needs_credential);
+        json_kv_z(&j, "type", media_type_name(media[i].type));
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+    return buf_failed(&out) ? STR_NONE : arena_str(a, buf_str(&out));
+}
+
+enum status jobs_read_media(struct str result, struct arena *a, struct job_media *ret, size_t max,
+                            size_t *ret_count, struct err *err)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    TRY(json_parse(result, &doc, err));
+    struct json list = json_get(json_root(doc), "media");
+    size_t n = MIN(json_size(list), max);
+    for (size_t i = 0; i < n; i++) {
+        struct json item = json_at(list, i);
+        struct str url = json_str_or(json_get(item, "url"), STR_NONE);
+        ret[i] = (struct job_media){
+            .url = url.p ? arena_str(a, url) : STR_NONE,
+            .needs_credential = json_bool_or(json_get(item, "needs_credential"), false),
+            .object_id = json_int_or(json_get(item, "object_id"), 0)};
+        media_type_parse(json_str_or(json_get(item, "type"), STR("video")), &ret[i].type);
+    }
+    *ret_count = n;
+    return OK;
+}
+
+/* ---- the end by its owner */
 
 enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err)
 {

@@ -18,8 +18,12 @@ struct job_spec {
     int64_t user_id, api_key_id, group_id, generation_id; /* 0: none */
     bool ungrouped;                                       /* GW-1: accounts without a group */
     enum media_type media_type;
-    struct str model, prompt, orientation, size, remix_of;
+    struct str model, prompt, orientation, size;
+    struct str remix_of, remixed_from; /* the upstream's id of a work, and our own */
+    int64_t pinned_to;                 /* the only account that may take it; 0: any */
     int64_t count, seconds;
+    bool as_base64;               /* an image's bytes are asked for, not its address */
+    struct str extra;             /* JSON object of whatever else the caller said; or STR_NONE */
     struct str image_url;         /* http(s) address; STR_NONE: none */
     int64_t input_object_id;      /* an image given as bytes, stored as a free object */
     int64_t pending_ms, total_ms; /* how long it may wait, and last in all */
@@ -47,9 +51,15 @@ void jobs_cut(struct app *app);
 void jobs_free(struct app *app);
 
 /* The result column, one JSON object:
- *   {"media":[{"url","needs_credential","type":"video"|"image"}],"account_id"} */
+ *   {"media":[{"url","needs_credential","type":"video"|"image","object_id"}]}
+ * What came as bytes is a free object, which goes with the job's row. */
 struct job_media {
-    struct str url;
+    struct str url; /* STR_NONE: object_id */
     bool needs_credential;
     enum media_type type;
+    int64_t object_id; /* 0: url */
 };
+enum status jobs_read_media(struct str result, struct arena *a, struct job_media *ret, size_t max,
+                            size_t *ret_count, struct err *err);
+/* STR_NONE when the arena is full. */
+struct str jobs_write_media(const struct job_media *media, size_t n, struct arena *a);

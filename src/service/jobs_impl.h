@@ -12,11 +12,13 @@
  *   jobs_poll.c    asking for the state
  *   jobs_stream.c  submissions whose answer is the job, on the engine's own loop
  *   jobs_store.c   moving the media and completing
+ *   jobs_results.c media that come as bytes, or are asked for as bytes
  *   jobs_cancel.c  what follows a cancellation */
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/list.h"
+#include "model/object.h"
 #include "net/upstream.h"
 #include "net/workers.h"
 #include "pool/pool.h"
@@ -32,9 +34,11 @@ enum {
     JOBS_MAX_SWITCHES = 3,
     JOBS_STORE_TRIES = 5,
     JOBS_FULL_ACCOUNTS = 16,
-    JOBS_FULL_MS = 1000,        /* an account that other nodes have filled is left alone so long */
-    JOBS_RESUBMITS = 5,         /* of one submission, to an account that honours its key */
-    JOBS_STEP_ARENA = 96 << 20, /* an input image of 20 MiB, thrice over in JSON */
+    JOBS_FULL_MS = 1000, /* an account that other nodes have filled is left alone so long */
+    JOBS_RESUBMITS = 5,  /* of one submission, to an account that honours its key */
+    JOBS_OTHER_FORMS = 64,
+    /* An input image of 20 MiB thrice over in JSON, or 32 MiB of images in an answer. */
+    JOBS_STEP_ARENA = 128 << 20,
 };
 
 struct job_stream;
@@ -60,6 +64,8 @@ struct jobs {
     struct full_account {
         int64_t account_id, until; /* mono ms */
     } full[JOBS_FULL_ACCOUNTS];
+    int64_t other_forms[JOBS_OTHER_FORMS]; /* accounts that have refused the usual one */
+    size_t other_form_count;
     struct list holds;
     struct list steps; /* whose claims are in memory: queued, running, streaming */
     atomic_bool cut;   /* the process ends: nothing is begun, what runs stops */
@@ -80,8 +86,9 @@ struct step {
     struct arena *arena;
     struct job job;
     struct hold *hold;
-    struct job_stream *stream; /* of a stream's own step */
-    bool resubmission;         /* the same words have been sent before */
+    struct job_stream *stream;                /* of a stream's own step */
+    bool resubmission;                        /* the same words have been sent before */
+    struct object results[DIALECT_MAX_MEDIA]; /* bytes that wait for the outcome; id 0: none */
     struct err err;
 };
 
@@ -152,6 +159,18 @@ void step_fetch_request(struct step *s, const struct dialect_http *http, struct 
 enum status step_read_request(struct step *s, struct dialect_request *ret);
 /* Which accounts may take it; what has been tried is left out. */
 void jobs_want(const struct job_due *due, struct pool_want *ret);
+
+/* What came as bytes becomes free objects, `writing` until step_settle_results() in the
+ * transaction of the outcome, which has locked the owner.  E_UPSTREAM bad_media;
+ * E_UNAVAILABLE, E_NO_SPACE: there is no room. */
+enum status step_keep_results(struct step *s, const struct dialect_outcome *outcome,
+                              struct job_media *media);
+bool step_has_results(const struct step *s);
+enum status step_settle_results(struct step *s, struct db_conn *tx);
+/* Whether the job has to fetch what its upstream made. */
+bool step_must_fetch(const struct step *s, const struct job_media *media, size_t n);
+/* JOB_STORING of a direct call's images, whose bytes are asked for. */
+enum status step_fetching(struct step *s);
 
 enum status step_queued(struct step *s);
 /* The same words to the same account, which honours the Idempotency-Key. */

@@ -5,10 +5,10 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/json_out.h"
 #include "base/log.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
+#include "service/quota.h"
 #include "store/generations.h"
 
 enum { SAVE_TRIES = 10, SAVE_PAUSE_S = 1, RESUBMIT_MS = 1000 };
@@ -46,13 +46,27 @@ static enum status move_generation(struct step *s, struct db_conn *tx, enum job_
     return generation_set_progress(tx, j->generation_id, j->progress, &changed, &s->err);
 }
 
+/* GW-10: what a direct call brought is kept until the upstream has it, or none will. */
+static enum status drop_input(struct step *s, struct db_conn *tx)
+{
+    const struct job *j = &s->job;
+    bool needed = j->state == JOB_QUEUED || j->state == JOB_SUBMITTING || j->state == JOB_STREAMING;
+    if (j->kind == JOB_STUDIO || !j->input_object_id || needed)
+        return OK;
+    return job_drop_input(tx, j->id, clock_wall_ms(), &s->err);
+}
+
 static enum status save_once(struct step *s, enum job_state from, bool keep_lease)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = s->w->db;
     TRY(db_begin(tx, &s->err));
+    if (step_has_results(s))
+        TRY(quota_lock_user(tx, s->job.user_id, &s->err));
     if (from == JOB_QUEUED && (s->job.state == JOB_SUBMITTING || s->job.state == JOB_STREAMING))
         TRY(job_take_place(tx, s->job.account_id, &s->err));
     TRY(job_save(tx, &s->job, from, keep_lease, &s->err));
+    TRY(drop_input(s, tx));
+    TRY(step_settle_results(s, tx));
     TRY(move_generation(s, tx, from));
     TRY(step_note(s, tx));
     return db_commit(tx, &s->err);
@@ -111,36 +125,25 @@ enum status step_fail_as(struct step *s, enum failure_class class, const char *c
     return step_fail(s, &(struct failure){.class = class, .code = str_of(code)});
 }
 
-static struct str write_result(struct step *s, const struct dialect_outcome *outcome)
-{
-    _cleanup_(buf_cleanup) struct buf out = BUF_INIT(1 << 20);
-    struct json_out j;
-    json_out_init(&j, &out);
-    json_object(&j);
-    json_key(&j, "media");
-    json_array(&j);
-    for (size_t i = 0; i < outcome->media_count; i++) {
-        json_object(&j);
-        json_kv_str(&j, "url", outcome->media[i].url);
-        json_kv_bool(&j, "needs_credential", outcome->media[i].needs_credential);
-        json_kv_z(&j, "type", media_type_name(outcome->media[i].type));
-        json_object_end(&j);
-    }
-    json_array_end(&j);
-    json_object_end(&j);
-    return buf_failed(&out) ? STR_NONE : arena_str(s->arena, buf_str(&out));
-}
-
 enum status step_delivered(struct step *s, enum job_state from,
                            const struct dialect_outcome *outcome)
 {
-    if (outcome->media_count == 0)
+    struct job_media media[DIALECT_MAX_MEDIA];
+    size_t n = outcome->media_count;
+    if (n == 0)
         return step_fail_as(s, FAILURE_UPSTREAM, "no_result");
-    s->job.result = write_result(s, outcome);
+    enum status status = step_keep_results(s, outcome, media);
+    /* What was made and cannot be kept is lost: nobody gives it twice. */
+    if (status == E_UPSTREAM || status == E_UNAVAILABLE || status == E_NO_SPACE)
+        return step_fail_as(s, status == E_UPSTREAM ? FAILURE_UPSTREAM : FAILURE_INTERNAL,
+                            s->err.code);
+    TRY(status);
+    s->job.result = jobs_write_media(media, n, s->arena);
     if (!s->job.result.p)
         return step_fail_as(s, FAILURE_UPSTREAM, "bad_answer");
-    s->job.state = s->job.kind == JOB_STUDIO ? JOB_STORING : JOB_ENDED;
-    s->job.progress = s->job.kind == JOB_STUDIO ? MAX(s->job.progress, 99) : 100;
+    bool more = step_must_fetch(s, media, n);
+    s->job.state = more ? JOB_STORING : JOB_ENDED;
+    s->job.progress = more ? MAX(s->job.progress, 99) : 100;
     s->job.attempts = 0;
     s->job.next_at = clock_wall_ms();
     if (s->job.state == JOB_ENDED)
@@ -196,6 +199,10 @@ static struct failure refusal_failure(struct step *s, const struct refusal *r)
         f.code = STR("upstream_unreachable");
     else if (!f.code.n && !f.words.n)
         f.words = arena_printf(s->arena, "HTTP %d", r->status);
+    /* What the caller asked for, and no account's fault. */
+    if (!f.code.n && f.class == FAILURE_UPSTREAM && r->status / 100 == 4 && r->status != 408 &&
+        r->status != 429 && !r->model_missing)
+        f.code = STR("request_refused");
     return f;
 }
 
@@ -307,7 +314,7 @@ static enum status dispatch(struct step *s)
     case JOB_POLLING:
         return step_polling(s);
     case JOB_STORING:
-        return step_storing(s);
+        return s->job.kind == JOB_STUDIO ? step_storing(s) : step_fetching(s);
     case JOB_ENDED:
         break;
     }

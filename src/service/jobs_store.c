@@ -7,7 +7,6 @@
 #include "base/clock.h"
 #include "base/json_out.h"
 #include "base/log.h"
-#include "platform/json_in.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
 #include "service/library.h"
@@ -17,22 +16,6 @@
 
 /* UI-4: how long an upstream's own link is promised to live. */
 #define UPSTREAM_LINK_MS (15 * CLOCK_MINUTE_MS)
-
-static enum status read_media(struct step *s, struct job_media *ret, size_t max, size_t *ret_count)
-{
-    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
-    TRY(json_parse(s->job.result, &doc, &s->err));
-    struct json list = json_get(json_root(doc), "media");
-    size_t n = MIN(json_size(list), max);
-    for (size_t i = 0; i < n; i++) {
-        struct json item = json_at(list, i);
-        ret[i].url = arena_str(s->arena, json_str_or(json_get(item, "url"), STR("")));
-        ret[i].needs_credential = json_bool_or(json_get(item, "needs_credential"), false);
-        media_type_parse(json_str_or(json_get(item, "type"), STR("video")), &ret[i].type);
-    }
-    *ret_count = n;
-    return OK;
-}
 
 static struct str write_strings(struct step *s, const struct str *items, size_t n)
 {
@@ -46,15 +29,19 @@ static struct str write_strings(struct step *s, const struct str *items, size_t 
     return arena_str(s->arena, buf_str(&out));
 }
 
+static struct str address_of(struct step *s, const struct job_media *m)
+{
+    if (m->object_id)
+        return relay_link_refer_object(s->arena, m->object_id);
+    return m->needs_credential ? relay_link_refer(s->arena, s->job.account_id, m->url) : m->url;
+}
+
 static void fill_links(struct step *s, struct generation *g, const struct job_media *media,
                        size_t n)
 {
     struct str urls[LIBRARY_MAX_FILES];
-    for (size_t i = 0; i < n; i++) {
-        urls[i] = media[i].needs_credential
-                      ? relay_link_refer(s->arena, s->job.account_id, media[i].url)
-                      : media[i].url;
-    }
+    for (size_t i = 0; i < n; i++)
+        urls[i] = address_of(s, &media[i]);
     g->media_url = n ? urls[0] : STR_NONE;
     g->media_urls = write_strings(s, urls, n);
     g->object_keys = STR("[]");
@@ -141,7 +128,7 @@ enum status step_storing(struct step *s)
     struct generation g;
     size_t n;
 
-    TRY(read_media(s, media, ARRAY_SIZE(media), &n));
+    TRY(jobs_read_media(s->job.result, s->arena, media, ARRAY_SIZE(media), &n, &s->err));
     TRY(generation_load(s->w->db, s->job.generation_id, s->arena, &g, &s->err));
     TRY(library_discard_dead(s->w, &g, s->arena, &s->err));
     fill_links(s, &g, media, n);

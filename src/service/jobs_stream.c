@@ -17,7 +17,8 @@
 
 enum {
     CONNECT_MS = 10000,
-    FIRST_BYTE_MS = 120000,
+    FIRST_BYTE_MS = 120000, /* GW-5, of what is streamed */
+    WHOLE_MS = 30 * 60000,  /* and of what comes in one piece */
     IDLE_MS = 600000,
     REFUSAL_BYTES = 64 << 10,
     NOTE_MS = 1000, /* progress is written at most once a second */
@@ -326,7 +327,7 @@ static void fill_request(struct job_stream *st, const struct dialect_http *http)
         .proxy_url = account->proxy_url,
         .http2 = account->http2,
         .connect_timeout_ms = CONNECT_MS,
-        .first_byte_timeout_ms = FIRST_BYTE_MS,
+        .first_byte_timeout_ms = account->dialect->streams ? FIRST_BYTE_MS : WHOLE_MS,
         .idle_timeout_ms = IDLE_MS,
     };
 }

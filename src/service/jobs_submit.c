@@ -61,6 +61,11 @@ enum status step_read_request(struct step *s, struct dialect_request *ret)
         if (value.p)
             *texts[i].to = arena_str(s->arena, value);
     }
+    struct str extra = STR_NONE;
+    if (json_is_object(json_get(j, "extra")) && json_dump(json_get(j, "extra"), &extra)) {
+        ret->extra = arena_str(s->arena, extra);
+        free((char *)extra.p);
+    }
     return OK;
 }
 
@@ -70,7 +75,8 @@ void jobs_want(const struct job_due *due, struct pool_want *ret)
     *ret = (struct pool_want){.platform = STR("sora"),
                               .group_id = due->group_id,
                               .ungrouped = due->ungrouped,
-                              .model = due->model};
+                              .model = due->model,
+                              .only_account = due->pinned_to};
     while (tried.n && ret->tried_count < POOL_MAX_TRIED) {
         int64_t id;
         if (str_to_i64(str_cut(&tried, ','), &id))
@@ -127,6 +133,62 @@ static enum status accepted(struct step *s, const struct dialect_outcome *outcom
     return step_save(s, JOB_SUBMITTING, false);
 }
 
+/* ---- the two forms of a request */
+
+static bool knows_other_form(struct jobs *j, int64_t account_id)
+{
+    bool found = false;
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < MIN(j->other_form_count, (size_t)JOBS_OTHER_FORMS); i++)
+        found |= j->other_forms[i] == account_id;
+    pthread_mutex_unlock(&j->lock);
+    return found;
+}
+
+/* Lives as long as the process: learned anew at the cost of one refused request. */
+static void note_other_form(struct jobs *j, int64_t account_id)
+{
+    pthread_mutex_lock(&j->lock);
+    j->other_forms[j->other_form_count++ % JOBS_OTHER_FORMS] = account_id;
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Puts it into the account's words; what cannot be said there ends the job. */
+static enum status build(struct step *s, bool other_form, struct dialect_http *ret)
+{
+    const struct pool_account *account = s->hold->slot.account;
+    struct dialect_request request;
+    TRY(step_read_request(s, &request));
+    TRY(read_image(s, &request));
+    request.model = s->hold->slot.model;
+    request.other_form = other_form;
+    return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
+}
+
+static enum status submit(struct step *s, const struct dialect_http *http);
+
+/* Refused for its form alone, before anything was begun: said again, once. */
+static bool says_it_otherwise(struct step *s, const struct dialect_http *http,
+                              const struct dialect_answer *in, struct dialect_http *ret)
+{
+    const struct pool_account *account = s->hold->slot.account;
+    if (!http->has_other_form || !account->dialect->wants_other_form ||
+        !account->dialect->wants_other_form(in) || build(s, true, ret) != OK)
+        return false;
+    note_other_form(s->jobs, account->id);
+    return true;
+}
+
+static enum status refused(struct step *s, const struct dialect_http *http,
+                           const struct dialect_answer *in, int64_t retry_after_ms)
+{
+    struct dialect_http otherwise;
+    if (says_it_otherwise(s, http, in, &otherwise))
+        return submit(s, &otherwise);
+    struct refusal r = step_read_refusal(s, in, retry_after_ms);
+    return step_refused(s, JOB_SUBMITTING, &r);
+}
+
 static enum status submit(struct step *s, const struct dialect_http *http)
 {
     const struct pool_account *account = s->hold->slot.account;
@@ -149,24 +211,11 @@ static enum status submit(struct step *s, const struct dialect_http *http)
                             &(struct refusal){.reason = arena_str(s->arena, str_of(s->err.code))});
     }
     struct dialect_answer in = {answer.status, answer.type, answer.body};
-    if (answer.status / 100 != 2) {
-        struct refusal r = step_read_refusal(s, &in, answer.retry_after_ms);
-        return step_refused(s, JOB_SUBMITTING, &r);
-    }
+    if (answer.status / 100 != 2)
+        return refused(s, http, &in, answer.retry_after_ms);
     if (account->dialect->read_submit(&account->target, &in, s->arena, &outcome, &s->err) != OK)
         return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);
     return accepted(s, &outcome);
-}
-
-/* Puts it into the account's words; what cannot be said there ends the job. */
-static enum status build(struct step *s, struct dialect_http *ret)
-{
-    const struct pool_account *account = s->hold->slot.account;
-    struct dialect_request request;
-    TRY(step_read_request(s, &request));
-    TRY(read_image(s, &request));
-    request.model = s->hold->slot.model;
-    return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
 }
 
 /* Another node has the account's last place. */
@@ -182,7 +231,8 @@ static enum status crowded_out(struct step *s)
 static enum status start(struct step *s, enum job_state from)
 {
     struct dialect_http http;
-    enum status status = build(s, &http);
+    bool other_form = knows_other_form(s->jobs, s->hold->slot.account->id);
+    enum status status = build(s, other_form, &http);
     if (s->resubmission && (status == E_INVALID || status == E_NOT_FOUND))
         return step_unknown(s, from, POOL_NEUTRAL);
     if (status == E_INVALID)
@@ -192,7 +242,7 @@ static enum status start(struct step *s, enum job_state from)
         return step_fail_as(s, FAILURE_INTERNAL, "input_lost");
     }
     TRY(status);
-    bool streams = s->hold->slot.account->dialect->streams;
+    bool streams = http.answer_is_job;
     s->job.state = streams ? JOB_STREAMING : JOB_SUBMITTING;
     s->job.account_id = s->hold->slot.account->id;
     s->job.submitted_at = clock_wall_ms();
@@ -228,7 +278,8 @@ enum status step_queued(struct step *s)
     struct job_due due = {.group_id = s->job.group_id,
                           .ungrouped = s->job.ungrouped,
                           .model = s->job.model,
-                          .tried_accounts = s->job.tried_accounts};
+                          .tried_accounts = s->job.tried_accounts,
+                          .pinned_to = s->job.pinned_to};
     struct pool_want want;
     enum pool_result got = POOL_GOT;
     jobs_want(&due, &want);

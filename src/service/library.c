@@ -17,6 +17,7 @@
 enum {
     PART_BYTES = 8 << 20, /* room is taken part by part when the length is unknown */
     SNIFF_BYTES = 64,     /* enough to know every type we keep */
+    OBJECT_MAX = 32 << 20,
     CONNECT_MS = 10000,
     STALL_MS = 60000,
     RENEW_MS = 30000,      /* of reservations while bytes flow */
@@ -257,6 +258,20 @@ static void build_fetch(struct fetch_request *r, struct http_header *auth, struc
     }
 }
 
+/* What came as bytes is a free object already. */
+static enum status copy_object(struct transfer *t, int64_t object_id)
+{
+    struct object from;
+    struct str bytes;
+    enum status status = library_read_object(t->w, object_id, OBJECT_MAX, t->arena, &from, &bytes,
+                                             t->err);
+    if (status != OK)
+        return status == E_NOT_FOUND ? err_set(t->err, E_GONE, "link_expired") : status;
+    t->length = (int64_t)bytes.n;
+    TRY(take_piece(t, bytes));
+    return finish_file(t);
+}
+
 static enum status run_transfer(struct transfer *t, const struct job_media *m,
                                 const struct library_source *source)
 {
@@ -265,6 +280,8 @@ static enum status run_transfer(struct transfer *t, const struct job_media *m,
     struct fetch_answer answer;
     struct http_header auth;
 
+    if (m->object_id)
+        return copy_object(t, m->object_id);
     build_fetch(&request, &auth, t, m, source, settings);
     struct err err = {0};
     enum status status = fetch_run(t->w->fetcher, &request, t->arena, &answer, &err);
@@ -277,6 +294,24 @@ static enum status run_transfer(struct transfer *t, const struct job_media *m,
         return status;
     }
     return finish_file(t);
+}
+
+enum status library_fetch_bytes(struct worker *w, const struct library_source *source, size_t place,
+                                size_t max, struct arena *a, struct str *ret, struct err *err)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(w->app);
+    struct transfer t = {.w = w, .arena = a};
+    struct fetch_request request;
+    struct fetch_answer answer;
+    struct http_header auth;
+    build_fetch(&request, &auth, &t, &source->media[place], source, settings);
+    request.on_body = NULL;
+    request.on_head = NULL;
+    request.max_body = max;
+    TRY(fetch_run(w->fetcher, &request, a, &answer, err));
+    t.answer_status = answer.status;
+    *ret = answer.body;
+    return answer.status / 100 == 2 ? OK : refused_link(&t, err);
 }
 
 static enum status fetch_one(struct worker *w, const struct generation *g,
@@ -427,8 +462,8 @@ enum status library_write(struct worker *w, struct object *o, struct str bytes, 
     return OK;
 }
 
-enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes, const char *type,
-                              struct arena *a, struct object *ret, struct err *err)
+static enum status put_free(struct worker *w, const char *folder, int64_t user_id, struct str bytes,
+                            const char *type, struct arena *a, struct object *ret, struct err *err)
 {
     char uuid[UUID_SIZE];
     if (!w->app->local)
@@ -437,10 +472,23 @@ enum status library_put_input(struct worker *w, int64_t user_id, struct str byte
     *ret = (struct object){.user_id = user_id,
                            .counter = COUNTER_FREE,
                            .storage = STORAGE_LOCAL,
-                           .key = arena_printf(a, "inputs/%" PRId64 "/%s.%s", user_id, uuid,
+                           .key = arena_printf(a, "%s/%" PRId64 "/%s.%s", folder, user_id, uuid,
                                                media_type_extension(type)),
                            .type = str_of(type)};
     return library_write(w, ret, bytes, a, err);
+}
+
+enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes, const char *type,
+                              struct arena *a, struct object *ret, struct err *err)
+{
+    return put_free(w, "inputs", user_id, bytes, type, a, ret, err);
+}
+
+enum status library_put_result(struct worker *w, int64_t user_id, struct str bytes,
+                               const char *type, struct arena *a, struct object *ret,
+                               struct err *err)
+{
+    return put_free(w, "results", user_id, bytes, type, a, ret, err);
 }
 
 static enum status read_whole(int fd, size_t size, struct arena *a, struct str *ret,

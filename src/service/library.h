@@ -62,5 +62,13 @@ enum status library_write(struct worker *w, struct object *o, struct str bytes, 
  * quota_settle(); key inputs/{user}/{uuid}.{ext}. */
 enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes, const char *type,
                               struct arena *a, struct object *ret, struct err *err);
+/* The same for what an upstream gave as bytes; key results/{user}/{uuid}.{ext}. */
+enum status library_put_result(struct worker *w, int64_t user_id, struct str bytes,
+                               const char *type, struct arena *a, struct object *ret,
+                               struct err *err);
+/* One of the source's media into the arena, at most max bytes, under the same guard as
+ * library_fetch().  Blocks.  E_GONE link_expired; E_UPSTREAM media_unavailable. */
+enum status library_fetch_bytes(struct worker *w, const struct library_source *source, size_t place,
+                                size_t max, struct arena *a, struct str *ret, struct err *err);
 enum status library_read_object(struct worker *w, int64_t object_id, size_t max, struct arena *a,
                                 struct object *ret, struct str *ret_bytes, struct err *err);

@@ -118,3 +118,16 @@ bool relay_link_read(struct str reference, struct relay_link *ret)
     ret->target = rest;
     return str_to_i64(account, &ret->account_id) && rest.n && rest.p[0] == '/';
 }
+
+static const struct str object_prefix = {"object:", 7};
+
+struct str relay_link_refer_object(struct arena *a, int64_t object_id)
+{
+    return arena_printf(a, "%.*s%lld", STR_ARG(object_prefix), (long long)object_id);
+}
+
+bool relay_link_read_object(struct str reference, int64_t *ret_object_id)
+{
+    return str_starts(reference, object_prefix) &&
+           str_to_i64(str_from(reference, object_prefix.n), ret_object_id);
+}

@@ -11,7 +11,7 @@
     "input_object_id, idempotency_key, state, account_id, tried_accounts, upstream_id, "           \
     "upstream_ref, progress, result, error_class, error_message, attempts, fence, next_at, "       \
     "pending_until, deadline_at, submitted_at, created_at, ended_at, error_code, missing_since, "  \
-    "ungrouped"
+    "ungrouped, pinned_to"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
 {
@@ -47,6 +47,7 @@ static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
     j->failure.code = db_text_in(r, 28, a);
     j->missing_since = db_int(r, 29);
     j->ungrouped = db_int(r, 30);
+    j->pinned_to = db_int(r, 31);
 }
 
 enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
@@ -54,30 +55,38 @@ enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
     static const char sql[] =
         "INSERT INTO jobs (public_id, kind, generation_id, user_id, api_key_id, group_id, model, "
         "request, input_object_id, idempotency_key, state, next_at, pending_until, deadline_at, "
-        "created_at, ungrouped) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, "
-        "$12, $13, $14, $15) RETURNING id";
+        "created_at, ungrouped, pinned_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+        "'queued', $11, $12, $13, $14, $15, $16) RETURNING id";
     bool found;
-    return db_query_int(
-        tx, sql,
-        DB_ARGS(P_STR(j->public_id), P_Z(job_kind_name(j->kind)), P_INT_OR_NULL(j->generation_id),
-                P_INT(j->user_id), P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id),
-                P_STR(j->model), P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
-                P_STR(j->idempotency_key), P_INT(j->next_at), P_INT(j->pending_until),
-                P_INT(j->deadline_at), P_INT(j->created_at), P_INT(j->ungrouped)),
-        &j->id, &found, err);
+    return db_query_int(tx, sql,
+                        DB_ARGS(P_STR(j->public_id), P_Z(job_kind_name(j->kind)),
+                                P_INT_OR_NULL(j->generation_id), P_INT(j->user_id),
+                                P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id), P_STR(j->model),
+                                P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
+                                P_STR(j->idempotency_key), P_INT(j->next_at),
+                                P_INT(j->pending_until), P_INT(j->deadline_at),
+                                P_INT(j->created_at), P_INT(j->ungrouped), P_INT(j->pinned_to)),
+                        &j->id, &found, err);
 }
 
-enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,
-                     struct err *err)
+static enum status load_one(struct db_conn *db, const char *sql, const struct db_param *params,
+                            size_t n, struct arena *a, struct job *ret, struct err *err)
 {
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
-    TRY(db_query(db, "SELECT " COLUMNS " FROM jobs WHERE id = $1", DB_ARGS(P_INT(id)), &rows, err));
+    TRY(db_query(db, sql, params, n, &rows, err));
     TRY(db_next(rows, &row, err));
     if (!row)
         return err_set(err, E_NOT_FOUND, "job_not_found");
     read_row(rows, a, ret);
     return OK;
+}
+
+enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,
+                     struct err *err)
+{
+    return load_one(db, "SELECT " COLUMNS " FROM jobs WHERE id = $1", DB_ARGS(P_INT(id)), a, ret,
+                    err);
 }
 
 /* SQLite takes a partial index only where its very condition stands in the statement. */
@@ -111,9 +120,10 @@ enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, s
                              struct job_due *ret, size_t max, size_t *ret_count, struct err *err)
 {
     static const char sql[] =
-        "SELECT id, group_id, ungrouped, model, tried_accounts FROM (SELECT id, group_id, "
-        "ungrouped, model, tried_accounts, ROW_NUMBER() OVER (PARTITION BY group_id, ungrouped, "
-        "model, tried_accounts ORDER BY id) AS place FROM jobs WHERE " QUEUED " AND " FREE
+        "SELECT id, group_id, ungrouped, model, tried_accounts, pinned_to FROM (SELECT id, "
+        "group_id, ungrouped, model, tried_accounts, pinned_to, ROW_NUMBER() OVER (PARTITION BY "
+        "group_id, ungrouped, model, tried_accounts, pinned_to ORDER BY id) AS place FROM jobs WHERE " QUEUED
+        " AND " FREE
         " AND pending_until > $1) AS line WHERE place <= $2 ORDER BY place, id LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
@@ -128,7 +138,8 @@ enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, s
                                     .ungrouped = db_int(rows, 2),
                                     .state = JOB_QUEUED,
                                     .model = db_text_in(rows, 3, a),
-                                    .tried_accounts = db_text_in(rows, 4, a)};
+                                    .tried_accounts = db_text_in(rows, 4, a),
+                                    .pinned_to = db_int(rows, 5)};
     }
     *ret_count = n;
     return OK;
@@ -305,11 +316,12 @@ enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t
     return db_query_int(db, sql, DB_ARGS(P_INT(generation_id)), ret, &found, err);
 }
 
-enum status job_count_chats(struct db_conn *db, int64_t user_id, int64_t *ret_of_user,
-                            int64_t *ret_all, struct err *err)
+enum status job_count_direct(struct db_conn *db, int64_t user_id, int64_t *ret_of_user,
+                             int64_t *ret_all, struct err *err)
 {
     static const char sql[] = "SELECT COUNT(*), COUNT(CASE WHEN user_id = $1 THEN 1 END) FROM jobs "
-                              "WHERE state <> 'ended' AND kind = 'chat'";
+                              "WHERE state <> 'ended' AND (kind IN ('chat', 'image') OR "
+                              "(kind = 'video' AND state IN ('queued', 'submitting')))";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
     TRY(db_query(db, sql, DB_ARGS(P_INT(user_id)), &rows, err));
@@ -319,21 +331,85 @@ enum status job_count_chats(struct db_conn *db, int64_t user_id, int64_t *ret_of
     return OK;
 }
 
+/* Objects that go with jobs: images given as bytes (what was uploaded has another key and
+ * stays), and media that came as bytes. */
+#define OWN_INPUTS(which)                                                                          \
+    "key LIKE 'inputs/%' AND id IN (SELECT input_object_id FROM jobs WHERE " which ")"
+#define OWN_RESULTS(which)                                                                         \
+    "id IN (SELECT object_id FROM job_results WHERE job_id IN "                                    \
+    "(SELECT id FROM jobs WHERE " which "))"
+#define QUEUE_OF(objects, now)                                                                     \
+    "INSERT INTO deletions (storage, key, next_at, created_at) SELECT storage, key, "              \
+    "CAST(" now " AS BIGINT), CAST(" now " AS BIGINT) FROM objects WHERE " objects
+#define REMOVE(objects) "DELETE FROM objects WHERE " objects
+
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err)
 {
-    /* Images given as bytes; what was uploaded has another key and stays. */
-    static const char queue_sql[] =
-        "INSERT INTO deletions (storage, key, next_at, created_at) SELECT storage, key, "
-        "CAST($1 AS BIGINT), CAST($1 AS BIGINT) FROM objects WHERE key LIKE 'inputs/%' AND id IN "
-        "(SELECT input_object_id FROM jobs WHERE remove_at <= $1)";
-    static const char inputs_sql[] = "DELETE FROM objects WHERE key LIKE 'inputs/%' AND id IN "
-                                     "(SELECT input_object_id FROM jobs WHERE remove_at <= $1)";
+    static const char *const sql[] = {QUEUE_OF(OWN_INPUTS("remove_at <= $1"), "$1"),
+                                      QUEUE_OF(OWN_RESULTS("remove_at <= $1"), "$1"),
+                                      REMOVE(OWN_INPUTS("remove_at <= $1")),
+                                      REMOVE(OWN_RESULTS("remove_at <= $1"))};
     _cleanup_(db_tx_end) struct db_conn *tx = db;
     TRY(db_begin(tx, err));
-    TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(now_ms)), NULL, err));
-    TRY(db_exec(tx, inputs_sql, DB_ARGS(P_INT(now_ms)), NULL, err));
+    for (size_t i = 0; i < ARRAY_SIZE(sql); i++)
+        TRY(db_exec(tx, sql[i], DB_ARGS(P_INT(now_ms)), NULL, err));
     TRY(db_exec(tx, "DELETE FROM jobs WHERE remove_at <= $1", DB_ARGS(P_INT(now_ms)), NULL, err));
     return db_commit(tx, err);
+}
+
+enum status job_drop_input(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err)
+{
+    static const char queue_sql[] = QUEUE_OF(OWN_INPUTS("id = $2"), "$1");
+    static const char inputs_sql[] = REMOVE(OWN_INPUTS("id = $1"));
+    TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(now_ms), P_INT(id)), NULL, err));
+    TRY(db_exec(tx, inputs_sql, DB_ARGS(P_INT(id)), NULL, err));
+    return db_exec(tx, "UPDATE jobs SET input_object_id = NULL WHERE id = $1", DB_ARGS(P_INT(id)),
+                   NULL, err);
+}
+
+enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err)
+{
+    return db_exec(tx, "INSERT INTO job_results (job_id, object_id) VALUES ($1, $2)",
+                   DB_ARGS(P_INT(id), P_INT(object_id)), NULL, err);
+}
+
+enum status job_remove(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err)
+{
+    TRY(job_drop_input(tx, id, now_ms, err));
+    return db_exec(tx, "DELETE FROM jobs WHERE id = $1", DB_ARGS(P_INT(id)), NULL, err);
+}
+
+enum status job_load_public(struct db_conn *db, struct str public_id, struct arena *a,
+                            struct job *ret, struct err *err)
+{
+    return load_one(db, "SELECT " COLUMNS " FROM jobs WHERE public_id = $1",
+                    DB_ARGS(P_STR(public_id)), a, ret, err);
+}
+
+enum status job_list_of_user(struct db_conn *db, int64_t user_id, const struct job_page *page,
+                             struct arena *a, struct job *ret, size_t max, size_t *ret_count,
+                             struct err *err)
+{
+    static const char newest_sql[] = "SELECT " COLUMNS " FROM jobs WHERE user_id = $1 AND "
+                                     "kind = $2 AND id < $3 ORDER BY id DESC LIMIT $4";
+    static const char oldest_sql[] = "SELECT " COLUMNS " FROM jobs WHERE user_id = $1 AND "
+                                     "kind = $2 AND id > $3 ORDER BY id LIMIT $4";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    int64_t after = page->after_id || page->oldest_first ? page->after_id : INT64_MAX;
+    bool row;
+    size_t n = 0;
+    TRY(db_query(
+        db, page->oldest_first ? oldest_sql : newest_sql,
+        DB_ARGS(P_INT(user_id), P_Z(job_kind_name(page->kind)), P_INT(after), P_INT((int64_t)max)),
+        &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || n == max)
+            break;
+        read_row(rows, a, &ret[n++]);
+    }
+    *ret_count = n;
+    return OK;
 }
 
 enum status job_live_of_user(struct db_conn *db, int64_t user_id, int64_t *ret_ids, size_t max,

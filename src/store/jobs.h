@@ -15,7 +15,7 @@ enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job
 
 /* A row that nobody holds and whose time has come. */
 struct job_due {
-    int64_t id, account_id, group_id;
+    int64_t id, account_id, group_id, pinned_to;
     enum job_state state;
     bool ungrouped;
     struct str model, tried_accounts; /* in the arena */
@@ -24,7 +24,7 @@ struct job_due {
  * what stands in `busy` as ",state:account,".  id, state and account_id only. */
 enum status job_list_due(struct db_conn *db, int64_t now_ms, struct str busy, struct job_due *ret,
                          size_t max, size_t *ret_count, struct err *err);
-/* Those that wait for an account: of each want (group, model, tried) the `each` oldest, and
+/* Those that wait for an account: of each want (group, pin, model, tried) the `each` oldest, and
  * the oldest of every want before the second of any. */
 enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, struct arena *a,
                              struct job_due *ret, size_t max, size_t *ret_count, struct err *err);
@@ -70,9 +70,27 @@ enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t
 /* From 1: among those of the same group that wait. */
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err);
-/* Live jobs of kind JOB_CHAT: one user's, and all there are. */
-enum status job_count_chats(struct db_conn *db, int64_t user_id, int64_t *ret_of_user,
-                            int64_t *ret_all, struct err *err);
+/* Jobs of API keys whose caller waits, or which wait for an account: one user's, and all. */
+enum status job_count_direct(struct db_conn *db, int64_t user_id, int64_t *ret_of_user,
+                             int64_t *ret_all, struct err *err);
+/* E_NOT_FOUND, code "job_not_found". */
+enum status job_load_public(struct db_conn *db, struct str public_id, struct arena *a,
+                            struct job *ret, struct err *err);
+/* A user's jobs of one kind, at most max, in the order they were made. */
+struct job_page {
+    enum job_kind kind;
+    int64_t after_id; /* those behind this one in that order; 0: from the beginning */
+    bool oldest_first;
+};
+enum status job_list_of_user(struct db_conn *db, int64_t user_id, const struct job_page *page,
+                             struct arena *a, struct job *ret, size_t max, size_t *ret_count,
+                             struct err *err);
+/* The image it was given as bytes is not needed any more. */
+enum status job_drop_input(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
+/* A free object that is part of the job's result, and goes with its row. */
+enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err);
+/* The row, and such an image with it. */
+enum status job_remove(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
 /* Removes ended rows that are due for it, and queues the images that only they needed. */
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err);
 /* Live jobs a user has, for its deletion. */

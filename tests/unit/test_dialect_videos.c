@@ -75,6 +75,14 @@ static struct dialect_http submit(struct world *w, const struct dialect_request 
     return http;
 }
 
+/* A field of a form, by its name. */
+static void expect_part(const struct dialect_http *http, const char *name, const char *value)
+{
+    char part[256];
+    snprintf(part, sizeof(part), "name=\"%s\"\r\n\r\n%s\r\n", name, value);
+    assert_true(str_find(http->body, str_of(part)) >= 0);
+}
+
 static void submits_a_form_with_size_and_seconds(void **state)
 {
     struct world *w = *state;
@@ -105,13 +113,103 @@ static void a_remix_is_a_request_of_its_own(void **state)
     expect_str(http.body, "{\"prompt\":\"now at night\"}");
 }
 
-static void says_no_to_images(void **state)
+static void what_else_was_said_is_passed_on(void **state)
 {
     struct world *w = *state;
-    struct dialect_request r = {.model = STR("m"), .media_type = MEDIA_IMAGE};
-    struct dialect_http http;
-    assert_int_equal(videos()->build_submit(&w->target, &r, w->arena, &http, &w->err), E_INVALID);
-    assert_string_equal(w->err.code, "makes_videos_only");
+    struct dialect_request r = {.model = STR("m"),
+                                .prompt = STR("p"),
+                                .extra = STR("{\"seed\":7,\"model\":\"x\",\"style\":\"s\"}")};
+    struct dialect_http http = submit(w, &r);
+    expect_part(&http, "seed", "7");
+    expect_part(&http, "style", "s");
+    expect_part(&http, "model", "m");
+    r.other_form = true;
+    http = submit(w, &r);
+    expect_str(http.body, "{\"model\":\"m\",\"prompt\":\"p\",\"seed\":7,\"style\":\"s\"}");
+}
+
+static void a_form_that_is_refused_for_its_form_is_said_as_json(void **state)
+{
+    struct world *w = *state;
+    struct dialect_request r = {.model = STR("m"), .prompt = STR("p"), .seconds = 4};
+    static const struct {
+        int status;
+        const char *body;
+        bool wants;
+    } answers[] = {
+        {400, "{\"detail\":\"input_reference file is required\"}", true},
+        {415, "Unsupported Media Type", true},
+        {422, "{\"detail\":[{\"loc\":[\"body\",\"input_reference\"],\"msg\":\"x\"}]}", true},
+        {400, "{\"error\":{\"message\":\"bad size\"}}", false},
+        {500, "{\"detail\":\"input_reference\"}", false},
+    };
+    assert_true(submit(w, &r).has_other_form);
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        struct dialect_answer in = {answers[i].status, STR("application/json"),
+                                    str_of(answers[i].body)};
+        assert_int_equal(videos()->wants_other_form(&in), answers[i].wants);
+    }
+    r.other_form = true;
+    struct dialect_http http = submit(w, &r);
+    assert_false(http.has_other_form);
+    expect_str(http.body, "{\"model\":\"m\",\"prompt\":\"p\",\"seconds\":\"4\",\"duration\":4}");
+}
+
+static void images_are_one_call(void **state)
+{
+    struct world *w = *state;
+    struct dialect_request r = {.model = STR("wan"),
+                                .media_type = MEDIA_IMAGE,
+                                .prompt = STR("p"),
+                                .count = 2,
+                                .orientation = STR("portrait")};
+    struct dialect_http http = submit(w, &r);
+    assert_true(http.answer_is_job);
+    expect_str(url_text(&http.url, w->arena), "https://up.example/api/v1/images/generations");
+    expect_str(http.body, "{\"model\":\"wan\",\"prompt\":\"p\",\"n\":2,\"size\":\"1024x1536\","
+                          "\"response_format\":\"b64_json\"}");
+    r = (struct dialect_request){.model = STR("gpt-image-1"),
+                                 .media_type = MEDIA_IMAGE,
+                                 .prompt = STR("p"),
+                                 .image_bytes = STR("PNG"),
+                                 .image_type = STR("image/png")};
+    http = submit(w, &r);
+    expect_str(url_text(&http.url, w->arena), "https://up.example/api/v1/images/edits");
+    expect_part(&http, "prompt", "p");
+    assert_true(str_find(http.body, STR("name=\"image\"; filename=\"reference.png\"")) > 0);
+    assert_true(str_find(http.body, STR("response_format")) < 0);
+}
+
+static const struct dialect_outcome *read_images(struct world *w, const char *body)
+{
+    const struct dialect *d = videos();
+    struct dialect_stream *s = d->stream_new(w->arena, &w->target, false);
+    struct dialect_outcome *copy = arena_alloc(w->arena, sizeof(*copy));
+    struct str rest = str_of(body);
+    for (; rest.n; rest = str_from(rest, 3))
+        assert_int_equal(d->stream_feed(s, str_to(rest, 3), &w->err), OK);
+    enum status status = d->stream_finish(s, &w->err);
+    *copy = *d->stream_outcome(s);
+    d->stream_free(s);
+    return status == OK ? copy : NULL;
+}
+
+static void images_come_as_bytes_or_addresses(void **state)
+{
+    struct world *w = *state;
+    const struct dialect_outcome *o = read_images(
+        w, "{\"created\":1,\"data\":[{\"b64_json\":\"UE5H\"},{\"url\":\"https://c.example/a.png\"},"
+           "{\"url\":\"data:image/png;base64,UE5H\"},{\"revised_prompt\":\"x\"}]}");
+    assert_int_equal(o->state, DIALECT_DONE);
+    assert_int_equal(o->media_count, 3);
+    expect_str(o->media[0].bytes_base64, "UE5H");
+    expect_str(o->media[1].url, "https://c.example/a.png");
+    expect_str(o->media[2].bytes_base64, "UE5H");
+    o = read_images(w, "{\"error\":{\"message\":\"blocked\",\"code\":\"moderation_blocked\"}}");
+    assert_int_equal(o->state, DIALECT_FAILED);
+    assert_int_equal(o->failure.class, FAILURE_CONTENT_POLICY);
+    assert_int_equal(read_images(w, "{\"data\":[]}")->state, DIALECT_FAILED);
+    assert_null(read_images(w, "{\"data\":[{\"b64_"));
 }
 
 static void expect_bad(struct world *w, struct str body)
@@ -185,7 +283,13 @@ int main(void)
          world_open, world_close, NULL},
         {"[AC-4] a remix is a request of its own, its id a single segment",
          a_remix_is_a_request_of_its_own, world_open, world_close, NULL},
-        {"[AC-4] says no to images", says_no_to_images, world_open, world_close, NULL},
+        {"[AC-4] [GW-10] what else was said is passed on", what_else_was_said_is_passed_on,
+         world_open, world_close, NULL},
+        {"[AC-4] a form that is refused for its form is said as JSON",
+         a_form_that_is_refused_for_its_form_is_said_as_json, world_open, world_close, NULL},
+        {"[AC-4] images are one call", images_are_one_call, world_open, world_close, NULL},
+        {"[AC-4] images come as bytes or addresses", images_come_as_bytes_or_addresses, world_open,
+         world_close, NULL},
         {"[AC-4] an answer that is no task is a bad answer",
          an_answer_that_is_no_task_is_a_bad_answer, world_open, world_close, NULL},
         {"[AC-4] done with an error is failed, and classed", done_with_an_error_is_failed,

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/direct_job.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "media/links.h"
+#include "platform/media_probe.h"
+#include "service/library.h"
+#include "service/models.h"
+#include "service/quota.h"
+#include "service/relay_link.h"
+#include "store/idempotency.h"
+#include "store/jobs.h"
+
+enum { QUEUE_RETRY_MS = 5000, NO_ACCOUNT_RETRY_MS = 30000, REMOVE_ARENA = 4 << 20 };
+
+/* ---- the input image ---- */
+
+/* "data:image/png;base64,…" */
+static enum status decode_image(const struct direct_order *o, struct arena *a, struct str *ret,
+                                struct err *err)
+{
+    _cleanup_(buf_cleanup) struct buf bytes = BUF_INIT(DIRECT_IMAGE_MAX + 4);
+    struct str data = o->image, head = str_cut(&data, ',');
+    if (!str_ends(head, STR(";base64")) || data.n == 0)
+        return err_field(err, "invalid_field", o->image_field, "%s must be a base64 data URL.",
+                         o->image_field);
+    if (data.n / 4 > DIRECT_IMAGE_MAX / 3)
+        return err_say(err, E_TOO_LARGE, "image_too_large", "The image may be 20 MiB at most.");
+    if (!base64_decode(&bytes, data))
+        return err_field(err, "invalid_field", o->image_field, "%s is not valid base64.",
+                         o->image_field);
+    *ret = arena_str(a, buf_str(&bytes));
+    return ret->p ? OK : err_set(err, E_NO_MEMORY, "overloaded");
+}
+
+/* Its type is read from the bytes, whatever it is said to be. */
+static enum status put_image(struct worker *w, const struct direct_order *o, struct str bytes,
+                             struct arena *a, struct object *ret, struct err *err)
+{
+    const char *type = media_type_sniff(bytes);
+    if (bytes.n > DIRECT_IMAGE_MAX)
+        return err_say(err, E_TOO_LARGE, "image_too_large", "The image may be 20 MiB at most.");
+    if (!type || !str_starts(str_of(type), STR("image/")))
+        return err_field(err, "invalid_field", o->image_field, "%s is no picture.", o->image_field);
+    return library_put_input(w, o->spec.user_id, bytes, type, a, ret, err);
+}
+
+static enum status keep_image(struct worker *w, const struct direct_order *o, struct arena *a,
+                              struct job_spec *spec, struct object *ret, struct err *err)
+{
+    struct str bytes = o->image_bytes;
+    if (str_starts(o->image, STR("http://")) || str_starts(o->image, STR("https://"))) {
+        spec->image_url = o->image;
+        return OK;
+    }
+    if (o->image.n && !str_starts(o->image, STR("data:")))
+        return err_field(err, "invalid_field", o->image_field,
+                         "%s must be an http(s) address or a base64 data URL.", o->image_field);
+    if (o->image.n)
+        TRY(decode_image(o, a, &bytes, err));
+    if (!bytes.p)
+        return OK;
+    TRY(put_image(w, o, bytes, a, ret, err));
+    spec->input_object_id = ret->id;
+    return OK;
+}
+
+/* ---- making it ---- */
+
+enum status direct_job_describe(struct worker *w, const struct relay_caller *c, struct str model,
+                                struct arena *a, struct job_spec *ret, struct err *err)
+{
+    struct model *models;
+    size_t n;
+    *ret = (struct job_spec){.user_id = c->key.user_id,
+                             .api_key_id = c->key.key_id,
+                             .group_id = c->key.group_id,
+                             .ungrouped = c->ungrouped,
+                             .model = model,
+                             .count = 1};
+    TRY(models_list(w->app, c->key.group_id, c->ungrouped, true, a, &models, &n, err));
+    const struct model *known = models_find(models, n, model);
+    if (!known)
+        return OK;
+    ret->media_type = known->media_type;
+    ret->orientation = known->orientation;
+    ret->size = known->size;
+    ret->seconds = known->seconds_count == 1 ? known->seconds[0] : 0;
+    return OK;
+}
+
+/* The same key and words: whatever has become of it. */
+static enum status join(struct db_conn *tx, const struct idempotency *row, struct str hash,
+                        struct arena *a, struct job *ret, struct err *err)
+{
+    if (!str_eq(row->request_hash, hash))
+        return err_set(err, E_UNPROCESSABLE, "idempotency_mismatch");
+    /* Rows of chat answers stay for an hour, the key for a day. */
+    enum status status = job_load(tx, row->job_id, a, ret, err);
+    return status == E_NOT_FOUND ? err_set(err, E_GONE, "result_gone") : status;
+}
+
+static enum status check_room(struct db_conn *db, int64_t user_id, struct err *err)
+{
+    int64_t of_user, all;
+    TRY(job_count_direct(db, user_id, &of_user, &all, err));
+    if (of_user < DIRECT_JOBS_OF_USER && all < DIRECT_JOBS_IN_ALL)
+        return OK;
+    err_set(err, E_LIMIT, "queue_full");
+    err->retry_after_ms = QUEUE_RETRY_MS;
+    return E_LIMIT;
+}
+
+static enum status add(struct db_conn *tx, const struct job_spec *spec, const struct object *input,
+                       struct arena *a, struct job *ret, struct err *err)
+{
+    TRY(quota_lock_user(tx, spec->user_id, err));
+    TRY(check_room(tx, spec->user_id, err));
+    if (input->id)
+        TRY(quota_settle(tx, input, err));
+    return jobs_add(tx, spec, a, ret, err);
+}
+
+/* One transaction; *ret_joined: the job was there already. */
+static enum status commit(struct worker *w, const struct job_spec *spec,
+                          const struct request_key *once, const struct object *input,
+                          struct arena *a, struct job *ret, bool *ret_joined, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    struct idempotency row = {.scope = arena_printf(a, "key:%lld", (long long)spec->api_key_id),
+                              .key = once->key,
+                              .request_hash = once->hash};
+    bool first = true;
+    TRY(db_begin(tx, err));
+    if (once->key.n)
+        TRY(idempotency_claim(tx, &row, a, clock_wall_ms(), &first, err));
+    if (!first) {
+        TRY(join(tx, &row, once->hash, a, ret, err));
+    } else {
+        TRY(add(tx, spec, input, a, ret, err));
+        row.job_id = ret->id;
+        if (once->key.n)
+            TRY(idempotency_fill(tx, &row, err));
+    }
+    *ret_joined = !first;
+    return db_commit(tx, err);
+}
+
+enum status direct_job_make(struct worker *w, const struct direct_order *o, struct arena *a,
+                            struct job *ret, struct err *err)
+{
+    struct job_spec spec = o->spec;
+    struct object input = {0};
+    bool joined = false;
+    /* An equal call may have taken the last place; otherwise a refusal costs no file. */
+    if (!o->once.key.n)
+        TRY(check_room(w->db, spec.user_id, err));
+    TRY(keep_image(w, o, a, &spec, &input, err));
+    enum status status = commit(w, &spec, &o->once, &input, a, ret, &joined, err);
+    if (input.id && (status != OK || joined))
+        library_discard(w, &(struct library_take){.files = {input}, .count = 1});
+    TRY(status);
+    jobs_wake(w->app->jobs);
+    return OK;
+}
+
+/* ---- one that is there ---- */
+
+enum status direct_job_find(struct db_conn *db, int64_t user_id, enum job_kind kind,
+                            struct str public_id, struct arena *a, struct job *ret, struct err *err)
+{
+    enum status status = job_load_public(db, public_id, a, ret, err);
+    if (status == E_NOT_FOUND || (status == OK && (ret->user_id != user_id || ret->kind != kind)))
+        return err_set(err, E_NOT_FOUND, "video_not_found");
+    return status;
+}
+
+enum status direct_job_remove(struct worker *w, int64_t user_id, enum job_kind kind,
+                              struct str public_id, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(REMOVE_ARENA);
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    struct job job;
+    TRY(db_begin(tx, err));
+    TRY(quota_lock_user(tx, user_id, err));
+    TRY(direct_job_find(tx, user_id, kind, public_id, a, &job, err));
+    enum status status = jobs_cancel(tx, job.id, err);
+    if (status != OK && status != E_CONFLICT)
+        return status;
+    TRY(job_remove(tx, job.id, clock_wall_ms(), err));
+    return db_commit(tx, err);
+}
+
+struct str direct_job_link(struct worker *w, struct arena *a, struct str origin,
+                           const struct job *job, const struct job_media *m)
+{
+    int64_t now = clock_wall_ms();
+    if (m->object_id)
+        return link_make(w->app->keys, a, origin, "object", m->object_id, now,
+                         m->type == MEDIA_IMAGE ? STR("image") : STR("video"));
+    if (m->needs_credential)
+        return relay_link_for(w->app->keys, a, origin, job->account_id, m->url, now);
+    return arena_str(a, m->url);
+}
+
+/* ---- what it says when it has failed ---- */
+
+static enum status status_of(const struct failure *f)
+{
+    static const enum status statuses[] = {
+        [FAILURE_NONE] = E_UNAVAILABLE, /* its user is gone */
+        [FAILURE_UPSTREAM] = E_UPSTREAM, [FAILURE_CONTENT_POLICY] = E_INVALID,
+        [FAILURE_TIMEOUT] = E_TIMEOUT,   [FAILURE_QUOTA] = E_UPSTREAM,
+        [FAILURE_ACCOUNT] = E_UPSTREAM,  [FAILURE_SUBMISSION_UNKNOWN] = E_UPSTREAM,
+        [FAILURE_INTERNAL] = E_INTERNAL,
+    };
+    static const struct {
+        const char *code;
+        enum status status;
+    } exact[] = {
+        {"request_refused", E_INVALID},      {"not_in_dialect", E_INVALID},
+        {"makes_videos_only", E_INVALID},    {"makes_one_video", E_INVALID},
+        {"no_free_account", E_LIMIT},        {"rate_limited", E_LIMIT},
+        {"model_not_served", E_UNAVAILABLE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(exact); i++) {
+        if (str_eq(f->code, str_of(exact[i].code)))
+            return exact[i].status;
+    }
+    return statuses[f->class];
+}
+
+void direct_job_error(const struct failure *f, struct err *ret)
+{
+    enum status status = status_of(f);
+    char code[ERR_CODE_MAX];
+    if (f->class == FAILURE_NONE)
+        snprintf(code, sizeof(code), "cancelled");
+    else if (f->code.n)
+        snprintf(code, sizeof(code), "%.*s", STR_ARG(f->code));
+    else
+        snprintf(code, sizeof(code), "%s", failure_class_code(f->class));
+    if (f->words.n)
+        err_say(ret, status, code, "%.*s", STR_ARG(f->words));
+    else
+        err_set(ret, status, code);
+    if (status == E_LIMIT)
+        ret->retry_after_ms = QUEUE_RETRY_MS;
+    else if (status == E_UNAVAILABLE)
+        ret->retry_after_ms = NO_ACCOUNT_RETRY_MS;
+}
