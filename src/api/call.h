@@ -14,17 +14,19 @@
 #include "net/router.h"
 #include "platform/json_in.h"
 #include "service/app.h"
+#include "service/relay.h"
 #include "service/settings.h"
 
 enum access {
     ACCESS_ANYONE, /* who is filled in when a session is there */
     ACCESS_LINK,   /* the signed address itself is the permission */
-    ACCESS_KEY,    /* an API key; loop routes ask for it themselves */
+    ACCESS_KEY,    /* an API key, asked for before the body is read; loop routes do it themselves */
     ACCESS_USER,
     ACCESS_ADMIN,
 };
 
 struct call;
+struct dispatch;
 struct exchange;
 typedef enum status call_handler(struct call *c, struct err *err);
 
@@ -33,6 +35,7 @@ struct endpoint {
     call_handler *handle;
     size_t max_body;    /* bytes; 0: none is read */
     bool optional_body; /* JSON is parsed only if there is any */
+    bool takes_form;    /* a body of multipart/form-data is the handler's to read */
 };
 
 enum { CALL_MAX_HEADERS = 12, CALL_ARENA_BYTES = 64 << 20, CALL_ANSWER_BYTES = 16 << 20 };
@@ -54,6 +57,7 @@ struct call {
     bool https;             /* as seen outside (ID-7) */
     enum language language; /* ST-10 */
     struct identity who;
+    struct relay_caller caller; /* of ACCESS_KEY */
 
     /* The answer. */
     int status;
@@ -70,6 +74,14 @@ struct call {
      * NULL. */
     void (*abandon)(struct call *c);
     void *takeover_arg;
+    struct dispatch *dispatch; /* the loop's: for the takeover */
+
+    /* Instead of an answer: OK with `waits` set parks the call until this job may have
+     * changed; then `resume` runs in its place, as the handler did, and may wait again.  The
+     * body is gone by then; the arena is not, so what each look reads belongs elsewhere. */
+    bool waits;
+    int64_t wait_job;
+    call_handler *resume;
 };
 
 /* Begins a JSON answer and returns its writer. */

@@ -12,6 +12,7 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/job_watch.h"
 #include "service/metrics.h"
 
 /* Some clients send an empty object where nothing is asked for. */
@@ -30,13 +31,16 @@ struct dispatch {
 };
 
 /* A call on its way: first the loop's (collecting), then the worker's, then the loop's
- * again (answering).  `x` belongs to the loop and is NULL once the client has left. */
+ * again (answering), which may park it until a job has changed and give it to a worker once
+ * more.  `x` belongs to the loop and is NULL once the client has left. */
 struct pending {
     struct work work;
     struct task done;
     struct dispatch *dispatch;
     struct exchange *x;
     bool working, refused;
+    bool again; /* the job has changed while the worker was at it */
+    struct job_watch watch;
     struct buf body;
     long long charged; /* bytes of it beyond SHORT_BODY, in long_bodies */
     struct call call;
@@ -103,14 +107,24 @@ static void pending_free(struct pending *p)
 
 /* ---- answering, on the loop */
 
+static bool is_openai(struct str path)
+{
+    return str_starts(path, STR("/v1/")) || str_starts(path, STR("/sora/v1/"));
+}
+
 /* OpenAI's shape under /v1 and /sora/v1. */
 static void write_error(struct buf *out, struct str path, enum language language, int status,
                         const struct err *err)
 {
-    if (str_starts(path, STR("/v1/")) || str_starts(path, STR("/sora/v1/")))
+    if (is_openai(path))
         respond_openai_error(out, status, err);
     else
         respond_error(out, language, err);
+}
+
+static void count_answer(struct str path, int status)
+{
+    metrics_answer(is_openai(path) ? METRICS_GATEWAY : METRICS_API, status);
 }
 
 void dispatch_refuse(struct exchange *x, enum language language, const struct err *err)
@@ -127,7 +141,7 @@ void dispatch_refuse(struct exchange *x, enum language language, const struct er
         snprintf(seconds, sizeof(seconds), "%lld", (long long)(err->retry_after_ms + 999) / 1000);
         headers[n++] = (struct http_header){STR("Retry-After"), str_of(seconds)};
     }
-    metrics_answer(METRICS_API, status);
+    count_answer(path, status);
     exchange_reply(x, status, headers, n, buf_str(&out));
     buf_release(&out);
 }
@@ -148,28 +162,24 @@ static void over_done(struct exchange *x, bool complete)
 /* Of an exchange that was handed over: a takeover that replies at once sets none of its own. */
 static const struct exchange_handler over_exchange = {.on_done = over_done};
 
-static void pending_answer(struct task *task)
+static void hand_over(struct pending *p)
 {
-    struct pending *p = CONTAINER_OF(task, struct pending, done);
     struct call *c = &p->call;
-    p->working = false;
-    if (!p->x) {
-        pending_free(p);
-        return;
-    }
-    if (p->outcome == OK && c->takeover) {
-        struct exchange *x = p->x;
-        p->x = NULL;
-        exchange_handle(x, &over_exchange, NULL);
-        c->abandon = NULL;
-        c->takeover(x, c);
-        pending_free(p);
-        return;
-    }
+    struct exchange *x = p->x;
+    p->x = NULL;
+    exchange_handle(x, &over_exchange, NULL);
+    c->abandon = NULL;
+    c->takeover(x, c);
+    pending_free(p);
+}
+
+static void answer(struct pending *p)
+{
+    struct call *c = &p->call;
     if (p->outcome == OK && buf_failed(&c->out))
         p->outcome = err_say(&p->err, E_INTERNAL, "internal_error", "The answer was too large.");
     if (p->outcome == OK) {
-        metrics_answer(METRICS_API, c->status);
+        count_answer(c->head->path, c->status);
         exchange_reply(p->x, c->status, c->headers, c->header_count, buf_str(&c->out));
     } else {
         log_outcome(c, &p->err);
@@ -177,12 +187,75 @@ static void pending_answer(struct task *task)
     }
 }
 
+/* ---- parked, on the loop */
+
+static void look_again(struct job_watch *w)
+{
+    struct pending *p = CONTAINER_OF(w, struct pending, watch);
+    p->again = p->working;
+    if (!p->working) /* without room, the next look by time asks again */
+        p->working = workers_submit(p->dispatch->app->api_workers, &p->work);
+}
+
+static void refuse_overloaded(struct exchange *x, struct pending *p, int64_t retry_after_ms)
+{
+    struct err err;
+    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err.retry_after_ms = retry_after_ms;
+    dispatch_refuse(x, p->call.language, &err);
+}
+
+/* The job goes on in the next process, where the same Idempotency-Key finds it. */
+static void stop_waiting(struct job_watch *w)
+{
+    struct pending *p = CONTAINER_OF(w, struct pending, watch);
+    job_watch_stop(w);
+    refuse_overloaded(p->x, p, 5 * CLOCK_SECOND_MS);
+}
+
+static void park(struct pending *p)
+{
+    bool first = !p->watch.subscriber;
+    p->watch.look = look_again;
+    p->watch.closing = stop_waiting;
+    drop_body(p);
+    if (first)
+        job_watch_start(&p->watch, p->dispatch->app, p->dispatch->loop, p->call.wait_job);
+    /* It may have changed before anybody listened. */
+    if (first || p->again)
+        look_again(&p->watch);
+}
+
+static void pending_answer(struct task *task)
+{
+    struct pending *p = CONTAINER_OF(task, struct pending, done);
+    bool stopped = p->call.resume && p->watch.look && !p->watch.subscriber;
+    p->working = false;
+    if (!p->x) {
+        pending_free(p);
+        return;
+    }
+    if (stopped) /* answered while the worker was at it */
+        return;
+    if (p->outcome == OK && p->call.waits) {
+        park(p);
+        return;
+    }
+    job_watch_stop(&p->watch);
+    if (p->outcome == OK && p->call.takeover)
+        hand_over(p);
+    else
+        answer(p);
+}
+
 /* ---- running, in the worker */
 
 static enum status check_access(struct call *c, struct err *err)
 {
-    TRY(identity_of_call(c, err));
     enum access access = c->endpoint->access;
+    if (access == ACCESS_KEY)
+        return place_of_call(c, err);
+    TRY(identity_of_call(c, err));
     if (access >= ACCESS_USER && !c->who.user_id)
         return err_set(err, E_AUTH, "unauthenticated");
     if (access == ACCESS_ADMIN && c->who.role != ROLE_ADMIN)
@@ -192,7 +265,11 @@ static enum status check_access(struct call *c, struct err *err)
 
 static enum status parse_body(struct call *c, struct err *err)
 {
+    static const struct str form = {"multipart/form-data", 19};
+    struct str type = http_head_get(c->head, STR("content-type"));
     if (c->endpoint->max_body == 0 || (c->endpoint->optional_body && c->body.n == 0))
+        return OK;
+    if (c->endpoint->takes_form && str_eq_ci(str_to(type, form.n), form))
         return OK;
     TRY(json_parse(c->body, &c->doc, err));
     c->json = json_root(c->doc);
@@ -212,20 +289,13 @@ static void pending_run(struct work *work, void *thread_state)
     struct call *c = &p->call;
     c->worker = thread_state;
     c->db = c->worker->db;
-    p->outcome = run_call(c, &p->err);
+    c->waits = false;
+    p->outcome = c->resume ? c->resume(c, &p->err) : run_call(c, &p->err);
     db_rollback(c->db);
     loop_post(p->dispatch->loop, &p->done);
 }
 
 /* ---- collecting, on the loop */
-
-static void refuse_overloaded(struct exchange *x, struct pending *p)
-{
-    struct err err;
-    err_set(&err, E_UNAVAILABLE, "overloaded");
-    err.retry_after_ms = CLOCK_SECOND_MS;
-    dispatch_refuse(x, p->call.language, &err);
-}
 
 static bool charge_body(struct pending *p, size_t n)
 {
@@ -245,7 +315,7 @@ static size_t call_body(struct exchange *x, struct str piece)
     } else {
         p->refused = true;
         drop_body(p);
-        refuse_overloaded(x, p);
+        refuse_overloaded(x, p, CLOCK_SECOND_MS);
     }
     return piece.n;
 }
@@ -260,13 +330,14 @@ static void call_body_end(struct exchange *x)
     if (workers_submit(p->dispatch->app->api_workers, &p->work))
         return;
     p->working = false;
-    refuse_overloaded(x, p);
+    refuse_overloaded(x, p, CLOCK_SECOND_MS);
 }
 
 static void call_done(struct exchange *x, bool complete)
 {
     struct pending *p = exchange_ctx(x);
     (void)complete;
+    job_watch_stop(&p->watch);
     p->x = NULL;
     if (!p->working)
         pending_free(p);
@@ -299,12 +370,31 @@ static struct http_head *copy_head(const struct http_head *head, struct arena *a
     return copy;
 }
 
+/* Who holds no good key sends no body. */
+static bool admit(struct dispatch *d, struct exchange *x, const struct endpoint *endpoint,
+                  struct relay_caller *ret)
+{
+    struct err err;
+    if (endpoint->access != ACCESS_KEY || relay_admit(d->app, x, false, ret, &err) == OK)
+        return true;
+    dispatch_refuse(x, LANG_EN, &err);
+    return false;
+}
+
+/* Takes the arena. */
 static void start_call(struct dispatch *d, struct exchange *x, const struct endpoint *endpoint,
                        const struct route_match *match, struct arena *a)
 {
+    struct relay_caller caller = {0};
+    if (!admit(d, x, endpoint, &caller)) {
+        arena_free(a);
+        return;
+    }
     struct pending *p = mem_zalloc(sizeof(*p));
     struct call *c = &p->call;
 
+    c->caller = caller;
+    c->dispatch = d;
     p->dispatch = d;
     p->x = x;
     p->work.run = pending_run;

@@ -63,7 +63,7 @@ static struct str origin(const struct exchange *x, struct app *app, struct arena
     return arena_str(a, seen.text);
 }
 
-static struct relay_host host_of(struct dispatch *d)
+struct relay_host gateway_host(struct dispatch *d)
 {
     return (struct relay_host){.app = dispatch_app(d),
                                .loop = dispatch_loop(d),
@@ -75,19 +75,19 @@ static struct relay_host host_of(struct dispatch *d)
 
 void gateway_chat_sora(struct exchange *x, struct dispatch *d)
 {
-    struct relay_host host = host_of(d);
+    struct relay_host host = gateway_host(d);
     relay_chat(x, &host, true);
 }
 
 void gateway_chat_v1(struct exchange *x, struct dispatch *d)
 {
-    struct relay_host host = host_of(d);
+    struct relay_host host = gateway_host(d);
     relay_chat(x, &host, false);
 }
 
 void gateway_media(struct exchange *x, struct dispatch *d)
 {
-    struct relay_host host = host_of(d);
+    struct relay_host host = gateway_host(d);
     host.refuse = refuse_media;
     relay_media(x, &host);
 }

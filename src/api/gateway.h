@@ -3,6 +3,10 @@
 /* gateway — the addresses that API keys open (SPEC section 3), on the loop. */
 struct dispatch;
 struct exchange;
+struct relay_host;
+
+/* What the loop offers to a call that goes on there. */
+struct relay_host gateway_host(struct dispatch *d);
 
 /* POST /sora/v1/chat/completions: always platform sora. */
 void gateway_chat_sora(struct exchange *x, struct dispatch *d);

@@ -36,5 +36,11 @@ call_handler sora_events;
 /* media.c */
 call_handler media_object;
 
+/* videos.c: the OpenAI surface. */
+call_handler videos_create, videos_remix, videos_list, videos_get, videos_content, videos_remove;
+
+/* images.c */
+call_handler images_generate, images_edit;
+
 /* system.c */
 call_handler system_ready, system_metrics, system_openapi;

@@ -10,6 +10,7 @@ enum {
     SMALL = 16 << 10,
     MEDIUM = 512 << 10,
     IMAGE = 29 << 20, /* ST-1: a data URL of 20 MiB in base64, and the prompt */
+    FORM = IMAGE,
 };
 
 #define CALL(access, handler, body)                                                                \
@@ -27,7 +28,13 @@ enum {
     {                                                                                              \
         .endpoint = {.access = access_}, .loop = handler                                           \
     }
-#define GATEWAY(handler)      LOOP(ACCESS_KEY, handler)
+#define GATEWAY(handler) LOOP(ACCESS_KEY, handler)
+#define KEY(handler)     CALL(ACCESS_KEY, handler, NO_BODY)
+#define KEY_FORM(handler)                                                                          \
+    &(const struct target)                                                                         \
+    {                                                                                              \
+        .endpoint = { ACCESS_KEY, handler, FORM, false, true }                                     \
+    }
 #define ANYONE(handler, body) CALL(ACCESS_ANYONE, handler, body)
 #define USER(handler, body)   CALL(ACCESS_USER, handler, body)
 #define ADMIN(handler, body)  CALL(ACCESS_ADMIN, handler, body)
@@ -88,6 +95,15 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/chat/completions", GATEWAY(gateway_chat_v1)},
     {HTTP_GET, "/sora/v1/models", GATEWAY(gateway_models)},
     {HTTP_GET, "/v1/models", GATEWAY(gateway_models)},
+
+    {HTTP_POST, "/v1/videos", KEY_FORM(videos_create)},
+    {HTTP_GET, "/v1/videos", KEY(videos_list)},
+    {HTTP_GET, "/v1/videos/{id}", KEY(videos_get)},
+    {HTTP_DELETE, "/v1/videos/{id}", KEY(videos_remove)},
+    {HTTP_GET, "/v1/videos/{id}/content", KEY(videos_content)},
+    {HTTP_POST, "/v1/videos/{id}/remix", KEY_FORM(videos_remix)},
+    {HTTP_POST, "/v1/images/generations", KEY_FORM(images_generate)},
+    {HTTP_POST, "/v1/images/edits", KEY_FORM(images_edit)},
 
     /* Files, by signed links. */
     {HTTP_GET, "/media/upstream/{token}/{name}", LOOP(ACCESS_LINK, gateway_media)},

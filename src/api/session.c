@@ -86,16 +86,22 @@ static enum status find_who(struct call *c, struct str token, bool by_cookie, st
     return OK;
 }
 
-enum status identity_of_call(struct call *c, struct err *err)
+enum status place_of_call(struct call *c, struct err *err)
 {
     struct origin seen;
-    struct str token;
-    bool by_token = read_bearer(http_head_get(c->head, STR("authorization")), &token);
-    struct str cookie = http_cookie_get(http_head_get(c->head, STR("cookie")), STR(SESSION_COOKIE));
     TRY(origin_of(c->settings, c->peer, c->head, c->arena, &seen, err));
     c->client_address = seen.client_address;
     c->origin = seen.text;
     c->https = seen.https;
+    return OK;
+}
+
+enum status identity_of_call(struct call *c, struct err *err)
+{
+    struct str token;
+    bool by_token = read_bearer(http_head_get(c->head, STR("authorization")), &token);
+    struct str cookie = http_cookie_get(http_head_get(c->head, STR("cookie")), STR(SESSION_COOKIE));
+    TRY(place_of_call(c, err));
     if (by_token)
         TRY(find_who(c, token, false, err));
     else if (cookie.p)

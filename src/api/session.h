@@ -13,6 +13,9 @@
  * send by another site. */
 enum status identity_of_call(struct call *c, struct err *err);
 
+/* client_address, origin and https alone. */
+enum status place_of_call(struct call *c, struct err *err);
+
 /* Answer headers that set or clear the cookie. */
 void session_set_cookie(struct call *c, const char *token);
 void session_clear_cookie(struct call *c);

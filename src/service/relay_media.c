@@ -198,23 +198,40 @@ static void start(struct passage *p, struct str target)
         refuse(p, E_UPSTREAM, "media_unavailable");
 }
 
-void relay_media(struct exchange *x, const struct relay_host *host)
+static struct passage *passage_new(struct exchange *x, const struct relay_host *host)
 {
     struct passage *p = mem_zalloc(sizeof(*p));
-    struct relay_link link;
-    struct err err;
     p->host = *host;
     p->x = x;
     p->arena = arena_new(LINK_ARENA);
     exchange_handle(x, &handler, p);
-    if (relay_link_open(host->app->keys, p->arena, token_of(exchange_head(x)->path),
-                        clock_wall_ms(), &link, &err) != OK) {
-        host->refuse(x, 0, &err);
-        return;
-    }
-    pool_hold(host->app->pool, link.account_id, &p->account);
+    return p;
+}
+
+static void open_link(struct passage *p, const struct relay_link *link)
+{
+    pool_hold(p->host.app->pool, link->account_id, &p->account);
     if (!p->account.account)
         refuse(p, E_NOT_FOUND, "account_not_found");
     else
-        start(p, link.target);
+        start(p, link->target);
+}
+
+void relay_media(struct exchange *x, const struct relay_host *host)
+{
+    struct passage *p = passage_new(x, host);
+    struct relay_link link;
+    struct err err;
+    if (relay_link_open(host->app->keys, p->arena, token_of(exchange_head(x)->path),
+                        clock_wall_ms(), &link, &err) == OK)
+        open_link(p, &link);
+    else
+        host->refuse(x, 0, &err);
+}
+
+void relay_media_of(struct exchange *x, const struct relay_host *host,
+                    const struct relay_link *link)
+{
+    struct passage *p = passage_new(x, host);
+    open_link(p, &(struct relay_link){link->account_id, arena_str(p->arena, link->target)});
 }

@@ -297,6 +297,14 @@ const KNOWN: Record<string, Known> = {
   "POST /v1/chat/completions": CHAT,
   "GET /sora/v1/models": {},
   "GET /v1/models": {},
+  "POST /v1/videos": { body: { prompt: "a fox" } },
+  "GET /v1/videos": {},
+  "GET /v1/videos/{id}": {},
+  "DELETE /v1/videos/{id}": {},
+  "GET /v1/videos/{id}/content": {},
+  "POST /v1/videos/{id}/remix": { body: { prompt: "a fox" } },
+  "POST /v1/images/generations": { body: { prompt: "a fox" } },
+  "POST /v1/images/edits": { body: { prompt: "a fox", image: "http://u.example/fox.png" } },
 
   "GET /media/object/{token}/{name}": {},
   "GET /media/upstream/{token}/{name}": {},
@@ -633,7 +641,7 @@ describe("Every route, from the router's own table", () => {
   test(
     "[ST-10] does not know an id that nobody has, or that is none, in both languages",
     forEachRoute(
-      (r) => r.path.includes("{id}"),
+      (r) => r.path.includes("{id}") && own(r),
       async (route) => {
         const { body, unknown } = known(route);
         for (const id of ["999999", "9223372036854775807"]) {
@@ -646,6 +654,22 @@ describe("Every route, from the router's own table", () => {
           const answer = await ask(route, addressOf(route, id), { body });
           assert.equal(answer.status, 404, `${id}: ${JSON.stringify(answer.body)}`);
           assert.match(answer.body.error.code, /^(not_found|no_such_address)$/);
+        }
+      },
+    ),
+  );
+
+  test(
+    "[GW-10] of the gateway does not know an id that nobody has, or that is none",
+    forEachRoute(
+      (r) => r.path.includes("{id}") && !own(r),
+      async (route) => {
+        const { body } = known(route);
+        const headers = { authorization: `Bearer ${apiKey}` };
+        for (const id of ["999999", "x", "video_", `video_${"x".repeat(200)}`, "%00"]) {
+          const answer = await ask(route, addressOf(route, id), { body, headers });
+          assert.equal(answer.status, 404, `${id}: ${JSON.stringify(answer.body)}`);
+          assert.match(answer.body.error.code, /^(video_not_found|no_such_address)$/);
         }
       },
     ),

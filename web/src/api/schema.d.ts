@@ -571,6 +571,125 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/v1/videos': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The videos of the key's user */
+    get: operations['listVideos']
+    put?: never
+    /**
+     * Make a video
+     * @description Answered once an upstream has taken it. JSON and multipart/form-data mean the same; fields besides those named are passed on to the upstream. The input picture is kept until the upstream has it.
+     */
+    post: operations['createVideo']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/videos/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One video */
+    get: operations['getVideo']
+    put?: never
+    post?: never
+    /** Cancel a video, and forget it */
+    delete: operations['deleteVideo']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/videos/{id}/content': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * The file of a video
+     * @description Streamed through with the account's own credential, Range included; nothing is kept.
+     */
+    get: operations['videoContent']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/videos/{id}/remix': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Make a video out of another
+     * @description By the account that made the other.
+     */
+    post: operations['remixVideo']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/images/generations': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Make images
+     * @description Answered when they are made. Without response_format GPT Image models give bytes, others addresses.
+     */
+    post: operations['generateImages']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/images/edits': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Make images out of one
+     * @description One input picture, as a file, an address or a data URL.
+     */
+    post: operations['editImage']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/media/object/{token}/{name}': {
     parameters: {
       query?: never
@@ -1220,6 +1339,11 @@ export interface components {
       | 'image_too_large'
       | 'quota_exceeded'
       | 'generation_not_found'
+      | 'video_not_found'
+      | 'video_not_ready'
+      | 'video_failed'
+      | 'variant_unavailable'
+      | 'request_refused'
       | 'job_not_found'
       | 'already_finished'
       | 'not_saveable'
@@ -1343,6 +1467,95 @@ export interface components {
       media_urls?: string[]
     } & {
       [key: string]: unknown
+    }
+    Video: {
+      id: string
+      /** @constant */
+      object: 'video'
+      model: string
+      /** @enum {string} */
+      status: 'queued' | 'in_progress' | 'completed' | 'failed'
+      progress: number
+      /** @description Seconds since 1970. */
+      created_at: number
+      completed_at: number | null
+      /** @description When it is forgotten here; the file may go earlier. */
+      expires_at: number | null
+      prompt: string
+      /** @description As asked for. */
+      seconds: string
+      /** @description As asked for. */
+      size: string
+      remixed_from_video_id: string | null
+      error: {
+        code: string
+        message: string
+      } | null
+    }
+    VideoList: {
+      /** @constant */
+      object: 'list'
+      data: components['schemas']['Video'][]
+      first_id: string | null
+      last_id: string | null
+      has_more: boolean
+    }
+    DeletedVideo: {
+      id: string
+      /** @constant */
+      object: 'video.deleted'
+      /** @constant */
+      deleted: true
+    }
+    VideoCreate: {
+      prompt: string
+      /** @default sora-2 */
+      model: string
+      /** @default 4 */
+      seconds: string | number
+      /** @default 720x1280 */
+      size: string
+      /** @description A file, an http(s) address, a data URL, or {image_url}. */
+      input_reference?: unknown
+    } & {
+      [key: string]: unknown
+    }
+    VideoRemix: {
+      prompt: string
+    }
+    ImageCreate: {
+      prompt: string
+      /** @default gpt-image */
+      model: string
+      /** @default 1 */
+      n: number | string
+      size?: string
+      /** @enum {string} */
+      response_format?: 'url' | 'b64_json'
+    } & {
+      [key: string]: unknown
+    }
+    ImageEdit: {
+      prompt: string
+      /** @description A file, an http(s) address, a data URL, or {image_url}. */
+      image: unknown
+      /** @default gpt-image */
+      model: string
+      /** @default 1 */
+      n: number | string
+      size?: string
+      /** @enum {string} */
+      response_format?: 'url' | 'b64_json'
+    } & {
+      [key: string]: unknown
+    }
+    Images: {
+      created: number
+      data: {
+        /** Format: uri */
+        url?: string
+        b64_json?: string
+      }[]
     }
     GatewayModels: {
       /** @constant */
@@ -2793,6 +3006,300 @@ export interface operations {
       400: components['responses']['Refused']
       401: components['responses']['Refused']
       503: components['responses']['Refused']
+    }
+  }
+  listVideos: {
+    parameters: {
+      query?: {
+        after?: string
+        limit?: number
+        order?: 'asc' | 'desc'
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description One page of them. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['VideoList']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      503: components['responses']['Refused']
+    }
+  }
+  createVideo: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description For 24 hours the same key of the same user with the same body is the same job, and gets the same answer. */
+        'Idempotency-Key'?: components['parameters']['idempotency_key']
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['VideoCreate']
+        'multipart/form-data': components['schemas']['VideoCreate']
+      }
+    }
+    responses: {
+      /** @description The video as it stands. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Video']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      410: components['responses']['Refused']
+      413: components['responses']['Refused']
+      422: components['responses']['Refused']
+      429: components['responses']['Refused']
+      500: components['responses']['Refused']
+      502: components['responses']['Refused']
+      503: components['responses']['Refused']
+      504: components['responses']['Refused']
+    }
+  }
+  getVideo: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The video as it stands. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Video']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      503: components['responses']['Refused']
+    }
+  }
+  deleteVideo: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description It is gone. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['DeletedVideo']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      503: components['responses']['Refused']
+    }
+  }
+  videoContent: {
+    parameters: {
+      query?: {
+        variant?: 'video' | 'thumbnail' | 'spritesheet'
+      }
+      header?: never
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The file, streamed through from the upstream. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'video/*': string
+          'image/*': string
+          'application/octet-stream': string
+        }
+      }
+      /** @description The part that Range asked for. */
+      206: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'video/*': string
+        }
+      }
+      /** @description The upstream's own public address. */
+      302: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      410: components['responses']['Refused']
+      /** @description No such range. */
+      416: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      422: components['responses']['Refused']
+      502: components['responses']['Refused']
+      503: components['responses']['Refused']
+    }
+  }
+  remixVideo: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description For 24 hours the same key of the same user with the same body is the same job, and gets the same answer. */
+        'Idempotency-Key'?: components['parameters']['idempotency_key']
+      }
+      path: {
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['VideoRemix']
+        'multipart/form-data': components['schemas']['VideoRemix']
+      }
+    }
+    responses: {
+      /** @description The new video. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Video']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      410: components['responses']['Refused']
+      413: components['responses']['Refused']
+      422: components['responses']['Refused']
+      429: components['responses']['Refused']
+      500: components['responses']['Refused']
+      502: components['responses']['Refused']
+      503: components['responses']['Refused']
+      504: components['responses']['Refused']
+    }
+  }
+  generateImages: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description For 24 hours the same key of the same user with the same body is the same job, and gets the same answer. */
+        'Idempotency-Key'?: components['parameters']['idempotency_key']
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['ImageCreate']
+        'multipart/form-data': components['schemas']['ImageCreate']
+      }
+    }
+    responses: {
+      /** @description The images. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Images']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      410: components['responses']['Refused']
+      413: components['responses']['Refused']
+      422: components['responses']['Refused']
+      429: components['responses']['Refused']
+      500: components['responses']['Refused']
+      502: components['responses']['Refused']
+      503: components['responses']['Refused']
+      504: components['responses']['Refused']
+    }
+  }
+  editImage: {
+    parameters: {
+      query?: never
+      header?: {
+        /** @description For 24 hours the same key of the same user with the same body is the same job, and gets the same answer. */
+        'Idempotency-Key'?: components['parameters']['idempotency_key']
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'multipart/form-data': components['schemas']['ImageEdit']
+        'application/json': components['schemas']['ImageEdit']
+      }
+    }
+    responses: {
+      /** @description The images. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Images']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      410: components['responses']['Refused']
+      413: components['responses']['Refused']
+      422: components['responses']['Refused']
+      429: components['responses']['Refused']
+      500: components['responses']['Refused']
+      502: components['responses']['Refused']
+      503: components['responses']['Refused']
+      504: components['responses']['Refused']
     }
   }
   getFile: {
