@@ -81,7 +81,7 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     write_body(&j, r);
     ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));
     if (!ret->body.p)
-        return err_say(err, E_INVALID, "too_large", "The request is too large for this upstream.");
+        return err_set(err, E_INVALID, "too_large");
     dialect_http_bearer(ret, t, a);
     dialect_http_header(ret, STR("Content-Type"), STR("application/json"));
     dialect_http_header(ret, STR("Accept"), STR("text/event-stream"));

@@ -76,11 +76,18 @@ struct dialect_media {
     enum media_type type;
 };
 
+/* A task that the upstream has taken. */
+struct dialect_task {
+    struct str id;
+    struct str ref; /* the latest that an outcome gave; STR_NONE: none did */
+};
+
 struct dialect_outcome {
     enum dialect_state state;
-    struct str task_id;     /* of a submission */
-    struct str ref;         /* whatever else polling needs, opaque */
-    int64_t progress;       /* 0–100; -1 unknown */
+    struct str task_id; /* of a submission */
+    struct str ref;     /* whatever else asking needs, opaque; of a poll: in the old one's place */
+    bool at_once;       /* the answer leads to another request, which need not wait */
+    int64_t progress;   /* 0–100; -1 unknown */
     int64_t queue_position; /* -1 unknown */
     struct dialect_media media[DIALECT_MAX_MEDIA];
     size_t media_count;
@@ -93,7 +100,8 @@ struct dialect_stream;
 struct dialect {
     const char *name;
     bool streams;
-    /* Every build: E_INVALID when this dialect cannot say it. */
+    /* Every build: E_INVALID when this dialect cannot say it; the code is one of api/messages,
+     * and err's text, if there is any, stands behind its sentence: what could be said. */
     enum status (*build_submit)(const struct dialect_target *t, const struct dialect_request *r,
                                 struct arena *a, struct dialect_http *ret, struct err *err);
     /* A refusal that is about the form alone, before anything was begun; NULL: never. */
@@ -101,17 +109,18 @@ struct dialect {
     /* 2xx answers.  E_UPSTREAM, code "bad_answer": not what the protocol says. */
     enum status (*read_submit)(const struct dialect_target *t, const struct dialect_answer *in,
                                struct arena *a, struct dialect_outcome *ret, struct err *err);
-    enum status (*build_poll)(const struct dialect_target *t, struct str task_id, struct str ref,
+    enum status (*build_poll)(const struct dialect_target *t, const struct dialect_task *task,
                               struct arena *a, struct dialect_http *ret, struct err *err);
     /* Any answer, as some tell a job's failure by the status; E_UPSTREAM, code "bad_answer":
      * it says nothing about the job. */
-    enum status (*read_poll)(const struct dialect_target *t, struct str task_id,
+    enum status (*read_poll)(const struct dialect_target *t, const struct dialect_task *task,
                              const struct dialect_answer *in, struct arena *a,
                              struct dialect_outcome *ret, struct err *err);
     /* NULL: it has no cancel. */
-    enum status (*build_cancel)(const struct dialect_target *t, struct str task_id, struct arena *a,
-                                struct dialect_http *ret, struct err *err);
-    /* The light request of AC-5, and the model names in its answer ("this is that API"). */
+    enum status (*build_cancel)(const struct dialect_target *t, const struct dialect_task *task,
+                                struct arena *a, struct dialect_http *ret, struct err *err);
+    /* The light request of AC-5, and what its answer says, whatever the status but 401 and 403:
+     * OK when this is that API, with the models it names; E_UPSTREAM, code "not_this_api". */
     enum status (*build_models)(const struct dialect_target *t, struct arena *a,
                                 struct dialect_http *ret, struct err *err);
     enum status (*read_models)(const struct dialect_answer *in, struct arena *a,

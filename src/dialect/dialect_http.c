@@ -51,7 +51,7 @@ enum status dialect_read_model_list(const struct dialect_answer *in, struct aren
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     struct err ignored;
-    if (json_parse(in->body, &doc, &ignored) != OK ||
+    if (in->status / 100 != 2 || json_parse(in->body, &doc, &ignored) != OK ||
         !json_is_array(json_get(json_root(doc), "data")))
         return err_set(err, E_UPSTREAM, "not_this_api");
     struct json list = json_get(json_root(doc), "data");

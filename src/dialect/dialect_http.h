@@ -15,7 +15,7 @@ void dialect_http_bearer(struct dialect_http *h, const struct dialect_target *t,
 bool dialect_media_link(const struct dialect_target *t, struct str text, enum media_type type,
                         struct arena *a, struct dialect_media *ret);
 
-/* OpenAI's model list: {"data":[{"id"}]}.  E_UPSTREAM, code "not_this_api". */
+/* OpenAI's model list: 2xx, {"data":[{"id"}]}.  E_UPSTREAM, code "not_this_api". */
 enum status dialect_read_model_list(const struct dialect_answer *in, struct arena *a,
                                     struct str *ret_names, size_t max, size_t *ret_count,
                                     struct err *err);

@@ -118,7 +118,7 @@ static enum status end_body(struct dialect_http *http, const struct dialect_targ
 {
     http->body = buf_failed(body) ? STR_NONE : arena_str(a, buf_str(body));
     if (!http->body.p)
-        return err_say(err, E_INVALID, "too_large", "The request is too large for this upstream.");
+        return err_set(err, E_INVALID, "too_large");
     dialect_http_bearer(http, t, a);
     dialect_http_header(http, STR("Content-Type"), type);
     return OK;
@@ -397,12 +397,11 @@ static enum status read_submit(const struct dialect_target *t, const struct dial
     return ret->state == DIALECT_DONE ? add_content(t, j, ret->task_id, a, ret, err) : OK;
 }
 
-static enum status build_poll(const struct dialect_target *t, struct str task_id, struct str ref,
+static enum status build_poll(const struct dialect_target *t, const struct dialect_task *task,
                               struct arena *a, struct dialect_http *ret, struct err *err)
 {
     struct str endpoint;
-    (void)ref;
-    TRY(task_endpoint(task_id, "", a, &endpoint, err));
+    TRY(task_endpoint(task->id, "", a, &endpoint, err));
     TRY(dialect_http_begin(ret, t, STR("GET"), endpoint, a, err));
     dialect_http_bearer(ret, t, a);
     return OK;
@@ -415,7 +414,7 @@ static bool is_failed_job(struct json j, const struct dialect_outcome *o)
     return task_id_of(j).n > 0 && (o->state == DIALECT_FAILED || o->state == DIALECT_CANCELLED);
 }
 
-static enum status read_poll(const struct dialect_target *t, struct str task_id,
+static enum status read_poll(const struct dialect_target *t, const struct dialect_task *task,
                              const struct dialect_answer *in, struct arena *a,
                              struct dialect_outcome *ret, struct err *err)
 {
@@ -426,14 +425,14 @@ static enum status read_poll(const struct dialect_target *t, struct str task_id,
     TRY(read_task(in, j, a, ret, err));
     if (in->status / 100 != 2 && !is_failed_job(j, ret))
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is an error.");
-    return ret->state == DIALECT_DONE ? add_content(t, j, task_id, a, ret, err) : OK;
+    return ret->state == DIALECT_DONE ? add_content(t, j, task->id, a, ret, err) : OK;
 }
 
-static enum status build_cancel(const struct dialect_target *t, struct str task_id, struct arena *a,
-                                struct dialect_http *ret, struct err *err)
+static enum status build_cancel(const struct dialect_target *t, const struct dialect_task *task,
+                                struct arena *a, struct dialect_http *ret, struct err *err)
 {
     struct str endpoint;
-    TRY(task_endpoint(task_id, "", a, &endpoint, err));
+    TRY(task_endpoint(task->id, "", a, &endpoint, err));
     TRY(dialect_http_begin(ret, t, STR("DELETE"), endpoint, a, err));
     dialect_http_bearer(ret, t, a);
     return OK;

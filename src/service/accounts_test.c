@@ -53,17 +53,19 @@ static void judge(const struct dialect *dialect, const struct fetch_answer *answ
                   struct account_test *ret)
 {
     struct dialect_answer in = {answer->status, answer->type, answer->body};
+    struct str *names = arena_alloc(a, MAX_NAMES * sizeof(*names));
+    bool known = answer->status != 401 && answer->status != 403;
     struct err ignored;
-    ret->http_status = answer->status;
-    if (answer->status >= 200 && answer->status < 300) {
-        struct str *names = arena_alloc(a, MAX_NAMES * sizeof(*names));
-        size_t count;
-        ret->ok = names && dialect->read_models(&in, a, names, MAX_NAMES, &count, &ignored) == OK;
-        ret->code = ret->ok ? NULL : "not_this_api";
-        return;
-    }
     struct str code;
+    size_t count;
+    ret->http_status = answer->status;
+    ret->ok = known && names &&
+              dialect->read_models(&in, a, names, MAX_NAMES, &count, &ignored) == OK;
+    if (ret->ok)
+        return;
     ret->code = code_of_status(answer);
+    if (answer->status / 100 == 2)
+        return;
     ret->upstream = dialect_error_message(&in, a, &code);
 }
 

@@ -10,6 +10,7 @@ enum { CANCEL_MS = 10000 };
 void upstream_forget(struct step *s)
 {
     const struct pool_account *account = s->hold->slot.account;
+    struct dialect_task task = {s->job.upstream_id, s->job.upstream_ref};
     struct dialect_http http;
     struct fetch_request request;
     struct fetch_answer answer;
@@ -17,8 +18,7 @@ void upstream_forget(struct step *s)
 
     if (!account || !account->dialect->build_cancel || s->job.upstream_id.n == 0)
         return;
-    if (account->dialect->build_cancel(&account->target, s->job.upstream_id, s->arena, &http,
-                                       &err) != OK)
+    if (account->dialect->build_cancel(&account->target, &task, s->arena, &http, &err) != OK)
         return;
     step_fetch_request(s, &http, &request);
     request.total_timeout_ms = CANCEL_MS;
@@ -39,8 +39,10 @@ static void drop_run(struct work *work, void *thread_state)
     if (s->hold) {
         enum status status = job_load(s->w->db, s->claim.id, s->arena, &s->job, &s->err);
         bool ended = status == E_NOT_FOUND || (status == OK && s->job.state == JOB_ENDED);
-        if (!s->job.upstream_id.n && s->hold->upstream_id)
+        if (!s->job.upstream_id.n && s->hold->upstream_id) {
             s->job.upstream_id = arena_str(s->arena, str_of(s->hold->upstream_id));
+            s->job.upstream_ref = arena_str(s->arena, str_of(s->hold->upstream_ref));
+        }
         if (ended && s->job.failure.class == FAILURE_NONE && !s->job.result.n)
             upstream_forget(s);
         if (ended)

@@ -49,7 +49,8 @@ struct hold {
     struct pool_slot slot; /* account NULL: none held */
     bool busy;             /* a step or a stream is using it */
     atomic_bool cancelled; /* its owner has ended the job, or the process ends */
-    char *upstream_id;     /* NULL: not known; the row may go before the upstream is told */
+    /* NULL: not known; the row may go before the upstream is told. */
+    char *upstream_id, *upstream_ref;
     struct job_stream *stream;
 };
 

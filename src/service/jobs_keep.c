@@ -55,6 +55,7 @@ void hold_put(struct jobs *j, struct hold *h)
     if (!empty)
         return;
     free(h->upstream_id);
+    free(h->upstream_ref);
     free(h);
 }
 

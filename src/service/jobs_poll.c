@@ -36,7 +36,7 @@ static enum status still_running(struct step *s, const struct dialect_outcome *o
         s->job.upstream_ref = outcome->ref;
     s->job.attempts = 0;
     s->job.missing_since = 0;
-    s->job.next_at = clock_wall_ms() + poll_delay(&s->job);
+    s->job.next_at = clock_wall_ms() + (outcome->at_once ? 0 : poll_delay(&s->job));
     return step_save(s, JOB_POLLING, false);
 }
 
@@ -114,9 +114,10 @@ static enum status read_answer(struct step *s, const struct fetch_answer *answer
 {
     const struct pool_account *account = s->hold->slot.account;
     struct dialect_answer in = {answer->status, answer->type, answer->body};
+    struct dialect_task task = {s->job.upstream_id, s->job.upstream_ref};
     struct dialect_outcome outcome = {.progress = -1};
-    if (account->dialect->read_poll(&account->target, s->job.upstream_id, &in, s->arena, &outcome,
-                                    &s->err) == OK)
+    if (account->dialect->read_poll(&account->target, &task, &in, s->arena, &outcome, &s->err) ==
+        OK)
         return read_state(s, &outcome);
     if (answer->status / 100 != 2)
         pool_mark(s->app->pool, account->id, pool_outcome_of_status(answer->status),
@@ -155,6 +156,7 @@ static enum status take_slot(struct step *s)
 
 enum status step_polling(struct step *s)
 {
+    struct dialect_task task = {s->job.upstream_id, s->job.upstream_ref};
     struct dialect_http http;
     struct fetch_request request;
     struct fetch_answer answer;
@@ -163,8 +165,7 @@ enum status step_polling(struct step *s)
     const struct pool_account *account = s->hold->slot.account;
     if (!account)
         return OK;
-    TRY(account->dialect->build_poll(&account->target, s->job.upstream_id, s->job.upstream_ref,
-                                     s->arena, &http, &s->err));
+    TRY(account->dialect->build_poll(&account->target, &task, s->arena, &http, &s->err));
     step_fetch_request(s, &http, &request);
     request.total_timeout_ms = POLL_MS;
     if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err) != OK)

@@ -240,7 +240,9 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
 
 enum status step_not_said(struct step *s, enum job_state from)
 {
-    struct refusal r = {.status = 400, .reason = arena_str(s->arena, str_of(s->err.code))};
+    struct refusal r = {.status = 400,
+                        .reason = arena_str(s->arena, str_of(s->err.code)),
+                        .message = arena_str(s->arena, str_of(s->err.text))};
     struct failure failure = refusal_failure(s, &r);
     s->job.account_id = s->hold->slot.account->id;
     hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
@@ -380,8 +382,11 @@ static void step_run(struct work *work, void *thread_state)
 /* An ended job holds nothing; a cancelled one tells the upstream. */
 void step_done(struct step *s)
 {
-    if (s->job.upstream_id.n && !s->hold->upstream_id)
+    if (s->job.upstream_id.n && !s->hold->upstream_id) {
+        struct str ref = s->job.upstream_ref;
         s->hold->upstream_id = mem_strndup(s->job.upstream_id.p, s->job.upstream_id.n);
+        s->hold->upstream_ref = mem_strndup(ref.n ? ref.p : "", ref.n);
+    }
     if (step_is_cut(s)) {
         hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     } else if (atomic_load(&s->hold->cancelled)) {

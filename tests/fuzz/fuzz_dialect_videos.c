@@ -22,11 +22,12 @@ static void check(const struct dialect_target *t, const struct dialect_outcome *
 static void poll_and_cancel(const struct dialect *d, const struct dialect_target *t,
                             const struct dialect_outcome *o, struct arena *a)
 {
+    const struct dialect_task task = {o->task_id, o->ref};
     struct dialect_http http;
     struct err err;
-    if (d->build_poll(t, o->task_id, o->ref, a, &http, &err) == OK)
+    if (d->build_poll(t, &task, a, &http, &err) == OK)
         assert(url_same_origin(&http.url, &t->base));
-    if (d->build_cancel(t, o->task_id, a, &http, &err) == OK)
+    if (d->build_cancel(t, &task, a, &http, &err) == OK)
         assert(url_same_origin(&http.url, &t->base));
 }
 
@@ -35,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_(arena_freep) struct arena *a = arena_new(64 << 20);
     const struct dialect *videos = dialect_find(STR("videos"));
     const struct dialect_answer in = {200, STR("application/json"), {(const char *)data, size}};
+    const struct dialect_task task = {.id = STR("task")};
     struct dialect_target target = {.credential = STR("k")};
     struct dialect_outcome o;
     struct str code, names[16];
@@ -47,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(&target, &o, a);
         poll_and_cancel(videos, &target, &o, a);
     }
-    if (videos->read_poll(&target, STR("task"), &in, a, &o, &err) == OK)
+    if (videos->read_poll(&target, &task, &in, a, &o, &err) == OK)
         check(&target, &o, a);
     assert(dialect_error_message(&in, a, &code).n <= 300 && code.n <= 300);
     if (videos->read_models(&in, a, names, 16, &n, &err) == OK)

@@ -43,6 +43,7 @@ static void read_one(struct world *w, struct json answer)
     struct dialect_answer in = wire_answer(w, answer);
     struct str request = json_str_or(json_get(answer, "request"), STR(""));
     struct json reads = json_get(answer, "reads");
+    const struct dialect_task mine = {.id = STR("mine")};
     struct dialect_outcome o = {.progress = -1};
     if (!json_is_string(json_get(reads, "state")))
         return;
@@ -50,8 +51,7 @@ static void read_one(struct world *w, struct json answer)
         assert_int_equal(videos()->read_submit(&w->target, &in, w->arena, &o, &w->err), OK);
         assert_true(str_eq(o.task_id, json_str_or(json_get(reads, "id"), STR_NONE)));
     } else {
-        assert_int_equal(videos()->read_poll(&w->target, STR("mine"), &in, w->arena, &o, &w->err),
-                         OK);
+        assert_int_equal(videos()->read_poll(&w->target, &mine, &in, w->arena, &o, &w->err), OK);
     }
     compare(w, reads, &o);
     /* What has no address of its own is fetched by the id we were given. */
@@ -236,8 +236,9 @@ static void done_with_an_error_is_failed(void **state)
     struct dialect_answer in = {
         200, STR("application/json"),
         STR("{\"id\":\"a\",\"status\":\"completed\",\"error\":{\"message\":\"moderation\"}}")};
+    const struct dialect_task task = {.id = STR("a")};
     struct dialect_outcome o;
-    assert_int_equal(videos()->read_poll(&w->target, STR("a"), &in, w->arena, &o, &w->err), OK);
+    assert_int_equal(videos()->read_poll(&w->target, &task, &in, w->arena, &o, &w->err), OK);
     assert_int_equal(o.state, DIALECT_FAILED);
     assert_int_equal(o.failure.class, FAILURE_CONTENT_POLICY);
 }
@@ -246,7 +247,8 @@ static enum status poll_says(struct world *w, int status, struct str body,
                              struct dialect_outcome *ret)
 {
     struct dialect_answer in = {status, STR("application/json"), body};
-    return videos()->read_poll(&w->target, STR("a"), &in, w->arena, ret, &w->err);
+    const struct dialect_task task = {.id = STR("a")};
+    return videos()->read_poll(&w->target, &task, &in, w->arena, ret, &w->err);
 }
 
 static void a_failed_job_may_come_with_its_own_status(void **state)

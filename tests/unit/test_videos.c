@@ -38,8 +38,8 @@ static void an_id_that_no_address_can_carry_is_refused_at_once(void **state)
     /* What is taken can be polled. */
     assert_int_equal(submit_with_id(512, &outcome), OK);
     assert_int_equal(url_parse(STR("http://upstream.test"), arena, &target.base, &err), OK);
-    assert_int_equal(videos->build_poll(&target, outcome.task_id, outcome.ref, arena, &http, &err),
-                     OK);
+    const struct dialect_task task = {outcome.task_id, outcome.ref};
+    assert_int_equal(videos->build_poll(&target, &task, arena, &http, &err), OK);
 }
 
 int main(void)
