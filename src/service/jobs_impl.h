@@ -177,6 +177,8 @@ enum status step_queued(struct step *s);
 /* The same words to the same account, which honours the Idempotency-Key. */
 enum status step_resubmit(struct step *s);
 enum status step_polling(struct step *s);
+/* Asks once how the task stands, and changes nothing: its links may be fresh ones. */
+enum status step_look(struct step *s, struct dialect_outcome *ret);
 enum status step_storing(struct step *s);
 /* Starts the stream; the hold is the stream's from here on (jobs_stream.c). */
 enum status stream_start(struct step *s, const struct dialect_http *http);

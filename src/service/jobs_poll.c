@@ -172,3 +172,27 @@ enum status step_polling(struct step *s)
         return not_answered(s);
     return read_answer(s, &answer);
 }
+
+enum status step_look(struct step *s, struct dialect_outcome *ret)
+{
+    struct pool_want want = {.platform = STR("sora"),
+                             .model = s->job.model,
+                             .only_account = s->job.account_id,
+                             .running = true};
+    struct dialect_task task = {s->job.upstream_id, s->job.upstream_ref};
+    struct dialect_http http;
+    struct fetch_request request;
+    struct fetch_answer answer;
+
+    if (!s->hold->slot.account && pool_take(s->app->pool, &want, &s->hold->slot, NULL) != POOL_GOT)
+        return err_set(&s->err, E_UNAVAILABLE, "account_gone");
+    const struct pool_account *account = s->hold->slot.account;
+    if (account->dialect->streams)
+        return err_set(&s->err, E_GONE, "link_gone");
+    TRY(account->dialect->build_poll(&account->target, &task, s->arena, &http, &s->err));
+    step_fetch_request(s, &http, &request);
+    request.total_timeout_ms = POLL_MS;
+    TRY(fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err));
+    struct dialect_answer in = {answer.status, answer.type, answer.body};
+    return account->dialect->read_poll(&account->target, &task, &in, s->arena, ret, &s->err);
+}

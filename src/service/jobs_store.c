@@ -103,6 +103,46 @@ static enum status keep_link(struct step *s, struct generation *g, const char *r
     return finish(s, g, NULL);
 }
 
+static enum status fetch_again(struct step *s)
+{
+    s->job.next_at = clock_wall_ms() + (1000LL << s->job.attempts);
+    return step_save(s, JOB_STORING, false);
+}
+
+static struct str write_links(struct step *s, const struct dialect_outcome *outcome)
+{
+    struct job_media media[DIALECT_MAX_MEDIA];
+    for (size_t i = 0; i < outcome->media_count; i++) {
+        const struct dialect_media *from = &outcome->media[i];
+        media[i] = (struct job_media){
+            .url = from->url, .needs_credential = from->needs_credential, .type = from->type};
+    }
+    return jobs_write_media(media, outcome->media_count, s->arena);
+}
+
+/* The links have died; some upstreams give fresh ones to whoever looks at the task again. */
+static enum status renew_links(struct step *s)
+{
+    struct dialect_outcome outcome = {.progress = -1};
+    struct str before = s->job.result;
+    bool last = ++s->job.attempts >= JOBS_STORE_TRIES;
+    enum status status = step_look(s, &outcome);
+    if (step_is_cut(s))
+        return OK;
+    if ((status == E_UNAVAILABLE || status == E_TIMEOUT || outcome.at_once) && !last)
+        return fetch_again(s);
+    bool fresh = status == OK && outcome.state == DIALECT_DONE && outcome.media_count && !last;
+    struct str result = fresh ? write_links(s, &outcome) : STR_NONE;
+    if (!result.p || str_eq(result, before))
+        return step_fail_as(s, FAILURE_UPSTREAM, "link_gone");
+    log_info("an upstream's links were renewed", LOG_I("job", s->job.id));
+    s->job.result = result;
+    s->job.next_at = clock_wall_ms();
+    TRY(step_save(s, JOB_STORING, false));
+    jobs_wake(s->jobs);
+    return OK;
+}
+
 /* What cannot be kept now: is it worth another try, is the link enough, or is it gone? */
 static enum status not_stored(struct step *s, struct generation *g, enum status why)
 {
@@ -110,12 +150,11 @@ static enum status not_stored(struct step *s, struct generation *g, enum status 
         (why == E_UNAVAILABLE && str_eq(str_of(s->err.code), STR("storage_off"))))
         return keep_link(s, g, s->err.code);
     if (why == E_GONE)
-        return step_fail_as(s, FAILURE_UPSTREAM, "link_gone");
+        return renew_links(s);
     if (++s->job.attempts < JOBS_STORE_TRIES) {
         log_info("media will be fetched again", LOG_I("job", s->job.id), LOG_Z("code", s->err.code),
                  LOG_I("attempt", s->job.attempts));
-        s->job.next_at = clock_wall_ms() + (1000LL << s->job.attempts);
-        return step_save(s, JOB_STORING, false);
+        return fetch_again(s);
     }
     return keep_link(s, g, s->err.code);
 }
