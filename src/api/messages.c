@@ -168,6 +168,18 @@ static const struct message table[] = {
     {"makes_videos_only", 400, "上游账号只能生成视频", "The upstream account makes videos only."},
     {"makes_one_video", 400, "上游账号一次只能生成一个视频",
      "The upstream account makes one video at a time."},
+    {"makes_images_only", 400, "该模型只能生成图片", "This model makes images only."},
+    {"makes_fewer_images", 400, "该模型一次生成的图片数量有上限",
+     "This model makes fewer images at a time."},
+    {"seconds_not_offered", 400, "该模型不支持此时长", "This model makes no works of that length."},
+    {"size_not_offered", 400, "该模型不支持此尺寸", "This model makes no works of that size."},
+    {"orientation_not_offered", 400, "该模型不支持选择画面方向",
+     "This model takes no choice of orientation."},
+    {"needs_image", 400, "该模型需要一张参考图片", "This model needs a reference image."},
+    {"takes_no_image", 400, "该模型不支持参考图片", "This model takes no reference image."},
+    {"takes_no_remix", 400, "该上游不支持再创作", "This upstream takes no remix of a work."},
+    {"no_model_path", 400, "账号的模型映射须给出模型路径，例如 fal-ai/veo3.1",
+     "The account's model mapping has to name a model's path, such as fal-ai/veo3.1."},
 
     /* Media and storage. */
     {"media_unreadable", 422, "无法识别的媒体文件", "The media file could not be read."},

@@ -2,9 +2,10 @@
 #include "dialect/dialect.h"
 
 /* One line each; the order is the one pages show. */
-extern const struct dialect dialect_chat, dialect_videos;
-static const struct dialect *const dialects[] = {&dialect_chat, &dialect_videos};
-static const char *const names[] = {"chat", "videos", NULL};
+extern const struct dialect dialect_chat, dialect_videos, dialect_fal, dialect_ark;
+static const struct dialect *const dialects[] = {&dialect_chat, &dialect_videos, &dialect_fal,
+                                                 &dialect_ark};
+static const char *const names[] = {"chat", "videos", "fal", "ark", NULL};
 
 const struct dialect *dialect_find(struct str name)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The upstream's own words out of whatever error body it has (upstreams' documents):
- * {error:{message,code,type}}, {error:"…"}, {detail:"…"} and {detail:[{msg}]} (FastAPI),
+ * {error:{message,code,type}}, {error:"…"}, {detail:"…"} and {detail:[{msg,type}]} (FastAPI),
  * {code,message} (new-api), {message}. */
 #include <string.h>
 
@@ -57,6 +57,8 @@ static void find_words(struct json root, struct str *message, struct str *code)
     *code = text_of(json_get(root, "code"));
     if (!code->p)
         *code = text_of(json_get(root, "error_type"));
+    if (!code->p)
+        *code = text_of(json_get(json_at(json_get(root, "detail"), 0), "type"));
 }
 
 static bool looks_like_markup(struct str s)

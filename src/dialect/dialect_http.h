@@ -19,3 +19,15 @@ bool dialect_media_link(const struct dialect_target *t, struct str text, enum me
 enum status dialect_read_model_list(const struct dialect_answer *in, struct arena *a,
                                     struct str *ret_names, size_t max, size_t *ret_count,
                                     struct err *err);
+
+/* What a picture is to be like, in the words that most upstreams share: the aspect ratio ("16:9",
+ * "9:16", "1:1", "4:3", "3:4", "21:9") and the resolution ("480p", "720p", "1080p") that are nearest
+ * to the request's size, else the ratio of its orientation.  Unset where nothing is asked for.
+ * E_INVALID, code "size_not_offered": the size is near none of these. */
+struct dialect_shape {
+    struct str ratio, resolution;
+};
+enum status dialect_shape_of(const struct dialect_request *r, struct dialect_shape *ret,
+                             struct err *err);
+/* "1280x720"; false for anything else. */
+bool dialect_read_size(struct str size, int64_t *ret_width, int64_t *ret_height);

@@ -20,9 +20,9 @@ enum { SECRET_BYTES = 16 << 10 };
 /* What people paste: the address of one endpoint instead of the API's. */
 static bool is_endpoint(struct str path)
 {
-    static const char *const ends[] = {"/chat/completions", "/images/generations",
-                                       "/images/edits",     "/videos",
-                                       "/models",           "/completions"};
+    static const char *const ends[] = {
+        "/chat/completions", "/images/generations", "/images/edits",     "/videos",
+        "/models",           "/completions",        "/generations/tasks"};
     while (str_ends(path, STR("/")))
         path.n--;
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {

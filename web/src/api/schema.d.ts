@@ -938,7 +938,7 @@ export interface components {
       /** @enum {string} */
       type: 'oauth' | 'apikey'
       /** @enum {string} */
-      dialect: 'chat' | 'videos'
+      dialect: 'chat' | 'videos' | 'fal' | 'ark'
       credentials: {
         base_url: string
         api_key_set: boolean
@@ -983,7 +983,7 @@ export interface components {
       /** @enum {string} */
       type?: 'oauth' | 'apikey'
       /** @enum {string} */
-      dialect?: 'chat' | 'videos'
+      dialect?: 'chat' | 'videos' | 'fal' | 'ark'
       credentials: {
         /** @description Begins with http:// or https://; with or without /v1 or /sora/v1. */
         base_url?: string
@@ -1011,7 +1011,7 @@ export interface components {
       /** @enum {string} */
       type?: 'oauth' | 'apikey'
       /** @enum {string} */
-      dialect?: 'chat' | 'videos'
+      dialect?: 'chat' | 'videos' | 'fal' | 'ark'
       credentials?: {
         /** @description Begins with http:// or https://; with or without /v1 or /sora/v1. */
         base_url?: string
@@ -1364,6 +1364,15 @@ export interface components {
       | 'input_lost'
       | 'makes_videos_only'
       | 'makes_one_video'
+      | 'makes_images_only'
+      | 'makes_fewer_images'
+      | 'seconds_not_offered'
+      | 'size_not_offered'
+      | 'orientation_not_offered'
+      | 'needs_image'
+      | 'takes_no_image'
+      | 'takes_no_remix'
+      | 'no_model_path'
       | 'media_unreadable'
       | 'media_unavailable'
       | 'bad_media'

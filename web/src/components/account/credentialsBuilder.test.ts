@@ -41,6 +41,9 @@ describe('the base URL', () => {
       'https://hub.example/kinora/sora/v1/chat/completions',
     )
     expect(endpointOf('http://10.0.4.21:8000/v1/', 'videos')).toBe('http://10.0.4.21:8000/v1/videos')
+    expect(endpointOf('https://queue.fal.run/', 'fal')).toBe('https://queue.fal.run/fal-ai/…')
+    for (const base of ['https://ark.example', 'https://ark.example/api/v3/', 'https://ark.example/api'])
+      expect(endpointOf(base, 'ark'), base).toBe('https://ark.example/api/v3/contents/generations/tasks')
   })
 })
 

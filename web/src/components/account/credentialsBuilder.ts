@@ -43,6 +43,9 @@ export function upstreamRoot(baseUrl: string): string {
 /** Where the first request will go: nothing doubled, missing or repeated, whatever was typed. */
 export function endpointOf(baseUrl: string, dialect: string): string {
   const root = upstreamRoot(baseUrl)
+  if (dialect === 'fal') return `${baseUrl.trim().replace(/\/+$/, '')}/fal-ai/…`
+  if (dialect === 'ark')
+    return `${root.replace(/\/api(\/v3)?$/, '')}/api/v3/contents/generations/tasks`
   return dialect === 'chat' ? `${root}/sora/v1/chat/completions` : `${root}/v1/videos`
 }
 
