@@ -59,7 +59,7 @@ struct fetch_answer {
     struct str location; /* of an unfollowed redirect */
     struct str final_url;
     struct str request_id;       /* x-request-id of the answer */
-    int64_t retry_after_ms;      /* Retry-After in either form; 0 none */
+    int64_t retry_after_ms;      /* net/retry_after.h; 0: none */
     struct http_header *headers; /* all, in the arena */
     size_t header_count;
     bool request_sent; /* some byte of the request may have left */

@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answer of a hop: its head read by the strict codec, its body to the taker. */
-#include "base/clock.h"
 #include "net/fetch_impl.h"
+#include "net/retry_after.h"
 
 enum {
     HEAD_MAX = 64 * 1024,
     REDIRECT_BODY_MAX = 64 * 1024,
     REDIRECTS_MAX = 3,
-    RETRY_AFTER_MAX_S = 30 * 24 * 3600,
 };
 
 static bool stop(struct fetch_run *run, enum fetch_stop why)
 {
     run->stop = why;
     return false;
-}
-
-/* RFC 9110 10.2.3: seconds or a date. */
-static int64_t retry_after_ms(struct str value)
-{
-    uint64_t seconds;
-    int64_t at;
-
-    if (str_to_u64(value, &seconds))
-        return (int64_t)MIN(seconds, (uint64_t)RETRY_AFTER_MAX_S) * 1000;
-    if (!value.p || !clock_parse_http_date(value, &at))
-        return 0;
-    int64_t left = at - clock_wall_ms();
-    return left <= 0 ? 0 : MIN(left, RETRY_AFTER_MAX_S * 1000LL);
 }
 
 static bool is_redirect(int status)
@@ -63,7 +48,7 @@ static bool keep_head(struct fetch_run *run, const struct http_head *head)
     answer->length = head->content_length;
     answer->location = http_head_get(head, STR("location"));
     answer->request_id = http_head_get(head, STR("x-request-id"));
-    answer->retry_after_ms = retry_after_ms(http_head_get(head, STR("retry-after")));
+    answer->retry_after_ms = retry_after_ms(head);
     answer->final_url = url_text(&run->url, run->arena);
     return answer->final_url.p || stop(run, FETCH_NO_MEMORY);
 }

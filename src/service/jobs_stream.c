@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/retry_after.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
 #include "store/generations.h"
@@ -201,9 +202,7 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
     (void)call;
     st->status = head->status;
     st->type = arena_str(st->s->arena, http_head_get(head, STR("content-type")));
-    uint64_t seconds;
-    if (str_to_u64(http_head_get(head, STR("retry-after")), &seconds))
-        st->retry_after_ms = (int64_t)MIN(seconds, 86400) * 1000;
+    st->retry_after_ms = retry_after_ms(head);
     if (head->status / 100 != 2)
         return;
     const struct pool_account *account = st->s->hold->slot.account;

@@ -4,39 +4,13 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/retry_after.h"
 #include "service/relay_impl.h"
 
 enum {
-    RETRY_MAX_S = 7 * 24 * 3600,
     NO_ACCOUNT_RETRY_MS = 30000, /* nobody knows when an administrator will add one */
     WORDS_ARENA = 512 << 10,
 };
-
-/* ---- when to come again ---- */
-
-/* Retry-After: seconds or a date (RFC 9110 10.2.3). */
-static int64_t retry_after_of(struct str value)
-{
-    uint64_t seconds;
-    int64_t at;
-    if (str_to_u64(value, &seconds))
-        return (int64_t)MIN(seconds, (uint64_t)RETRY_MAX_S) * 1000;
-    if (!value.n || !clock_parse_http_date(value, &at))
-        return 0;
-    int64_t left = at - clock_wall_ms();
-    return left <= 0 ? 0 : MIN(left, RETRY_MAX_S * 1000LL);
-}
-
-/* x-ratelimit-reset: seconds from now, or since 1970 where the number is that large. */
-static int64_t reset_of(struct str value)
-{
-    uint64_t seconds;
-    int64_t now_s = clock_wall_ms() / 1000;
-    if (!value.n || !str_to_u64(value, &seconds) || seconds > INT64_MAX / 1000)
-        return 0;
-    int64_t left = (int64_t)seconds > RETRY_MAX_S ? (int64_t)seconds - now_s : (int64_t)seconds;
-    return left <= 0 || left > RETRY_MAX_S ? 0 : left * 1000;
-}
 
 /* ---- a refusing answer ---- */
 
@@ -52,9 +26,7 @@ struct relay_answer *relay_answer_new(const struct http_head *head)
     struct relay_answer *a = mem_zalloc(sizeof(*a));
     a->status = head->status;
     a->length = head->chunked ? -1 : head->content_length;
-    a->retry_after_ms = retry_after_of(http_head_get(head, STR("retry-after")));
-    if (!a->retry_after_ms)
-        a->retry_after_ms = reset_of(http_head_get(head, STR("x-ratelimit-reset")));
+    a->retry_after_ms = retry_after_ms(head);
     copy_field(head, STR("content-type"), a->type);
     copy_field(head, STR("content-encoding"), a->encoding);
     copy_field(head, STR("x-request-id"), a->request_id);
