@@ -136,10 +136,12 @@ static void put_back(struct pool *p, const struct record *r)
 static enum status flush(struct pool *p, struct db_conn *db, struct err *err)
 {
     _cleanup_(batch_release) struct batch b = {0};
-    pthread_mutex_lock(&p->lock);
-    line_tick(p, clock_wall_ms());
-    pthread_mutex_unlock(&p->lock);
-
+    bool more = true;
+    while (more) {
+        pthread_mutex_lock(&p->lock);
+        more = line_tick(p, clock_wall_ms());
+        pthread_mutex_unlock(&p->lock);
+    }
     while (copy_some(p, &b))
         ;
     if (keys_collect(p) == 0 && b.count == 0)

@@ -70,26 +70,32 @@ static void lane_free(struct lane *lane)
     list_remove(&lane->in_waited);
     heap_release(&lane->ready);
     heap_release(&lane->cooling);
+    heap_release(&lane->paced);
     model_class_unref(lane->models);
     free(lane);
+}
+
+static struct entry *first_due(const struct heap *h, int64_t now)
+{
+    return h->count > 0 && h->items[0].major <= now ? h->items[0].member->entry : NULL;
 }
 
 bool lane_expire(struct pool *p, struct lane *lane, int64_t now)
 {
     bool any = false;
-    while (lane->cooling.count > 0 && lane->cooling.items[0].major <= now) {
-        entry_settle(p, lane->cooling.items[0].member->entry, now);
+    for (int i = 0; i < EXPIRE_AT_ONCE; i++) {
+        struct entry *e = first_due(&lane->cooling, now);
+        if (!e)
+            e = first_due(&lane->paced, now);
+        if (!e)
+            break;
+        entry_settle(p, e, now);
         any = true;
     }
     return any;
 }
 
 /* ---- filing an entry ---- */
-
-bool entry_has_slot(const struct entry *e)
-{
-    return !e->removed && !e->version->fault && e->in_flight < e->version->concurrency;
-}
 
 static enum place place_of(const struct entry *e, int64_t now, int64_t *ret_until,
                            bool *ret_limited)
@@ -99,36 +105,46 @@ static enum place place_of(const struct entry *e, int64_t now, int64_t *ret_unti
         return PLACE_OUT;
     if (*ret_until > now)
         return PLACE_COOLING;
-    /* In error: one call at a time finds out whether it has been mended. */
-    int64_t limit = e->marks.status == ACCOUNT_ERROR ? 1 : e->version->concurrency;
-    return e->in_flight >= limit ? PLACE_FULL : PLACE_READY;
+    if (e->in_flight >= e->version->concurrency)
+        return PLACE_FULL;
+    return probe_is_paced(e, now, ret_until) ? PLACE_PACED : PLACE_READY;
+}
+
+static struct heap *heap_of(struct lane *lane, enum place place)
+{
+    switch (place) {
+    case PLACE_READY:
+        return &lane->ready;
+    case PLACE_COOLING:
+        return &lane->cooling;
+    case PLACE_PACED:
+        return &lane->paced;
+    case PLACE_FULL:
+    case PLACE_OUT:
+        break;
+    }
+    return NULL;
 }
 
 static void member_take_out(struct member *m, enum place place, bool limited)
 {
-    struct lane *lane = m->lane;
-    if (place == PLACE_READY)
-        heap_remove(&lane->ready, m);
-    else if (place == PLACE_COOLING)
-        heap_remove(&lane->cooling, m);
-    else if (place == PLACE_FULL)
-        lane->full--;
-    if (place == PLACE_COOLING)
-        lane->limited -= limited;
+    struct heap *h = heap_of(m->lane, place);
+    if (h)
+        heap_remove(h, m);
+    m->lane->full -= place == PLACE_FULL;
+    m->lane->limited -= place == PLACE_COOLING && limited;
 }
 
 static void member_put_in(struct member *m, enum place place, bool limited, int64_t until)
 {
-    struct lane *lane = m->lane;
     const struct entry *e = m->entry;
+    struct heap *h = heap_of(m->lane, place);
     if (place == PLACE_READY)
-        heap_put(&lane->ready, e->version->priority, e->used_tick, m);
-    else if (place == PLACE_COOLING)
-        heap_put(&lane->cooling, until, 0, m);
-    else if (place == PLACE_FULL)
-        lane->full++;
-    if (place == PLACE_COOLING)
-        lane->limited += limited;
+        heap_put(h, e->version->priority, e->used_tick, m);
+    else if (h)
+        heap_put(h, until, 0, m);
+    m->lane->full += place == PLACE_FULL;
+    m->lane->limited += place == PLACE_COOLING && limited;
 }
 
 static void set_active(struct entry *e, bool active)
@@ -168,24 +184,38 @@ void entry_settle(struct pool *p, struct entry *e, int64_t now)
     line_serve(p, e, now);
 }
 
-void entry_take(struct pool *p, struct entry *e, struct hold *hold, struct str model, int64_t now,
-                struct pool_slot *ret)
+/* A call of its group begins.  A pinned one is the second half of one that is counted. */
+static void count_call(struct pool *p, struct hold *hold, const struct pool_want *want, int64_t now)
 {
+    hold->counted = !want->only_account && !want->again;
+    hold->group_id = want_bucket(want);
+    if (!hold->counted)
+        return;
+    struct bucket *b = bucket_find(p, hold->entry->version->platform->name, hold->group_id);
+    budget_count(&b->budget, now, 1);
+}
+
+void entry_take(struct pool *p, struct entry *e, struct hold *hold, const struct pool_want *want,
+                int64_t now, struct pool_slot *ret)
+{
+    hold->tick_before = e->used_tick;
+    hold->probe_round = want->only_account ? 0 : probe_begin(e, now);
     e->in_flight++;
     e->used_tick = pool_tick(p, now);
     e->last_used_at = e->used_tick / 1000;
     entry_dirty(p, e);
     refile(e, now);
 
-    struct str mapped = version_map(e->version, model);
+    struct str mapped = version_map(e->version, want->model);
     if (!mapped.p) {
-        memcpy(hold->model, model.p, model.n);
-        mapped = (struct str){hold->model, model.n};
+        memcpy(hold->model, want->model.p, want->model.n);
+        mapped = (struct str){hold->model, want->model.n};
     }
     hold->pool = p;
     hold->entry = e;
     hold->version = e->version;
     hold->began_tick = e->used_tick;
+    count_call(p, hold, want, now);
     atomic_fetch_add(&e->version->refs, 1);
     *ret = (struct pool_slot){&e->version->view, mapped, hold};
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waiting in line.  A waiter stands in the line of every lane that could serve it, under
- * one number, so the earliest of those who can use a freed slot is found by looking at the
- * front of the freed account's own lanes.  The slot changes hands under the lock and the
- * waiter hears of it on its loop. */
+/* Waiting in line.  A waiter stands in the line of every lane that could serve it, in its
+ * caller's turn there.  A freed slot goes to the turn that has waited longest in the freed
+ * account's own lanes, and there to the first who has not tried the account.  The slot
+ * changes hands under the lock and the waiter hears of it on its loop. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "pool/pool_impl.h"
 
-static void node_leave(struct wait_node *node)
+static void node_free(struct pool *p, struct wait_node *node)
 {
-    list_remove(&node->in_line);
-    if (node->lane && list_empty(&node->lane->waiting))
-        list_remove(&node->lane->in_waited);
+    list_remove(&node->in_turn);
+    turn_leave(p, node->turn);
+    free(node);
 }
 
 static void leave_lines(struct pool_waiter *w)
@@ -20,21 +20,20 @@ static void leave_lines(struct pool_waiter *w)
     while (w->nodes) {
         struct wait_node *node = w->nodes;
         w->nodes = node->next;
-        node_leave(node);
-        free(node);
+        node_free(w->pool, node);
     }
     list_remove(&w->in_pool);
     w->pool->waiting_count--;
+    caller_leave(w->pool, w->want.caller);
 }
 
-static void join_line(struct pool_waiter *w, struct list *line, struct lane *lane)
+static void join_line(struct pool_waiter *w, struct lane *lane)
 {
     struct wait_node *node = mem_zalloc(sizeof(*node));
-    *node = (struct wait_node){.next = w->nodes, .lane = lane, .waiter = w};
+    *node = (struct wait_node){
+        .next = w->nodes, .turn = turn_get(w->pool, lane, w->want.caller), .waiter = w};
     w->nodes = node;
-    list_push_back(line, &node->in_line);
-    if (lane && list_empty(&lane->in_waited))
-        list_push_back(&w->pool->waited, &lane->in_waited);
+    list_push_back(&node->turn->nodes, &node->in_turn);
 }
 
 static void waiter_free(struct pool_waiter *w)
@@ -46,33 +45,46 @@ static void waiter_free(struct pool_waiter *w)
 
 /* ---- serving ---- */
 
-static struct pool_waiter *first_in(struct list *line, int64_t account_id)
+static struct wait_node *first_in(struct turn *t, int64_t account_id)
 {
-    LIST_EACH(at, line)
+    LIST_EACH(at, &t->nodes)
     {
-        struct wait_node *node = CONTAINER_OF(at, struct wait_node, in_line);
+        struct wait_node *node = CONTAINER_OF(at, struct wait_node, in_turn);
         if (!want_tried(&node->waiter->want, account_id))
-            return node->waiter;
+            return node;
     }
     return NULL;
 }
 
+/* Turns stand in the order of `since`. */
+static struct wait_node *first_of(struct lane *lane, int64_t account_id)
+{
+    struct wait_node *found = NULL;
+    LIST_EACH(at, &lane->waiting)
+    {
+        found = first_in(CONTAINER_OF(at, struct turn, in_line), account_id);
+        if (found)
+            break;
+    }
+    return found;
+}
+
 static struct pool_waiter *first_for(struct entry *e)
 {
-    struct pool_waiter *first = entry_has_slot(e) ? first_in(&e->pinned, 0) : NULL;
+    struct wait_node *first = NULL;
     if (e->place != PLACE_READY)
-        return first;
+        return NULL;
     for (size_t i = 0; i < e->member_count; i++) {
-        struct pool_waiter *w = first_in(&e->members[i].lane->waiting, e->id);
-        if (w && (!first || w->number < first->number))
-            first = w;
+        struct wait_node *node = first_of(e->members[i].lane, e->id);
+        if (node && (!first || node->turn->since < first->turn->since))
+            first = node;
     }
-    return first;
+    return first ? first->waiter : NULL;
 }
 
 static void grant(struct pool *p, struct pool_waiter *w, struct entry *e, int64_t now)
 {
-    entry_take(p, e, w->hold, w->want.model, now, &w->slot);
+    entry_take(p, e, w->hold, &w->want, now, &w->slot);
     w->hold = NULL;
     w->state = WAITER_GRANTED;
     list_push_back(&p->granted, &w->in_pool);
@@ -83,24 +95,29 @@ void line_serve(struct pool *p, struct entry *e, int64_t now)
 {
     struct pool_waiter *w;
     while (p->waiting_count > 0 && (w = first_for(e))) {
+        for (struct wait_node *node = w->nodes; node; node = node->next)
+            turn_rotate(p, node->turn);
         leave_lines(w);
         grant(p, w, e, now);
     }
 }
 
-void line_tick(struct pool *p, int64_t now)
+bool line_tick(struct pool *p, int64_t now)
 {
+    bool any = false;
     struct list *node = p->waited.next;
-    while (node != &p->waited) {
+    while (node != &p->waited && !any) {
         /* Settling serves waiters, and they take lanes off this very list. */
-        bool changed = lane_expire(p, CONTAINER_OF(node, struct lane, in_waited), now);
-        node = changed ? p->waited.next : node->next;
+        struct list *next = node->next;
+        any = lane_expire(p, CONTAINER_OF(node, struct lane, in_waited), now);
+        node = next;
     }
+    return any;
 }
 
 static bool lane_fits(const struct lane *lane, const struct pool_waiter *w)
 {
-    return !w->want.only_account && lane->bucket->group_id == want_bucket(&w->want) &&
+    return lane->bucket->group_id == want_bucket(&w->want) &&
            str_eq(lane->bucket->platform->name, w->want.platform) &&
            model_class_serves(lane->models, &w->model);
 }
@@ -111,7 +128,7 @@ void line_join_lane(struct pool *p, struct lane *lane)
     {
         struct pool_waiter *w = CONTAINER_OF(node, struct pool_waiter, in_pool);
         if (lane_fits(lane, w))
-            join_line(w, &lane->waiting, lane);
+            join_line(w, lane);
     }
 }
 
@@ -187,15 +204,8 @@ static struct pool_waiter *waiter_new(struct pool *p, const struct pool_want *wa
 
 static void join_lines(struct pool *p, struct pool_waiter *w)
 {
-    w->number = p->next_number++;
     p->waiting_count++;
     list_push_back(&p->waiting, &w->in_pool);
-    if (w->want.only_account) {
-        struct entry *e = entry_find(p, w->want.only_account);
-        if (e)
-            join_line(w, &e->pinned, NULL);
-        return;
-    }
     struct bucket *b = bucket_find(p, w->want.platform, want_bucket(&w->want));
     if (!b)
         return;
@@ -203,7 +213,7 @@ static void join_lines(struct pool *p, struct pool_waiter *w)
     {
         struct lane *lane = CONTAINER_OF(node, struct lane, in_bucket);
         if (model_class_serves(lane->models, &w->model))
-            join_line(w, &lane->waiting, lane);
+            join_line(w, lane);
     }
 }
 
@@ -219,13 +229,13 @@ struct pool_waiter *pool_wait(struct pool *p, const struct pool_want *want, stru
     w->ctx = ctx;
 
     pthread_mutex_lock(&p->lock);
-    bool room = p->waiting_count < POOL_MAX_LINE;
+    /* A slot may have become free since the caller looked. */
+    bool room = pool_choose(p, &w->want, &w->model, now, &e, &retry_ms) == POOL_GOT;
     if (room) {
-        /* A slot may have become free since the caller looked. */
-        if (pool_choose(p, &w->want, &w->model, now, &e, &retry_ms) == POOL_GOT)
-            grant(p, w, e, now);
-        else
-            join_lines(p, w);
+        grant(p, w, e, now);
+    } else if (p->waiting_count < POOL_MAX_LINE && caller_join(p, w->want.caller)) {
+        room = true;
+        join_lines(p, w);
     }
     pthread_mutex_unlock(&p->lock);
 
@@ -246,9 +256,10 @@ static void free_all(struct list *waiters)
         while (w->nodes) {
             struct wait_node *gone = w->nodes;
             w->nodes = gone->next;
-            node_leave(gone);
-            free(gone);
+            node_free(w->pool, gone);
         }
+        if (w->state == WAITER_WAITING)
+            caller_leave(w->pool, w->want.caller);
         if (hold)
             version_unref(hold->version);
         free(hold);

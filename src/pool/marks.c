@@ -24,6 +24,12 @@ int64_t marks_backoff(int64_t failures, int64_t min_ms, int64_t max_ms, uint32_t
     return min64(ms, max_ms);
 }
 
+static void note_cause(struct marks *m, const char *code)
+{
+    if (m->status != ACCOUNT_ERROR)
+        snprintf(m->reason, sizeof(m->reason), "%s", code);
+}
+
 static void cool(struct marks *m, const struct mark_event *e, int64_t ms)
 {
     m->overloaded_until = max64(m->overloaded_until, e->now_ms + ms);
@@ -34,14 +40,15 @@ static void mark_auth(struct marks *m, const struct mark_event *e)
     if (m->auth_failures_in_row > 0 && e->began_at < m->marked_at)
         return;
     m->auth_failures_in_row++;
+    note_cause(m, MARKS_REASON_KEY);
     if (m->auth_failures_in_row < MARKS_AUTH_FAILURES) {
         cool(m, e,
              marks_backoff(m->auth_failures_in_row, MARKS_BACKOFF_MIN_MS, MARKS_BACKOFF_MAX_MS,
                            e->random));
         return;
     }
+    note_cause(m, MARKS_REASON_AUTH);
     m->status = ACCOUNT_ERROR;
-    snprintf(m->reason, sizeof(m->reason), "%s", MARKS_REASON_AUTH);
     cool(m, e,
          marks_backoff(m->auth_failures_in_row - MARKS_AUTH_FAILURES + 1, MARKS_PROBE_MIN_MS,
                        MARKS_PROBE_MAX_MS, e->random));
@@ -52,6 +59,7 @@ static void mark_backoff(struct marks *m, const struct mark_event *e)
     bool same_incident = m->failures_in_row > 0 && e->began_at < m->marked_at;
     if (!same_incident) {
         m->failures_in_row++;
+        note_cause(m, e->outcome == POOL_REFUSED ? MARKS_REASON_DECLINED : MARKS_REASON_FAILING);
         cool(m, e,
              marks_backoff(m->failures_in_row, MARKS_BACKOFF_MIN_MS, MARKS_BACKOFF_MAX_MS,
                            e->random));
@@ -64,6 +72,7 @@ static void mark_limited(struct marks *m, const struct mark_event *e)
 {
     int64_t ms = e->retry_after_ms > 0 ? min64(e->retry_after_ms, MARKS_RETRY_AFTER_MAX_MS)
                                        : MARKS_RATE_LIMIT_MS;
+    note_cause(m, MARKS_REASON_LIMITED);
     m->rate_limited_until = max64(m->rate_limited_until, e->now_ms + ms);
 }
 
@@ -74,6 +83,8 @@ static bool mark_success(struct marks *m, const struct mark_event *e)
     int64_t limited = m->rate_limited_until > e->now_ms ? m->rate_limited_until : 0;
     bool changed = marks_clear(m);
     m->rate_limited_until = limited;
+    if (limited)
+        note_cause(m, MARKS_REASON_LIMITED);
     return changed;
 }
 
@@ -105,6 +116,12 @@ bool marks_clear(struct marks *m)
                m->failures_in_row || m->auth_failures_in_row;
     *m = (struct marks){.status = ACCOUNT_ACTIVE};
     return had;
+}
+
+bool marks_doubt(const struct marks *m)
+{
+    return m->status == ACCOUNT_ERROR || m->rate_limited_until || m->failures_in_row ||
+           m->auth_failures_in_row;
 }
 
 int64_t marks_cooling_until(const struct marks *m, bool *ret_limited)

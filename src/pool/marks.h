@@ -26,12 +26,17 @@ enum {
     MARKS_AUTH_FAILURES = 3,
 };
 
-/* status_reason of an account that three 401 in a row have put into `error`. */
-#define MARKS_REASON_AUTH "account_auth_failed"
+/* Why an account cools down or is in `error`: codes of api/messages.  AUTH: three 401 in a
+ * row have made it an error, and it stays the reason until a success. */
+#define MARKS_REASON_AUTH     "account_auth_failed"
+#define MARKS_REASON_KEY      "auth_failed"
+#define MARKS_REASON_DECLINED "account_declined"
+#define MARKS_REASON_LIMITED  "account_rate_limited"
+#define MARKS_REASON_FAILING  "account_failing"
 
 struct marks {
     enum account_status status; /* ACCOUNT_ACTIVE or ACCOUNT_ERROR */
-    char reason[ERR_CODE_MAX];
+    char reason[ERR_CODE_MAX];  /* of the last failure; empty: none since the last success */
     int64_t rate_limited_until, overloaded_until; /* wall ms; 0: none */
     int64_t failures_in_row, auth_failures_in_row;
     int64_t marked_at; /* ticks of the last failure; 0: none in this process */
@@ -49,6 +54,8 @@ struct mark_event {
 bool marks_apply(struct marks *m, const struct mark_event *e);
 bool marks_clear(struct marks *m);
 
+/* Its last call failed, and no success has come since: it is tried gently (probe.c). */
+bool marks_doubt(const struct marks *m);
 /* The end of the cool-down, 0 for none; in *ret_limited whether it is for 429 alone. */
 int64_t marks_cooling_until(const struct marks *m, bool *ret_limited);
 /* Doubled per failure (from 1), spread by a quarter to either side, never above max. */

@@ -77,7 +77,7 @@ static void offer_lane(struct offer *o, const struct lane *lane, const struct po
     if (item && (!o->best || item->major < o->best->major ||
                  (item->major == o->best->major && item->minor < o->best->minor)))
         o->best = item;
-    o->full += lane->full;
+    o->full += lane->full + (int64_t)lane->paced.count;
     o->limited += lane->limited;
     o->cooling += (int64_t)lane->cooling.count;
     if (lane->cooling.count > 0 && (!o->nearest || lane->cooling.items[0].major < o->nearest))
@@ -100,7 +100,7 @@ static int64_t tried_and_full(struct pool *p, const struct pool_want *want, cons
     int64_t n = 0;
     for (size_t i = 0; i < want->tried_count; i++) {
         const struct entry *e = entry_find(p, want->tried[i]);
-        n += e && e->place == PLACE_FULL && entry_in(e, b, model);
+        n += e && (e->place == PLACE_FULL || e->place == PLACE_PACED) && entry_in(e, b, model);
     }
     return n;
 }
@@ -111,7 +111,7 @@ static enum pool_result choose_pinned(struct pool *p, const struct pool_want *wa
     struct entry *e = entry_find(p, want->only_account);
     if (!e || e->version->fault)
         return POOL_NONE;
-    if (!want->running && !entry_has_slot(e))
+    if (!want->running && e->in_flight >= e->version->concurrency)
         return POOL_FULL;
     *ret = e;
     return POOL_GOT;
@@ -144,8 +144,29 @@ enum pool_result pool_choose(struct pool *p, const struct pool_want *want,
         return POOL_FULL;
     if (offer.cooling == 0)
         return POOL_NONE;
-    *ret_retry_ms = offer.nearest - now;
+    *ret_retry_ms = MAX(offer.nearest - now, 1);
     return offer.limited == offer.cooling ? POOL_LIMITED : POOL_COOLING;
+}
+
+/* For a call that others have failed: may it be made, or wait to be made? */
+static enum pool_result within_budget(struct pool *p, const struct pool_want *want,
+                                      enum pool_result found, int64_t now)
+{
+    if (!want->again || want->reserved || want->only_account ||
+        (found != POOL_GOT && found != POOL_FULL))
+        return found;
+    struct bucket *b = bucket_find(p, want->platform, want_bucket(want));
+    return budget_spend(&b->budget, now) ? found : POOL_SPENT;
+}
+
+int64_t pool_retry_in(struct pool *p, const struct pool_want *want)
+{
+    int64_t now = clock_wall_ms();
+    pthread_mutex_lock(&p->lock);
+    struct bucket *b = bucket_find(p, want->platform, want_bucket(want));
+    int64_t ms = b ? budget_reserve(&b->budget, now) : 0;
+    pthread_mutex_unlock(&p->lock);
+    return ms;
 }
 
 enum pool_result pool_take(struct pool *p, const struct pool_want *want, struct pool_slot *ret,
@@ -160,8 +181,9 @@ enum pool_result pool_take(struct pool *p, const struct pool_want *want, struct 
 
     pthread_mutex_lock(&p->lock);
     enum pool_result result = pool_choose(p, want, &model, now, &e, &retry_ms);
+    result = within_budget(p, want, result, now);
     if (result == POOL_GOT)
-        entry_take(p, e, hold, want->model, now, ret);
+        entry_take(p, e, hold, want, now, ret);
     pthread_mutex_unlock(&p->lock);
 
     if (result != POOL_GOT) {
@@ -192,24 +214,49 @@ static void count_outcome(struct entry *e, enum pool_outcome outcome, int64_t no
     }
 }
 
+static bool is_failure(enum pool_outcome outcome)
+{
+    return outcome != POOL_SUCCESS && outcome != POOL_NEUTRAL;
+}
+
 static void mark(struct pool *p, struct entry *e, enum pool_outcome outcome, int64_t retry_after_ms,
                  int64_t began_tick, int64_t now)
 {
     int64_t at = pool_tick(p, now);
     enum account_status before = e->marks.status;
+    bool older = began_tick < e->marks.marked_at;
     bool changed = marks_apply(&e->marks, &(struct mark_event){.outcome = outcome,
                                                                .retry_after_ms = retry_after_ms,
                                                                .now_ms = now,
                                                                .began_at = began_tick,
                                                                .at = at,
                                                                .random = next_random(p)});
+    if (is_failure(outcome) && !older)
+        probe_reset(e);
     if (changed) {
         e->marks_tick = at;
         e->marks_dirty = true;
     }
     e->status_dirty |= e->marks.status != before;
-    count_outcome(e, outcome, now);
     entry_dirty(p, e);
+}
+
+/* Files the entry anew under the lock; true: nobody needs it any more, hold_free() frees it. */
+static bool settle_after(struct pool *p, struct hold *hold, int64_t now)
+{
+    struct entry *e = hold->entry;
+    bool gone = e->removed && e->in_flight == 0;
+    if (!gone)
+        entry_settle(p, e, now);
+    return gone;
+}
+
+static void hold_free(struct hold *hold, bool gone)
+{
+    version_unref(hold->version);
+    if (gone)
+        entry_free(hold->entry);
+    free(hold);
 }
 
 void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outcome,
@@ -223,25 +270,59 @@ void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outc
 
     pthread_mutex_lock(&p->lock);
     e->in_flight--;
+    probe_end(e, hold->probe_round);
     e->used_tick = pool_tick(p, now);
     e->last_used_at = e->used_tick / 1000;
     mark(p, e, outcome, retry_after_ms, hold->began_tick, now);
-    bool gone = e->removed && e->in_flight == 0;
-    if (!gone)
-        entry_settle(p, e, now);
+    count_outcome(e, outcome, now);
+    bool gone = settle_after(p, hold, now);
     pthread_mutex_unlock(&p->lock);
-
-    version_unref(hold->version);
-    if (gone)
-        entry_free(e);
-    free(hold);
+    hold_free(hold, gone);
     *slot = (struct pool_slot){0};
+}
+
+/* Nobody has been asked: neither the order of use nor the budget knows of it. */
+static void undo_take(struct pool *p, const struct hold *hold, int64_t now)
+{
+    struct entry *e = hold->entry;
+    struct bucket *b = bucket_find(p, hold->version->platform->name, hold->group_id);
+    e->in_flight--;
+    probe_end(e, hold->probe_round);
+    if (e->used_tick == hold->began_tick) {
+        e->used_tick = hold->tick_before;
+        e->last_used_at = e->used_tick / 1000;
+    }
+    if (hold->counted && b)
+        budget_count(&b->budget, now, -1);
 }
 
 void pool_slot_end(struct pool_slot *slot)
 {
-    if (slot->held)
-        pool_release(((struct hold *)slot->held)->pool, slot, POOL_NEUTRAL, 0);
+    struct hold *hold = slot->held;
+    if (!hold)
+        return;
+    struct pool *p = hold->pool;
+    int64_t now = clock_wall_ms();
+    pthread_mutex_lock(&p->lock);
+    undo_take(p, hold, now);
+    bool gone = settle_after(p, hold, now);
+    pthread_mutex_unlock(&p->lock);
+    hold_free(hold, gone);
+    *slot = (struct pool_slot){0};
+}
+
+void pool_proven(struct pool *p, const struct pool_slot *slot)
+{
+    const struct hold *hold = slot->held;
+    if (!hold || hold->probe_round == 0)
+        return;
+    pthread_mutex_lock(&p->lock);
+    struct entry *e = hold->entry;
+    if (hold->probe_round == e->probe.round && !e->removed) {
+        e->probe.proven = true;
+        entry_settle(p, e, clock_wall_ms());
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
@@ -251,7 +332,8 @@ void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
     pthread_mutex_lock(&p->lock);
     struct entry *e = entry_find(p, account_id);
     if (e) {
-        mark(p, e, outcome, retry_after_ms, pool_tick(p, now), now);
+        bool cooling = e->marks.overloaded_until > now;
+        mark(p, e, outcome, retry_after_ms, cooling ? 0 : pool_tick(p, now), now);
         entry_settle(p, e, now);
     }
     pthread_mutex_unlock(&p->lock);
@@ -279,8 +361,11 @@ static void fill_status(const struct entry *e, int64_t now, struct pool_status *
 {
     const struct version *v = e->version;
     const char *reason = v->fault ? v->fault : e->marks.reason;
+    bool limited, cooling = marks_cooling_until(&e->marks, &limited) > now;
     ret->known = true;
     ret->status = v->fault ? ACCOUNT_ERROR : e->marks.status;
+    if (!v->fault && ret->status == ACCOUNT_ACTIVE && !cooling)
+        reason = "";
     if (v->disabled)
         ret->status = ACCOUNT_DISABLED;
     snprintf(ret->reason, sizeof(ret->reason), "%s", reason);

@@ -51,6 +51,9 @@ struct pool_want {
     int64_t group_id;
     bool ungrouped;                /* GW-1: accounts without a group instead of the group's */
     struct str model;              /* the caller's name for it */
+    int64_t caller;                /* whose turn in line it is: a user's id; 0: nobody's */
+    bool again;                    /* another account has failed it: the retry budget counts it */
+    bool reserved;                 /* … and did so in pool_retry_in() */
     int64_t tried[POOL_MAX_TRIED]; /* not these */
     size_t tried_count;
     int64_t only_account; /* 0: any; else this one (a pinned job), whatever its marks */
@@ -62,6 +65,7 @@ enum pool_result {
     POOL_FULL,    /* some would serve, all slots are taken: wait in line */
     POOL_LIMITED, /* all cool down for 429: *ret_retry_ms until the nearest */
     POOL_COOLING, /* all cool down, not only for 429: *ret_retry_ms */
+    POOL_SPENT,   /* some would serve, but `again` is above the retry budget */
     POOL_NONE,    /* no account serves this, or only those that were tried */
 };
 
@@ -94,19 +98,32 @@ bool pool_may_switch(int status, bool model_missing);
 /* Marks the account, renews its use time and gives the slot back; again: nothing. */
 void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outcome,
                   int64_t retry_after_ms);
-/* For _cleanup_ and for whoever leaves early: released as POOL_NEUTRAL if still held. */
+/* For _cleanup_ and for whoever leaves early: if still held, given back as if it had never
+ * been taken, for nothing was sent. */
 void pool_slot_end(struct pool_slot *slot);
-/* Marks only (a poll that failed, while the job keeps its slot). */
+/* The upstream has begun to answer well, long before the outcome: an account that was tried
+ * gently has all its slots again.  Its marks stay until the success. */
+void pool_proven(struct pool *p, const struct pool_slot *slot);
+/* Marks only, nothing is counted (a poll that failed, while the job keeps its slot).  While
+ * the account cools down, it is the same incident. */
 void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
                int64_t retry_after_ms);
 
-/* Waiting in line (GW-4), on a loop's own thread.  First come, first served among those
- * who can use what was freed; the slot is handed over, so nobody can overtake.  The
+/* The retry budget: in any 10 s a group's calls may be made again, by other accounts, 10
+ * times and for a fifth of its calls, so that accounts that fail together are not hammered
+ * by everybody's further attempts.  pool_take() keeps it for a want that is `again`; who
+ * can wait (a job) is told here how long, and its attempt is counted now.  0: at once. */
+int64_t pool_retry_in(struct pool *p, const struct pool_want *want);
+
+/* Waiting in line (GW-4), on a loop's own thread.  Callers take turns, so that one with a
+ * thousand calls delays another's by one; of one caller and among callers with one call
+ * each, first come, first served.  The slot is handed over, so nobody can overtake.  The
  * callback comes on that loop, once and never from inside pool_wait(): *slot is the
  * callee's to move out and release (`mine = *slot; slot->held = NULL`; what is left in it
  * is given back), or slot is NULL: the time is over.  The waiter is gone then.
- * want is copied.  NULL: POOL_MAX_LINE wait already. */
-enum { POOL_MAX_LINE = 10000 };
+ * want is copied, and is for any account.  NULL: POOL_MAX_LINE wait already, or of this
+ * caller POOL_MAX_LINE_OF_CALLER. */
+enum { POOL_MAX_LINE = 10000, POOL_MAX_LINE_OF_CALLER = 1000 };
 struct loop;
 struct pool_waiter;
 typedef void pool_wake(void *ctx, struct pool_slot *slot);
@@ -132,7 +149,7 @@ bool pool_has_active(struct pool *p, struct str platform);
 struct pool_status {
     bool known; /* false: not loaded (yet) */
     enum account_status status;
-    char reason[ERR_CODE_MAX]; /* a code of api/messages, or empty */
+    char reason[ERR_CODE_MAX]; /* of the error or the cool-down: a code of api/messages */
     int64_t in_flight, rate_limited_until, overloaded_until, last_used_at; /* wall ms; 0: none */
     int64_t successes_24h, failures_24h;
 };

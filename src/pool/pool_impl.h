@@ -8,9 +8,16 @@
  *            has the newest; a held slot keeps the one it was taken with.
  *   bucket   the accounts of one platform and group (group 0: of no group).
  *   lane     those of a bucket that serve exactly the same models (one model_class).
- *            It keeps its members in two heaps, ready ones by priority and use time and
- *            cooling ones by the end of their cool-down, so a choice looks at the top of
- *            each lane of its bucket and never at all accounts.
+ *            It keeps its members in heaps, ready ones by priority and use time, cooling
+ *            ones by the end of their cool-down and paced ones by when they may be tried
+ *            further, so a choice looks at the top of each lane of its bucket and never at
+ *            all accounts.
+ *   turn     one caller's place in the line of a lane, with all its waiters there.
+ *
+ *   pool.c      taking, releasing, marking      lanes.c   which entry stands where
+ *   line.c      waiting                         turns.c   whose turn it is
+ *   probe.c     trying gently what has failed   budget.c  how often anything is tried again
+ *   snapshot.c  reloading                       flush.c   writing what was learned
  *
  * Every change of an entry ends in entry_settle(), the one place that puts it into the
  * right heaps and hands free slots to the line.
@@ -28,7 +35,12 @@
 #include "pool/marks.h"
 #include "pool/pool.h"
 
-enum { TABLE_SIZE = 8192, CLASS_CHAINS = 1024, POOL_HOURS = 24 };
+enum {
+    TABLE_SIZE = 8192,
+    CLASS_CHAINS = 1024,
+    POOL_HOURS = 24,
+    EXPIRE_AT_ONCE = 64, /* of one lane, while the lock is held: thousands may end together */
+};
 
 /* ---- model names ---- */
 
@@ -109,7 +121,8 @@ void version_unref(struct version *v);
 void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZE]);
 struct str version_map(const struct version *v, struct str model);
 
-enum place { PLACE_OUT, PLACE_READY, PLACE_FULL, PLACE_COOLING };
+/* PACED: it has free slots, but has failed, and as many calls as may try it are under way. */
+enum place { PLACE_OUT, PLACE_READY, PLACE_FULL, PLACE_COOLING, PLACE_PACED };
 
 struct member {
     struct lane *lane;
@@ -123,6 +136,14 @@ struct hour_count {
     uint32_t new_successes, new_failures; /* not yet written */
 };
 
+/* How an account whose last call failed is tried (probe.c). */
+struct probe {
+    int64_t began_at; /* wall ms of the first call since the failure; 0: none yet */
+    int64_t calls;    /* of this round, under way */
+    uint32_t round;   /* counts failures: who holds a slot knows which it belongs to */
+    bool proven;      /* one of them is being answered well */
+};
+
 struct entry {
     struct entry *next; /* in the table */
     int64_t id;
@@ -131,6 +152,7 @@ struct entry {
     int64_t used_tick, last_used_at; /* 0: never */
     struct marks marks;
     int64_t marks_tick; /* when they last changed here */
+    struct probe probe;
     enum place place;
     bool limited; /* cooling for 429 alone */
     bool active;  /* counted as active in lanes and platform */
@@ -138,7 +160,6 @@ struct entry {
     uint64_t seen; /* number of the last reload that found it */
     struct member *members;
     size_t member_count;
-    struct list pinned;             /* waiters for this account alone */
     struct list dirty;              /* in pool.dirty: something is to be written */
     bool marks_dirty, status_dirty; /* status: active ↔ error has changed */
     struct hour_count hours[POOL_HOURS];
@@ -148,16 +169,34 @@ struct lane {
     struct list in_bucket, in_waited; /* in_waited: in pool.waited while somebody waits */
     struct model_class *models;
     struct bucket *bucket;
-    struct heap ready, cooling;
+    struct heap ready, cooling, paced;
     int64_t members, full, limited, active;
-    struct list waiting; /* of struct wait_node */
+    struct list waiting; /* of struct turn */
 };
+
+/* ---- the retry budget (budget.c) ---- */
+
+enum { BUDGET_SECONDS = 10 };
+struct budget {
+    struct budget_second {
+        int64_t second; /* wall */
+        int64_t calls, retries;
+    } seconds[BUDGET_SECONDS];
+    int64_t reserved_until; /* wall ms: attempts that wait are spaced up to here */
+};
+/* A call that is no retry was begun; -1: it was not, after all. */
+void budget_count(struct budget *b, int64_t now, int n);
+/* False: above it, and nothing is counted. */
+bool budget_spend(struct budget *b, int64_t now);
+/* Counts one retry, for when it may be made: ms from now. */
+int64_t budget_reserve(struct budget *b, int64_t now);
 
 struct bucket {
     struct bucket *next;
     struct platform *platform;
     int64_t group_id; /* 0: accounts without a group */
     struct list lanes;
+    struct budget budget;
 };
 
 /* What pool_slot.held points to. */
@@ -165,24 +204,53 @@ struct hold {
     struct pool *pool;
     struct entry *entry;
     struct version *version;
-    int64_t began_tick;
-    char model[POOL_MODEL_MAX]; /* the caller's name, when it is not mapped */
+    int64_t began_tick, tick_before; /* the entry's use ticks of its taking, and of before */
+    int64_t group_id;                /* of the bucket it was taken from */
+    bool counted;                    /* … whose budget counts it as a call */
+    uint32_t probe_round;            /* 0: it is no probe */
+    char model[POOL_MODEL_MAX];      /* the caller's name, when it is not mapped */
 };
 
 /* ---- the line ---- */
 
-struct wait_node {
+/* A caller that waits anywhere, and how often. */
+struct caller {
+    struct caller *next;
+    int64_t id;
+    size_t waiting;
+};
+
+struct turn {
+    struct turn *next; /* in pool.turns */
     struct list in_line;
+    struct lane *lane;
+    int64_t caller;
+    uint64_t since;    /* its place: when it came, or was last served */
+    struct list nodes; /* of struct wait_node, first come first */
+};
+
+struct wait_node {
+    struct list in_turn;
     struct wait_node *next; /* of the same waiter */
-    struct lane *lane;      /* NULL: an entry's own line */
+    struct turn *turn;
     struct pool_waiter *waiter;
 };
+
+/* Turns (turns.c). */
+/* One more of its waiters; false: as many as it may have wait already. */
+bool caller_join(struct pool *p, int64_t id);
+void caller_leave(struct pool *p, int64_t id);
+/* The caller's turn in a lane's line; a new one stands at the end. */
+struct turn *turn_get(struct pool *p, struct lane *lane, int64_t caller);
+/* It was served: now it is the others' turn. */
+void turn_rotate(struct pool *p, struct turn *t);
+/* Frees it when no node is left. */
+void turn_leave(struct pool *p, struct turn *t);
 
 struct pool_waiter {
     struct pool *pool;
     struct list in_pool; /* waiting or granted */
     enum { WAITER_WAITING, WAITER_GRANTED, WAITER_CANCELLED } state;
-    uint64_t number; /* order of arrival */
     struct pool_want want;
     struct model_name model;
     char *names; /* what want's views point to */
@@ -199,8 +267,8 @@ struct pool_waiter {
 void line_serve(struct pool *p, struct entry *e, int64_t now);
 /* Waiters that a new lane could serve join it. */
 void line_join_lane(struct pool *p, struct lane *lane);
-/* Looks for cool-downs that have passed where somebody waits. */
-void line_tick(struct pool *p, int64_t now);
+/* Looks for cool-downs that have passed where somebody waits; true: there may be more. */
+bool line_tick(struct pool *p, int64_t now);
 void line_free(struct pool *p);
 
 /* ---- API keys ---- */
@@ -231,6 +299,8 @@ struct pool {
     struct list waiting, granted; /* of struct pool_waiter */
     size_t waiting_count;
     uint64_t next_number;
+    struct turn *turns[TABLE_SIZE];
+    struct caller *callers[TABLE_SIZE];
     int64_t tick;
     uint64_t random;
 
@@ -251,17 +321,26 @@ size_t entry_chain(int64_t id); /* its place in pool.entries */
 struct bucket *bucket_find(struct pool *p, struct str platform, int64_t group_id);
 void entry_settle(struct pool *p, struct entry *e, int64_t now);
 /* Takes one slot of an entry that has one. */
-void entry_take(struct pool *p, struct entry *e, struct hold *hold, struct str model, int64_t now,
-                struct pool_slot *ret);
-bool entry_has_slot(const struct entry *e);
+void entry_take(struct pool *p, struct entry *e, struct hold *hold, const struct pool_want *want,
+                int64_t now, struct pool_slot *ret);
 /* In or out of its lanes, for a version that is put in place or taken away. */
 void entry_join_lanes(struct pool *p, struct entry *e);
 void entry_leave_lanes(struct entry *e);
 void entry_dirty(struct pool *p, struct entry *e);
 /* Not linked anywhere any more; without the lock. */
 void entry_free(struct entry *e);
-/* Settles those whose cool-down has passed; whether there were any. */
+/* Settles EXPIRE_AT_ONCE of those whose time has come; whether there were any. */
 bool lane_expire(struct pool *p, struct lane *lane, int64_t now);
+
+/* Trying gently (probe.c).  One call, then twice as many for each 10 s in which none failed,
+ * until one of them is answered well. */
+/* Whether it may have no further call yet; then when it may (wall ms). */
+bool probe_is_paced(const struct entry *e, int64_t now, int64_t *ret_until);
+/* A call of it begins; returns its round, 0 when the account is in no doubt. */
+uint32_t probe_begin(struct entry *e, int64_t now);
+void probe_end(struct entry *e, uint32_t round);
+/* It has failed again. */
+void probe_reset(struct entry *e);
 /* Drops lanes and buckets that nothing belongs to.  Reload only. */
 void lanes_sweep(struct pool *p);
 void lanes_free(struct pool *p);

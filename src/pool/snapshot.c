@@ -20,7 +20,6 @@ static struct entry *entry_new(int64_t id, struct version *v)
     e->id = id;
     e->version = v;
     e->place = PLACE_OUT;
-    list_init(&e->pinned);
     list_init(&e->dirty);
     return e;
 }
@@ -42,7 +41,7 @@ static void adopt(struct entry *e, const struct account *row, int64_t started)
         .auth_failures_in_row = row->auth_failures_in_row,
         .marked_at = e->marks.marked_at,
     };
-    if (row->status == ACCOUNT_ERROR)
+    if (row->status_reason.p)
         snprintf(e->marks.reason, sizeof(e->marks.reason), "%.*s", STR_ARG(row->status_reason));
 }
 
@@ -91,8 +90,6 @@ static void remove_entry(struct pool *p, struct entry **at)
     pthread_mutex_lock(&p->lock);
     *at = e->next;
     entry_leave_lanes(e);
-    while (list_pop_front(&e->pinned))
-        ; /* those who wait for it do so until their time is over */
     list_remove(&e->dirty);
     e->removed = true;
     bool free_now = e->in_flight == 0;

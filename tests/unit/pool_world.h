@@ -126,6 +126,20 @@ static inline struct pool_status status_of(struct world *w, int64_t id)
     return status;
 }
 
+/* Three calls, one after the other, that the upstream takes no key for. */
+static inline void put_in_error(struct world *w, int64_t id)
+{
+    struct pool_want want = want_of("sora2");
+    want.only_account = id;
+    for (int i = 0; i < 3; i++) {
+        struct pool_slot slot;
+        int64_t retry;
+        assert_int_equal(pool_take(w->pool, &want, &slot, &retry), POOL_GOT);
+        pool_release(w->pool, &slot, POOL_AUTH_FAILED, 0);
+    }
+    assert_int_equal(status_of(w, id).status, ACCOUNT_ERROR);
+}
+
 static inline int pool_set_up(void **state)
 {
     (void)state;

@@ -211,13 +211,11 @@ ON_EVERY_ENGINE(in_use)
     end(&d.world);
 }
 
-static void put_in_error(struct desk *d, int64_t id)
+static void fail_in_every_way(struct desk *d, int64_t id)
 {
-    for (int i = 0; i < 3; i++)
-        pool_mark(d->world.pool, id, POOL_AUTH_FAILED, 0);
+    put_in_error(&d->world, id);
     pool_mark(d->world.pool, id, POOL_RATE_LIMITED, 60000);
     ok(pool_flush(d->world.pool, d->world.db, err));
-    assert_int_equal(status_of(&d->world, id).status, ACCOUNT_ERROR);
 }
 
 static void expect_well(struct desk *d, int64_t id)
@@ -243,14 +241,14 @@ ON_EVERY_ENGINE(resets)
     struct account account = create(&d, &form);
     ok(accounts_any_active_sora(d.world.db, &any, err));
     assert_true(any);
-    put_in_error(&d, account.id);
+    fail_in_every_way(&d, account.id);
     ok(accounts_any_active_sora(d.world.db, &any, err));
     assert_false(any);
     ok(account_reset(&d.work, account.id, &account, err));
     expect_well(&d, account.id);
 
     /* A new key deserves a new trial, a new name does not. */
-    put_in_error(&d, account.id);
+    fail_in_every_way(&d, account.id);
     struct account_form edit = {.set = ACCOUNT_NAME, .name = STR("other")};
     ok(account_change(&d.work, account.id, &edit, &account, err));
     assert_int_equal(status_of(&d.world, account.id).status, ACCOUNT_ERROR);

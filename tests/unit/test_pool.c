@@ -241,9 +241,7 @@ ON_EVERY_ENGINE(error_is_probed)
     int64_t a = add_simple(&w, 10, 5);
     reload(&w);
     assert_true(pool_has_active(w.pool, STR("sora")));
-    for (int i = 0; i < 3; i++)
-        pool_mark(w.pool, a, POOL_AUTH_FAILED, 0);
-    assert_int_equal(status_of(&w, a).status, ACCOUNT_ERROR);
+    put_in_error(&w, a);
     assert_string_equal(status_of(&w, a).reason, "account_auth_failed");
     assert_false(pool_has_active(w.pool, STR("sora")));
     assert_int_equal(try_take(&w, &want, &retry), POOL_COOLING);

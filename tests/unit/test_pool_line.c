@@ -44,13 +44,20 @@ static void on_release(struct timer *t)
     pool_release(r->w->pool, r->slot, POOL_SUCCESS, 0);
 }
 
+static void wait_as(struct waiting *me, struct world *w, struct loop *loop,
+                    const struct pool_want *who, int64_t timeout, int *order, int *left)
+{
+    struct pool_want want = *who;
+    *me = (struct waiting){.w = w, .loop = loop, .order = order, .left = left};
+    me->waiter = pool_wait(w->pool, &want, loop, timeout, on_wake, me);
+    assert_non_null(me->waiter);
+}
+
 static void wait_in_line(struct waiting *me, struct world *w, struct loop *loop, const char *model,
                          int64_t timeout, int *order, int *left)
 {
     struct pool_want want = want_of(model);
-    *me = (struct waiting){.w = w, .loop = loop, .order = order, .left = left};
-    me->waiter = pool_wait(w->pool, &want, loop, timeout, on_wake, me);
-    assert_non_null(me->waiter);
+    wait_as(me, w, loop, &want, timeout, order, left);
 }
 
 ON_EVERY_ENGINE(line)
@@ -133,6 +140,44 @@ ON_EVERY_ENGINE(first_come)
     loop_free(loop);
 }
 
+/* In the order of arrival: caller and group of each, and when each is served. */
+ON_EVERY_ENGINE(in_turn)
+{
+    static const struct {
+        int64_t caller, group;
+        int place;
+    } all[] = {{1, 1, 0}, {1, 1, 3}, {1, 1, 5}, {1, 1, 6}, {2, 1, 1}, {3, 2, 2}, {2, 1, 4}};
+    struct world w;
+    struct loop *loop = loop_new();
+    static struct waiting waiting[ARRAY_SIZE(all)];
+    int order = 0, left = ARRAY_SIZE(all);
+    begin(&w, e);
+    sql(&w, "INSERT INTO groups (name, platform, created_at, updated_at) "
+            "VALUES ('other', 'sora', 0, 0)");
+    struct account both = plain();
+    both.group_ids[1] = 2;
+    both.group_count = 2;
+    add(&w, both);
+    reload(&w);
+    struct pool_slot slot = take(&w, "sora2");
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        struct pool_want want = want_of("sora2");
+        want.caller = all[i].caller;
+        want.group_id = all[i].group;
+        wait_as(&waiting[i], &w, loop, &want, 60000, &order, &left);
+    }
+    sql(&w, "UPDATE accounts SET concurrency = 1000");
+    reload(&w);
+    loop_run(loop);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        assert_int_equal(waiting[i].place, all[i].place);
+        pool_slot_end(&waiting[i].slot);
+    }
+    pool_slot_end(&slot);
+    end(&w);
+    loop_free(loop);
+}
+
 ON_EVERY_ENGINE(cooled_for_waiters)
 {
     struct world w;
@@ -165,9 +210,14 @@ ON_EVERY_ENGINE(line_is_bounded)
     reload(&w);
     struct pool_slot slot = take(&w, "sora2");
     for (int i = 0; i < POOL_MAX_LINE; i++) {
+        /* One caller has its share of the line, and no more. */
+        want.caller = 1 + i / POOL_MAX_LINE_OF_CALLER;
         all[i] = pool_wait(w.pool, &want, loop, 60000, on_wake, NULL);
         assert_non_null(all[i]);
+        if (i == POOL_MAX_LINE_OF_CALLER - 1)
+            assert_null(pool_wait(w.pool, &want, loop, 60000, on_wake, NULL));
     }
+    want.caller = 1000;
     assert_null(pool_wait(w.pool, &want, loop, 60000, on_wake, NULL));
     for (int i = 0; i < POOL_MAX_LINE; i++)
         pool_wait_cancel(all[i]);
@@ -289,8 +339,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST("[GW-4] a freed slot goes to the first in line who stayed", line),
         TEST("[GW-4] the line is served in the order of arrival", first_come),
+        TEST("[GW-4] callers take turns, also in groups that share an account", in_turn),
         TEST("[GW-4] who waits is served when a cool-down ends", cooled_for_waiters),
-        TEST("[GW-4] the line has an end, and leaving it makes room", line_is_bounded),
+        TEST("[GW-4] the line has an end, one caller cannot fill it, and leaving makes room",
+             line_is_bounded),
         TEST("[GW-4] many threads at once never hold more slots than there are", many_at_once),
         {"[GW-4] a choice costs the same for ten and for ten thousand accounts", flat_cost, NULL,
          NULL, NULL},
