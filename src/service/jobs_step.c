@@ -206,9 +206,18 @@ static struct failure refusal_failure(struct step *s, const struct refusal *r)
     return f;
 }
 
+/* When the retry budget lets it be sent again. */
+static int64_t retry_in(struct step *s)
+{
+    struct pool_want want = {
+        .platform = STR("sora"), .group_id = s->job.group_id, .ungrouped = s->job.ungrouped};
+    return pool_retry_in(s->app->pool, &want);
+}
+
 /* Back into the line: a cool-down keeps it from the same account after a 429, `tried`
  * after anything else. */
-static enum status requeue(struct step *s, enum job_state from, const struct refusal *r)
+static enum status requeue(struct step *s, enum job_state from, const struct refusal *r,
+                           int64_t delay_ms)
 {
     if (r->status != 429)
         add_tried(s);
@@ -216,7 +225,7 @@ static enum status requeue(struct step *s, enum job_state from, const struct ref
     s->job.failure = refusal_failure(s, r);
     s->job.account_id = 0;
     s->job.submitted_at = 0;
-    s->job.next_at = clock_wall_ms();
+    s->job.next_at = clock_wall_ms() + delay_ms;
     TRY(step_save(s, from, false));
     jobs_wake(s->jobs);
     return OK;
@@ -225,7 +234,9 @@ static enum status requeue(struct step *s, enum job_state from, const struct ref
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r)
 {
     enum pool_outcome outcome = r->status ? pool_outcome_of_status(r->status) : POOL_UNAVAILABLE;
-    bool may_switch = r->status == 0 || pool_may_switch(r->status, r->model_missing);
+    /* ST-2: a 408 says that nothing whole was received, but not that nothing was. */
+    bool may_switch = r->status == 0 ||
+                      (r->status != 408 && pool_may_switch(r->status, r->model_missing));
     if (r->model_missing)
         outcome = POOL_NEUTRAL;
     /* The first time it may have been accepted, whatever is said now. */
@@ -233,7 +244,7 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
         return step_unknown(s, from, outcome);
     hold_release_slot(s->jobs, s->hold, outcome, r->retry_after_ms);
     if (may_switch && count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
-        return requeue(s, from, r);
+        return requeue(s, from, r, retry_in(s));
     struct failure failure = refusal_failure(s, r);
     return step_fail(s, &failure);
 }
@@ -247,7 +258,7 @@ enum status step_not_said(struct step *s, enum job_state from)
     s->job.account_id = s->hold->slot.account->id;
     hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     if (count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
-        return requeue(s, from, &r);
+        return requeue(s, from, &r, 0); /* nobody was asked */
     return step_fail(s, &failure);
 }
 
@@ -263,8 +274,10 @@ enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome 
     bool again = may_resubmit(s);
     hold_release_slot(s->jobs, s->hold, outcome, 0);
     s->job.state = from;
-    if (again)
-        return step_again_in(s, RESUBMIT_MS << s->job.attempts);
+    if (again) {
+        int64_t pause = RESUBMIT_MS << s->job.attempts, budget = retry_in(s);
+        return step_again_in(s, MAX(pause, budget));
+    }
     return step_fail_as(s, FAILURE_SUBMISSION_UNKNOWN, "submission_unknown");
 }
 

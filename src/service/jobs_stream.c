@@ -205,6 +205,7 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
     st->retry_after_ms = retry_after_ms(head);
     if (head->status / 100 != 2)
         return;
+    pool_proven(st->jobs->app->pool, &st->s->hold->slot);
     const struct pool_account *account = st->s->hold->slot.account;
     bool sse = str_starts(st->type, STR("text/event-stream"));
     st->reader = account->dialect->stream_new(st->s->arena, &account->target, sse);

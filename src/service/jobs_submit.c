@@ -76,7 +76,9 @@ void jobs_want(const struct job_due *due, struct pool_want *ret)
                               .group_id = due->group_id,
                               .ungrouped = due->ungrouped,
                               .model = due->model,
-                              .only_account = due->pinned_to};
+                              .only_account = due->pinned_to,
+                              .again = tried.n > 0,
+                              .reserved = true};
     while (tried.n && ret->tried_count < POOL_MAX_TRIED) {
         int64_t id;
         if (str_to_i64(str_cut(&tried, ','), &id))
@@ -127,6 +129,7 @@ static enum status accepted(struct step *s, const struct dialect_outcome *outcom
     case DIALECT_RUNNING:
         break;
     }
+    pool_proven(s->app->pool, &s->hold->slot);
     s->job.state = JOB_POLLING;
     s->job.attempts = 0;
     s->job.next_at = clock_wall_ms() + 1000;

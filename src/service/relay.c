@@ -6,6 +6,10 @@
 #include "service/metrics.h"
 #include "service/relay_impl.h"
 
+enum {
+    BUSY_RETRY_MS = 5000, /* nobody knows when a slot is freed */
+    HUNG_MS = 120000,     /* so long without a byte is the upstream's fault */
+};
 static const struct str sora = {"sora", 4};
 
 /* ---- admission ---- */
@@ -94,7 +98,7 @@ static bool pass_over(struct relay *r, enum pool_outcome outcome, int64_t retry_
 static void become_job(struct relay *r)
 {
     bool stream = scan_json_kind(&r->scan, SCAN_STREAM) == SCAN_TRUE;
-    relay_give_back(r, POOL_NEUTRAL, 0);
+    pool_slot_end(&r->slot);
     chat_answer_start(r->x, &r->host, &r->caller, &r->spool, stream);
     metrics_stream_end();
     let_go(r);
@@ -110,15 +114,34 @@ static void go_on(struct relay *r)
         become_job(r);
 }
 
+static void refuse_busy(struct relay *r, const char *code, const char *words)
+{
+    struct err err;
+    err_say(&err, E_LIMIT, code, "%s", words);
+    err.retry_after_ms = BUSY_RETRY_MS;
+    relay_refuse(r, 0, &err);
+}
+
+/* Its time in line is over; meanwhile the accounts may have gone, or cool down. */
+static void stand_down(struct relay *r)
+{
+    int64_t retry_ms = 0;
+    r->want.again = false; /* if this is a retry, it was counted when it began to wait */
+    enum pool_result got = pool_take(r->host.app->pool, &r->want, &r->slot, &retry_ms);
+    if (got == POOL_GOT)
+        go_on(r);
+    else if (got == POOL_FULL)
+        refuse_busy(r, "rate_limited", "Every account is busy. Try again later.");
+    else
+        give_up(r, got, retry_ms);
+}
+
 static void wake(void *ctx, struct pool_slot *slot)
 {
     struct relay *r = ctx;
-    struct err err;
     r->waiter = NULL;
     if (!slot) {
-        err_say(&err, E_LIMIT, "rate_limited", "Every account is busy. Try again later.");
-        err.retry_after_ms = 5 * CLOCK_SECOND_MS;
-        relay_refuse(r, 0, &err);
+        stand_down(r);
         return;
     }
     r->slot = *slot;
@@ -128,14 +151,10 @@ static void wake(void *ctx, struct pool_slot *slot)
 
 static void wait_in_line(struct relay *r)
 {
-    struct err err;
     r->phase = RELAY_WAITING;
     r->waiter = pool_wait(r->host.app->pool, &r->want, r->host.loop, RELAY_WAIT_MS, wake, r);
-    if (r->waiter)
-        return;
-    err_set(&err, E_LIMIT, "queue_full");
-    err.retry_after_ms = 5 * CLOCK_SECOND_MS;
-    relay_refuse(r, 0, &err);
+    if (!r->waiter)
+        refuse_busy(r, "queue_full", "The line is full. Try again later.");
 }
 
 void relay_choose(struct relay *r)
@@ -143,6 +162,8 @@ void relay_choose(struct relay *r)
     int64_t retry_ms = 0;
     enum pool_result got = pool_take(r->host.app->pool, &r->want, &r->slot, &retry_ms);
 
+    if (r->want.again && (got == POOL_GOT || got == POOL_FULL))
+        metrics_switch();
     if (got == POOL_GOT)
         go_on(r);
     else if (got == POOL_FULL)
@@ -157,7 +178,7 @@ void relay_next(struct relay *r, enum pool_outcome outcome, int64_t retry_after_
     r->phase = RELAY_WAITING;
     if (more && r->switches < RELAY_SWITCHES) {
         r->switches++;
-        metrics_switch();
+        r->want.again = true;
         relay_choose(r);
     } else {
         give_up(r, POOL_NONE, 0);
@@ -285,6 +306,8 @@ static void on_deadline(struct timer *t)
         exchange_abort(r->x);
         return;
     }
+    if (r->phase == RELAY_CALLING && loop_now_ms(r->host.loop) - r->called_ms >= HUNG_MS)
+        relay_give_back(r, POOL_UNAVAILABLE, 0);
     err_say(&err, E_TIMEOUT, "timeout", "The upstream took too long to answer.");
     relay_refuse(r, 0, &err);
 }
@@ -312,6 +335,7 @@ void relay_chat(struct exchange *x, const struct relay_host *host, bool forced)
     r->want.platform = sora;
     r->want.group_id = caller.key.group_id;
     r->want.ungrouped = caller.ungrouped;
+    r->want.caller = caller.key.user_id;
     r->deadline.fn = on_deadline;
     scan_json_init(&r->scan);
     spool_init(&r->spool, host->loop, host->app->file_workers, host->app->data_dir, on_spool);

@@ -69,6 +69,8 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
         r->answer = relay_answer_new(head);
         return;
     }
+    if (pool_outcome_of_status(head->status) == POOL_SUCCESS)
+        pool_proven(r->host.app->pool, &r->slot);
     size_t n = relay_keep_fields(head, kept, ARRAY_SIZE(kept), headers, HEADERS_MAX);
     int64_t length = head->chunked ? EXCHANGE_CHUNKED : head->content_length;
     begin_passing(r, head->status, headers, n, length < 0 ? EXCHANGE_CHUNKED : length);

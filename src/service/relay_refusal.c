@@ -113,7 +113,7 @@ void relay_judge(const struct relay *r, enum pool_result pool, int64_t retry_ms,
     const struct relay_failures *f = &r->failures;
     if (f->any && f->other_than_429)
         err_say(ret, E_UPSTREAM, "upstream_error", "%s", f->text);
-    else if (pool == POOL_LIMITED || (f->any && pool == POOL_NONE))
+    else if (pool == POOL_LIMITED || (f->any && (pool == POOL_NONE || pool == POOL_SPENT)))
         say_limited(f, retry_ms, ret);
     else
         say_none(retry_ms, ret);
