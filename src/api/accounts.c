@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 #include "api/messages.h"
 #include "api/session.h"
+#include "base/clock.h"
 #include "dialect/dialect.h"
 #include "pool/pool.h"
 #include "service/accounts.h"
@@ -184,6 +185,13 @@ static void view_reason(struct json_out *j, const char *code, enum language lang
                         code[0] ? str_of(sentence ? sentence : code) : STR_NONE);
 }
 
+/* By this server's clock: a page's may be wrong. */
+static int64_t seconds_until(int64_t wall_ms)
+{
+    int64_t left = wall_ms ? wall_ms - clock_wall_ms() : 0;
+    return left > 0 ? (left + CLOCK_SECOND_MS - 1) / CLOCK_SECOND_MS : 0;
+}
+
 /* The state of this moment is the pool's; the row follows within a second. */
 static void view_state(struct json_out *j, struct pool *pool, const struct account *account,
                        enum language language)
@@ -200,6 +208,8 @@ static void view_state(struct json_out *j, struct pool *pool, const struct accou
     view_reason(j, now.reason, language);
     json_kv_time(j, "rate_limited_until", now.rate_limited_until);
     json_kv_time(j, "overloaded_until", now.overloaded_until);
+    json_kv_int(j, "cooling_seconds",
+                seconds_until(MAX(now.rate_limited_until, now.overloaded_until)));
     json_kv_int(j, "in_flight", now.in_flight);
     json_kv_time(j, "last_used_at", now.last_used_at);
     json_kv_int(j, "successes_24h", now.successes_24h);

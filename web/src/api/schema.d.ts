@@ -966,6 +966,8 @@ export interface components {
       rate_limited_until: string | null
       /** Format: date-time */
       overloaded_until: string | null
+      /** @description Until its cool-downs are over; 0: it has none. */
+      cooling_seconds: number
       in_flight: number
       /** Format: date-time */
       last_used_at: string | null
@@ -1308,6 +1310,9 @@ export interface components {
       | 'tls_failed'
       | 'auth_failed'
       | 'account_auth_failed'
+      | 'account_declined'
+      | 'account_rate_limited'
+      | 'account_failing'
       | 'account_sign_in_again'
       | 'account_unusable'
       | 'account_secret_unreadable'
