@@ -3,7 +3,7 @@
 #   make run     start Kinora with a demo upstream and a first admin
 #   make test    the gate: everything that has to hold for every change
 .DEFAULT_GOAL := build
-.PHONY: build page run test test-full lint format fuzz mutants bench deps clean
+.PHONY: build page run test test-full lint format fuzz mutants bench bench-pool deps clean
 
 build: page
 	@scripts/build.sh release
@@ -45,6 +45,12 @@ mutants:
 bench: build
 	@scripts/setup.sh bench
 	@bench/run.sh
+
+# The choice of an account, with 10 to 10,000 of them
+bench-pool:
+	@scripts/setup.sh test
+	@scripts/build.sh release bench-pool >/dev/null
+	@build/release/bench-pool
 
 deps:
 	@scripts/setup.sh full
