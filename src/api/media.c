@@ -68,7 +68,8 @@ enum status media_object(struct call *c, struct err *err)
 {
     struct object object;
     int64_t id;
-    TRY(link_check(c->app->keys, "object", call_param(c, "token"), clock_wall_ms(), &id, err));
+    TRY(link_check(c->app->keys, "object", call_param(c, "token"), call_param(c, "name"),
+                   clock_wall_ms(), &id, err));
     TRY(object_load(c->db, id, c->arena, &object, err));
     if (object.state != OBJECT_STORED || object.storage != STORAGE_LOCAL || !c->app->local)
         return err_set(err, E_NOT_FOUND, "object_not_found");

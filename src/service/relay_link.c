@@ -86,17 +86,22 @@ static bool read_text(struct str text, struct relay_link *ret, int64_t *ret_expi
 }
 
 enum status relay_link_open(const struct key_ring *keys, struct arena *a, struct str token,
-                            int64_t now_ms, struct relay_link *ret, struct err *err)
+                            struct str name, int64_t now_ms, struct relay_link *ret,
+                            struct err *err)
 {
     _cleanup_(buf_cleanup) struct buf text = BUF_INIT(TOKEN_MAX), mac = BUF_INIT(TOKEN_MAX);
+    _cleanup_(buf_cleanup) struct buf plain = BUF_INIT(2 * TOKEN_MAX);
     struct str body = str_cut(&token, '.');
     int64_t expiry_s;
     if (!base64_decode(&text, body))
         return err_set(err, E_FORBIDDEN, "bad_link");
+    /* Bits that base64 leaves over are no way to write one link twice. */
+    if (!base64_encode(&plain, buf_str(&text), true) || !str_eq(buf_str(&plain), body))
+        return err_set(err, E_FORBIDDEN, "bad_link");
     sign(keys, buf_str(&text), &mac);
     bool genuine = buf_len(&mac) == token.n && crypto_equal(buf_str(&mac).p, token.p, token.n);
     struct str own = genuine ? arena_str(a, buf_str(&text)) : STR_NONE;
-    if (!own.p || !read_text(own, ret, &expiry_s))
+    if (!own.p || !read_text(own, ret, &expiry_s) || !str_eq(name, name_of(ret->target)))
         return err_set(err, E_FORBIDDEN, "bad_link");
     return expiry_s * 1000 < now_ms ? err_set(err, E_GONE, "link_ended") : OK;
 }

@@ -26,9 +26,11 @@ struct str relay_link_for(const struct key_ring *keys, struct arena *a, struct s
                           int64_t account_id, struct str url, int64_t now_ms);
 struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct str origin,
                            const struct relay_link *link, int64_t now_ms);
-/* E_FORBIDDEN, code "bad_link"; E_GONE, code "link_ended". */
+/* token: the path's middle part, name: its last, which follows from the target.  E_FORBIDDEN,
+ * code "bad_link"; E_GONE, code "link_ended". */
 enum status relay_link_open(const struct key_ring *keys, struct arena *a, struct str token,
-                            int64_t now_ms, struct relay_link *ret, struct err *err);
+                            struct str name, int64_t now_ms, struct relay_link *ret,
+                            struct err *err);
 
 /* The reference for an address at the account's origin; STR_NONE when it is none. */
 struct str relay_link_refer(struct arena *a, int64_t account_id, struct str url);

@@ -157,10 +157,12 @@ static void on_done(struct exchange *x, bool complete)
 
 static const struct exchange_handler handler = {.on_drain = on_drain, .on_done = on_done};
 
-static struct str token_of(struct str path)
+/* "/media/upstream/<token>/<name>" */
+static enum status read_link(struct passage *p, struct relay_link *ret, struct err *err)
 {
-    struct str rest = str_from(path, STR("/media/upstream/").n);
-    return str_cut(&rest, '/');
+    struct str name = str_from(exchange_head(p->x)->path, STR("/media/upstream/").n);
+    struct str token = str_cut(&name, '/');
+    return relay_link_open(p->host.app->keys, p->arena, token, name, clock_wall_ms(), ret, err);
 }
 
 static void start(struct passage *p, struct str target)
@@ -222,8 +224,7 @@ void relay_media(struct exchange *x, const struct relay_host *host)
     struct passage *p = passage_new(x, host);
     struct relay_link link;
     struct err err;
-    if (relay_link_open(host->app->keys, p->arena, token_of(exchange_head(x)->path),
-                        clock_wall_ms(), &link, &err) == OK)
+    if (read_link(p, &link, &err) == OK)
         open_link(p, &link);
     else
         host->refuse(x, 0, &err);

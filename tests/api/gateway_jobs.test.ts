@@ -260,6 +260,50 @@ describe("links that need the credential", () => {
     await gone.text();
   });
 
+  test("[GW-9] a link with any part of it changed opens nothing", async () => {
+    const url = new URL(await link("changed"));
+    const [, , , token, name] = url.pathname.split("/");
+    const tails: string[] = [`${token}/x${name}`, `${token}/media`, `${token}/`, `${token}`, `${token}/${name}/`];
+    for (let i = 0; i < token.length; i += 5) {
+      const other = token[i] === "A" ? "B" : "A";
+      tails.push(`${token.slice(0, i)}${other}${token.slice(i + 1)}/${name}`);
+    }
+    // The bits that base64 leaves over at the end of a text.
+    const [text, mac] = token.split(".");
+    for (const c of "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+      if (c !== text.at(-1)) tails.push(`${text.slice(0, -1)}${c}.${mac}/${name}`);
+    for (const tail of tails) {
+      const answer = await fetch(`${url.origin}/media/upstream/${tail}`);
+      assert.ok([403, 404].includes(answer.status), `${answer.status} ${tail}`);
+      await answer.text();
+    }
+    assert.equal((await demo.requests("videos.content")).length, 0);
+    assert.equal((await fetch(url)).status, 200);
+  });
+
+  test("[GW-9] a link whose account is gone says so", async () => {
+    const credentials = { base_url: demo.url, api_key: "demo-key" };
+    const { id } = await admin.account(demo, "videos", { name: "gone soon", priority: 1, credentials });
+    const url = await link("of an account that goes");
+    await admin.ask("DELETE", `/api/v1/admin/accounts/${id}`);
+    const answer = await eventually("the account is gone", async () => {
+      const got = await fetch(url);
+      const body = await got.text();
+      return got.status === 404 && body;
+    });
+    assert.equal(JSON.parse(answer).error.code, "account_not_found");
+  });
+
+  test("[GW-9] what the upstream refuses is 410, and what it cannot give 502", async () => {
+    const url = await link("refused there");
+    for (const [status, wanted] of [[403, 410], [404, 410], [410, 410], [500, 502]]) {
+      await demo.fault({ route: "videos.content", status });
+      const answer = await fetch(url);
+      assert.equal(answer.status, wanted, `${status}`);
+      assert.equal((await answer.json()).error.code, wanted === 410 ? "link_expired" : "media_unavailable");
+    }
+  });
+
   test("[GW-9] [SG-9] a work that did not fit is kept as such a link, to play and to download", async () => {
     await admin.ask("PATCH", "/api/v1/admin/settings", { sora_default_storage_quota_bytes: 1000 });
     const work = await admin.ended(await admin.generate("too large"));

@@ -55,3 +55,14 @@ test("[SG-4] players that leave before the answer leave no open file behind", as
   await eventually("every file is closed", async () => openMedia() === 0, 15);
   assert.equal((await fetch(link)).status, 200);
 });
+
+test("[SG-4] a file's link opens it under its own name alone", async () => {
+  const work = await admin.ended(await admin.generate("by its name"));
+  const link = new URL(work.media_url!);
+  assert.equal((await fetch(link)).status, 200);
+  for (const name of ["other.mp4", "x", "kinora-1-1.mp4.exe"]) {
+    const answer = await fetch(new URL(name, link));
+    assert.equal(answer.status, 403, name);
+    assert.equal((await answer.json()).error.code, "bad_link");
+  }
+});

@@ -34,6 +34,12 @@ static struct str token_of(struct str link)
     return str_cut(&link, '/');
 }
 
+static struct str name_of(struct str link)
+{
+    struct str token = token_of(link);
+    return str_from(link, (size_t)(token.p - link.p) + token.n + 1);
+}
+
 static void check_forged(struct arena *a, struct str token)
 {
     struct relay_link link;
@@ -41,8 +47,8 @@ static void check_forged(struct arena *a, struct str token)
     struct err err;
     int64_t id;
 
-    assert(link_check(keys(), "file", token, now_ms, &id, &err) == E_FORBIDDEN);
-    assert(relay_link_open(keys(), a, token, now_ms, &link, &err) == E_FORBIDDEN);
+    assert(link_check(keys(), "file", token, STR("name"), now_ms, &id, &err) == E_FORBIDDEN);
+    assert(relay_link_open(keys(), a, token, STR("media"), now_ms, &link, &err) == E_FORBIDDEN);
     assert(key_ring_open(keys(), a, STR("c"), token, &secret, &err) != OK);
     if (relay_link_read(token, &link))
         assert(link.target.n && link.target.p[0] == '/');
@@ -56,13 +62,16 @@ static void check_signed(struct arena *a, struct str target, uint8_t at, uint8_t
 
     if (!made.p)
         return;
-    struct str token = token_of(made);
-    assert(relay_link_open(keys(), a, token, now_ms, &opened, &err) == OK);
+    struct str token = token_of(made), name = name_of(made);
+    assert(relay_link_open(keys(), a, token, name, now_ms, &opened, &err) == OK);
     assert(opened.account_id == 42 && str_eq(opened.target, target));
-    assert(relay_link_open(keys(), a, token, now_ms + (48LL << 22), &opened, &err) == E_GONE);
+    assert(relay_link_open(keys(), a, token, name, now_ms + (48LL << 22), &opened, &err) == E_GONE);
+    assert(relay_link_open(keys(), a, token, STR("x"), now_ms, &opened, &err) == E_FORBIDDEN ||
+           str_eq(name, STR("x")));
     char *changed = arena_strz(a, token);
     changed[at % token.n] = (char)becomes;
-    if (relay_link_open(keys(), a, (struct str){changed, token.n}, now_ms, &opened, &err) == OK)
+    if (relay_link_open(keys(), a, (struct str){changed, token.n}, name, now_ms, &opened, &err) ==
+        OK)
         assert(opened.account_id == 42 && str_eq(opened.target, target));
 }
 
@@ -72,11 +81,14 @@ static void check_file(struct arena *a, int64_t id, uint8_t at, uint8_t becomes)
     int64_t found;
     struct str token = token_of(link_make(keys(), a, STR(""), "file", id, now_ms, STR("name")));
 
-    assert(link_check(keys(), "file", token, now_ms, &found, &err) == OK && found == id);
-    assert(link_check(keys(), "poster", token, now_ms, &found, &err) == E_FORBIDDEN);
+    struct str name = STR("name");
+    assert(link_check(keys(), "file", token, name, now_ms, &found, &err) == OK && found == id);
+    assert(link_check(keys(), "poster", token, name, now_ms, &found, &err) == E_FORBIDDEN);
+    assert(link_check(keys(), "file", token, STR("nam"), now_ms, &found, &err) == E_FORBIDDEN);
     char *changed = arena_strz(a, token);
     changed[at % token.n] = (char)becomes;
-    if (link_check(keys(), "file", (struct str){changed, token.n}, now_ms, &found, &err) == OK)
+    if (link_check(keys(), "file", (struct str){changed, token.n}, name, now_ms, &found, &err) ==
+        OK)
         assert(found == id);
 }
 
