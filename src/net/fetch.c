@@ -107,7 +107,49 @@ static enum status outcome(const struct fetch_run *run, CURLcode code, struct er
 
 /* ---- a hop ---- */
 
-/* Sets whom this hop may connect to, and looks the name up where the resolver is ours. */
+static enum status look_up(const struct fetch_run *run, struct addresses *found, struct err *err)
+{
+    const struct fetch_request *r = run->request;
+    int64_t left = run->deadline_ms == INT64_MAX ? 0 : run->deadline_ms - clock_mono_ms();
+
+    if (r->connect_timeout_ms && (!left || left > r->connect_timeout_ms))
+        left = r->connect_timeout_ms;
+    return resolve_wait(str_of(run->fetcher->resolver), run->url.host, left, r->cancelled, found,
+                        err);
+}
+
+/* Of the name's addresses those that a proxy may be told; the gate of sockets sees only the
+ * proxy's own. */
+static enum status look_up_for_proxy(const struct fetch_run *run, struct addresses *found,
+                                     struct err *err)
+{
+    size_t n = 0;
+
+    TRY(look_up(run, found, err));
+    for (size_t i = 0; i < found->count; i++) {
+        if (guard_allows(&run->guard, &found->at[i].any))
+            found->at[n++] = found->at[i];
+    }
+    found->count = n;
+    return n ? OK : err_set(err, E_FORBIDDEN, "address_forbidden");
+}
+
+/* By a proxy: judges the target, and from then on the guard is the proxy's own. */
+static enum status prepare_proxy(struct fetch_run *run, struct addresses *found, bool *ret_pinned,
+                                 struct err *err)
+{
+    bool names_are_ours = str_starts(run->request->proxy_url, STR("socks5://"));
+
+    *ret_pinned = names_are_ours && !run->url.host_is_ip;
+    if (*ret_pinned)
+        TRY(look_up_for_proxy(run, found, err));
+    else if (!guard_allows_behind_proxy(&run->guard, run->url.host))
+        return err_set(err, E_FORBIDDEN, "address_forbidden");
+    run->guard.level = GUARD_ADMIN;
+    return OK;
+}
+
+/* Sets whom this hop may connect to, and looks the name up where that is ours to do. */
 static enum status prepare_peer(struct fetch_run *run, struct addresses *found, bool *ret_pinned,
                                 struct err *err)
 {
@@ -116,21 +158,10 @@ static enum status prepare_peer(struct fetch_run *run, struct addresses *found, 
     run->guard = r->guard;
     if (r->trusted_origin && url_same_origin(&run->url, r->trusted_origin))
         run->guard.level = GUARD_ADMIN;
-    *ret_pinned = false;
-    if (r->proxy_url.n) {
-        if (!guard_allows_behind_proxy(&run->guard, run->url.host))
-            return err_set(err, E_FORBIDDEN, "address_forbidden");
-        run->guard.level = GUARD_ADMIN;
-        return OK;
-    }
-    if (!run->fetcher->resolver[0] || run->url.host_is_ip)
-        return OK;
-    int64_t left = run->deadline_ms == INT64_MAX ? 0 : run->deadline_ms - clock_mono_ms();
-    if (r->connect_timeout_ms && (!left || left > r->connect_timeout_ms))
-        left = r->connect_timeout_ms;
-    *ret_pinned = true;
-    return resolve_wait(str_of(run->fetcher->resolver), run->url.host, left, r->cancelled, found,
-                        err);
+    if (r->proxy_url.n)
+        return prepare_proxy(run, found, ret_pinned, err);
+    *ret_pinned = run->fetcher->resolver[0] && !run->url.host_is_ip;
+    return *ret_pinned ? look_up(run, found, err) : OK;
 }
 
 static void reset_hop(struct fetch_run *run)

@@ -34,8 +34,9 @@ struct fetch_request {
     const struct url *trusted_origin;
     /* Instead of the system's authorities for the first origin; beside them for others. */
     struct str ca_pem;
-    /* http, https, socks5h or socks4a.  It looks names up itself, so only a literal target can be
-     * checked, and names of its own network (no dot, .local …) are refused. */
+    /* http, https, socks5h and socks4a look names up themselves, so only a literal target can be
+     * checked, and names of the proxy's own network (no dot, .local …) are refused.  socks5 leaves
+     * names to us: they are looked up and checked here, and it is told the address. */
     struct str proxy_url;
     bool follow_redirects;  /* not a 307 or 308 when the body came from read_body */
     int connect_timeout_ms; /* name, connection and TLS; 0: libcurl's 300 s */

@@ -209,7 +209,8 @@ static void clear_host_bits(struct cidr *c)
         c->addr[bit / 8] &= (unsigned char)~(0x80u >> (bit % 8));
 }
 
-bool cidr_parse(struct str text, struct cidr *ret)
+/* As typed. */
+static bool read_cidr(struct str text, struct cidr *ret)
 {
     struct cidr c;
     struct str bits = text, address = str_cut(&bits, '/');
@@ -223,8 +224,47 @@ bool cidr_parse(struct str text, struct cidr *ret)
     if (bits.p && (bits.n > 3 || !str_to_u64(bits, &n) || n > most))
         return false;
     c.bits = (unsigned)(n + 128 - most);
+    *ret = c;
+    return true;
+}
+
+bool cidr_parse(struct str text, struct cidr *ret)
+{
+    struct cidr c;
+
+    if (!read_cidr(text, &c))
+        return false;
     clear_host_bits(&c);
     *ret = c;
+    return true;
+}
+
+bool cidr_has_host_bits(struct str text)
+{
+    struct cidr typed, plain;
+
+    return read_cidr(text, &typed) && cidr_parse(text, &plain) &&
+           memcmp(typed.addr, plain.addr, sizeof(plain.addr)) != 0;
+}
+
+static bool within(const struct cidr *c, const unsigned char addr[16], unsigned bits)
+{
+    return c->bits >= bits && prefix_equal(c->addr, addr, bits);
+}
+
+bool cidr_can_open(const struct cidr *c)
+{
+    static const unsigned char nat64[16] = {0x00, 0x64, 0xff, 0x9b}, sixto4[16] = {0x20, 0x02};
+    bool v4 = c->bits >= 96 && is_mapped(c->addr);
+    const struct range *ranges = v4 ? ranges_v4 : ranges_v6;
+    size_t count = v4 ? ARRAY_SIZE(ranges_v4) : ARRAY_SIZE(ranges_v6);
+
+    if (within(c, nat64, 96) || within(c, sixto4, 16))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].reach == REACH_NEVER && within(c, ranges[i].addr, ranges[i].bits))
+            return false;
+    }
     return true;
 }
 

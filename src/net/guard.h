@@ -19,6 +19,11 @@ struct cidr {
 };
 bool cidr_parse(struct str text, struct cidr *ret);
 bool cidr_holds(const struct cidr *c, const struct sockaddr *address);
+/* Whether a text that cidr_parse() takes has bits set beyond its length: "10.0.0.5/8". */
+bool cidr_has_host_bits(struct str text);
+/* False where naming the range among those that are allowed opens nothing: all of it is
+ * link-local, metadata, multicast or unspecified, or stands for IPv4 (NAT64, 6to4). */
+bool cidr_can_open(const struct cidr *c);
 
 /* allowed: ranges the setting names (may be empty), private or reserved (198.18/15 of a
  * local proxy); they never open link-local, metadata, multicast or unspecified addresses. IPv4-mapped, NAT64 and 6to4 forms are judged by

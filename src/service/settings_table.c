@@ -312,7 +312,30 @@ static void cidrs_write(const struct setting *s, const struct settings *from, st
     json_array_end(j);
 }
 
+/* What could only be a mistake is not kept: nobody finds out by looking at it afterwards. */
+static enum status networks_read(const struct setting *s, struct json value, struct arena *a,
+                                 struct str *ret, struct err *err)
+{
+    for (size_t i = 0; i < json_size(value); i++) {
+        struct str text = json_str_or(json_at(value, i), STR(""));
+        struct cidr range;
+        if (!cidr_parse(text, &range))
+            continue; /* cidrs_load() has the words for it */
+        if (cidr_has_host_bits(text))
+            return err_field(err, "invalid_field", s->key,
+                             "%s: %.*s is one address in a network; write the network's own "
+                             "address, or /32 or /128 for one machine",
+                             s->key, STR_ARG(text));
+        if (!cidr_can_open(&range))
+            return err_field(err, "invalid_field", s->key,
+                             "%s: %.*s is never allowed, so that naming it opens nothing", s->key,
+                             STR_ARG(text));
+    }
+    return array_read(s, value, a, ret, err);
+}
+
 static const struct setting_kind kind_cidrs = {array_read, cidrs_load, cidrs_write};
+static const struct setting_kind kind_networks = {networks_read, cidrs_load, cidrs_write};
 
 /* "[]" is no list of models at all, which would leave the studio empty: it is refused. */
 static enum status models_load(const struct setting *s, struct str text, struct arena *a,
@@ -362,7 +385,7 @@ static const struct setting table[] = {
     {AT(simple_mode), .kind = &kind_bool, .first = "false"},
     {AT(trusted_proxies), .kind = &kind_cidrs, .first = "[]",
      .count_offset = offsetof(struct settings, trusted_proxy_count)},
-    {AT(allowed_private_networks), .kind = &kind_cidrs, .first = "[]",
+    {AT(allowed_private_networks), .kind = &kind_networks, .first = "[]",
      .count_offset = offsetof(struct settings, allowed_private_network_count)},
     {AT(collect_non_streamed), .kind = &kind_bool, .first = "true"},
     {AT(hide_prompt_enhance), .kind = &kind_bool, .first = "true"},
