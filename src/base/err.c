@@ -94,6 +94,7 @@ const char *status_name(enum status status)
         [E_NO_SPACE] = "no_space",
         [E_UPSTREAM] = "upstream",
         [E_TIMEOUT] = "timeout",
+        [E_LOOP] = "loop",
         [E_NO_MEMORY] = "no_memory",
         [E_IO] = "io",
         [E_INTERNAL] = "internal",

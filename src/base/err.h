@@ -24,6 +24,7 @@ enum status {
     E_NO_SPACE,      /* the store is full: 507 */
     E_UPSTREAM,      /* the other side failed or lied: 502 */
     E_TIMEOUT,       /* the other side was too slow: 504 */
+    E_LOOP,          /* it comes round to where it has been: 508 */
     E_NO_MEMORY,     /* a stated cap was reached: 503 */
     E_IO,            /* disk, socket, database: 500 */
     E_INTERNAL,      /* a bug of ours: 500 */

@@ -140,6 +140,8 @@ enum pool_outcome pool_outcome_of_status(int status)
         return POOL_REFUSED;
     case 429:
         return POOL_RATE_LIMITED;
+    case 508: /* the request's way round, not the account */
+        return POOL_NEUTRAL;
     default:
         if (status >= 200 && status < 300)
             return POOL_SUCCESS;
@@ -150,5 +152,5 @@ enum pool_outcome pool_outcome_of_status(int status)
 bool pool_may_switch(int status, bool model_missing)
 {
     return status == 401 || status == 402 || status == 403 || status == 408 || status == 429 ||
-           status >= 500 || (status == 404 && model_missing);
+           (status >= 500 && status != 508) || (status == 404 && model_missing);
 }

@@ -84,7 +84,7 @@ enum pool_result pool_take(struct pool *p, const struct pool_want *want, struct 
 
 enum pool_outcome {
     POOL_SUCCESS,
-    POOL_NEUTRAL,      /* 404-of-model, 408, 4xx of the caller's own, cancelled */
+    POOL_NEUTRAL,      /* 404-of-model, 408, 508, 4xx of the caller's own, cancelled */
     POOL_AUTH_FAILED,  /* 401 */
     POOL_REFUSED,      /* 402, 403: back-off */
     POOL_RATE_LIMITED, /* 429: until retry_ms from now, else 60 s */

@@ -79,6 +79,7 @@ enum status direct_job_describe(struct worker *w, const struct relay_caller *c, 
                              .api_key_id = c->key.key_id,
                              .group_id = c->key.group_id,
                              .ungrouped = c->ungrouped,
+                             .hop = c->hop,
                              .model = model,
                              .count = 1};
     TRY(models_list(w->app, c->key.group_id, c->ungrouped, true, a, &models, &n, err));

@@ -24,6 +24,7 @@ static struct str write_request(const struct job_spec *spec, struct arena *a)
     json_kv_int(&j, "count", spec->count);
     json_kv_str_or_null(&j, "orientation", spec->orientation);
     json_kv_int(&j, "seconds", spec->seconds);
+    json_kv_int(&j, "hop", spec->hop);
     json_kv_str_or_null(&j, "size", spec->size);
     json_kv_str_or_null(&j, "image_url", spec->image_url);
     json_kv_bool(&j, "as_base64", spec->as_base64);

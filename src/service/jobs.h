@@ -17,6 +17,7 @@ struct job_spec {
     enum job_kind kind;
     int64_t user_id, api_key_id, group_id, generation_id; /* 0: none */
     bool ungrouped;                                       /* GW-1: accounts without a group */
+    int hop; /* GW-14: how many Kinoras the request has passed */
     enum media_type media_type;
     struct str model, prompt, orientation, size;
     struct str remix_of, remixed_from; /* the upstream's id of a work, and our own */

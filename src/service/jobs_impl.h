@@ -87,8 +87,9 @@ struct step {
     struct arena *arena;
     struct job job;
     struct hold *hold;
-    struct job_stream *stream;                /* of a stream's own step */
-    bool resubmission;                        /* the same words have been sent before */
+    struct job_stream *stream; /* of a stream's own step */
+    bool resubmission;         /* the same words have been sent before */
+    int64_t hop;               /* GW-14: of the request, as step_read_request() found it */
     struct object results[DIALECT_MAX_MEDIA]; /* bytes that wait for the outcome; id 0: none */
     struct err err;
 };
@@ -153,7 +154,10 @@ bool step_is_cut(const struct step *s);
 void step_done(struct step *s);
 void step_free(struct step *s);
 
-/* The account's guard and limits on a fetch (jobs_submit.c). */
+/* What a submission says beside its dialect's words: its key, and how far the request has come. */
+enum { STEP_OWN_HEADERS = 2 };
+size_t step_own_headers(struct step *s, struct http_header *ret);
+/* The account's guard and limits on a fetch, with room for STEP_OWN_HEADERS (jobs_submit.c). */
 struct fetch_request;
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret);
 /* What is wanted, out of the row (jobs_submit.c); image bytes are read when asked for. */

@@ -308,13 +308,13 @@ static void fill_request(struct job_stream *st, const struct dialect_http *http)
     struct step *s = st->s;
     const struct pool_account *account = s->hold->slot.account;
     struct url *url = arena_alloc(s->arena, sizeof(*url));
-    struct http_header *headers = arena_alloc(s->arena,
-                                              (http->header_count + 1) * sizeof(*headers));
+    struct http_header *headers =
+        arena_alloc(s->arena, (http->header_count + STEP_OWN_HEADERS) * sizeof(*headers));
     size_t n = 0;
     *url = http->url;
     for (; n < http->header_count; n++)
         headers[n] = (struct http_header){http->headers[n].name, http->headers[n].value};
-    headers[n++] = (struct http_header){STR("Idempotency-Key"), s->job.idempotency_key};
+    n += step_own_headers(s, headers + n);
     st->request = (struct upstream_request){
         .url = url,
         .method = http->method,

@@ -48,6 +48,7 @@ enum status step_read_request(struct step *s, struct dialect_request *ret)
     media_type_parse(json_str_or(json_get(j, "media_type"), STR("video")), &ret->media_type);
     ret->count = json_int_or(json_get(j, "count"), 1);
     ret->seconds = json_int_or(json_get(j, "seconds"), 0);
+    s->hop = json_int_or(json_get(j, "hop"), 0);
     struct {
         const char *key;
         struct str *to;
@@ -88,11 +89,19 @@ void jobs_want(const struct job_due *due, struct pool_want *ret)
 
 /* ---- sending */
 
+size_t step_own_headers(struct step *s, struct http_header *ret)
+{
+    ret[0] = (struct http_header){STR("Idempotency-Key"), s->job.idempotency_key};
+    ret[1] = (struct http_header){STR("x-kinora-hop"),
+                                  arena_printf(s->arena, "%lld", (long long)s->hop + 1)};
+    return STEP_OWN_HEADERS;
+}
+
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret)
 {
     const struct pool_account *account = s->hold->slot.account;
     struct http_header *headers =
-        arena_alloc(s->arena, (http->header_count + 1) * sizeof(struct http_header));
+        arena_alloc(s->arena, (http->header_count + STEP_OWN_HEADERS) * sizeof(struct http_header));
     for (size_t i = 0; i < http->header_count; i++)
         headers[i] = (struct http_header){http->headers[i].name, http->headers[i].value};
     *ret = (struct fetch_request){
@@ -203,8 +212,7 @@ static enum status submit(struct step *s, const struct dialect_http *http)
     /* A cancellation waits for the answer: only with its id can the upstream be told. */
     request.cancelled = &s->jobs->cut;
     struct http_header *headers = (struct http_header *)request.headers;
-    headers[request.header_count++] = (struct http_header){STR("Idempotency-Key"),
-                                                           s->job.idempotency_key};
+    request.header_count += step_own_headers(s, headers + request.header_count);
     if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err) != OK) {
         if (step_is_cut(s))
             return OK;

@@ -22,10 +22,20 @@ static struct str bearer_of(const struct http_head *head)
     return str_eq_ci(scheme, STR("bearer ")) ? str_trim(str_from(value, 7)) : STR("");
 }
 
+static int hop_of(const struct http_head *head)
+{
+    uint64_t hop;
+    struct str value = http_head_get(head, STR("x-kinora-hop"));
+    return value.n && str_to_u64(value, &hop) ? (int)MIN(hop, (uint64_t)RELAY_HOPS_MAX + 1) : 0;
+}
+
 enum status relay_admit(struct app *app, const struct exchange *x, bool forced,
                         struct relay_caller *ret, struct err *err)
 {
     TRY(pool_find_key(app->pool, bearer_of(exchange_head(x)), &ret->key, err));
+    ret->hop = hop_of(exchange_head(x));
+    if (ret->hop > RELAY_HOPS_MAX)
+        return err_set(err, E_LOOP, "loop_detected");
     bool ours = str_eq(ret->key.group_platform, sora);
     ret->ungrouped = !ours;
     if (!ours && !forced)
@@ -33,13 +43,6 @@ enum status relay_admit(struct app *app, const struct exchange *x, bool forced,
                        "This endpoint does not support the platform \"%.*s\" of the key's group.",
                        STR_ARG(str_to(ret->key.group_platform, 64)));
     return OK;
-}
-
-static int hop_of(const struct http_head *head)
-{
-    uint64_t hop;
-    struct str value = http_head_get(head, STR("x-kinora-hop"));
-    return value.n && str_to_u64(value, &hop) ? (int)MIN(hop, (uint64_t)RELAY_HOPS_MAX + 1) : 0;
 }
 
 /* ---- ends ---- */
@@ -316,14 +319,8 @@ void relay_chat(struct exchange *x, const struct relay_host *host, bool forced)
 {
     struct relay_caller caller;
     struct err err;
-    int hop = hop_of(exchange_head(x));
     if (relay_admit(host->app, x, forced, &caller, &err) != OK) {
         host->refuse(x, 0, &err);
-        return;
-    }
-    if (hop > RELAY_HOPS_MAX) {
-        err_set(&err, E_UPSTREAM, "loop_detected");
-        host->refuse(x, 508, &err);
         return;
     }
     struct relay *r = mem_zalloc(sizeof(*r));
@@ -331,7 +328,6 @@ void relay_chat(struct exchange *x, const struct relay_host *host, bool forced)
     r->host = *host;
     r->x = x;
     r->caller = caller;
-    r->hop = hop;
     r->want.platform = sora;
     r->want.group_id = caller.key.group_id;
     r->want.ungrouped = caller.ungrouped;

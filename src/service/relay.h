@@ -34,11 +34,12 @@ struct relay_host {
 /* Who calls, by the API key, and whose accounts serve it. */
 struct relay_caller {
     struct pool_key key;
+    int hop;        /* GW-14: how many Kinoras the request has passed */
     bool ungrouped; /* GW-1: the forced route under another platform's group */
 };
 
 /* forced: the route is Sora's own.  E_AUTH, code "invalid_api_key"; E_INVALID, code
- * "platform_not_supported". */
+ * "platform_not_supported"; E_LOOP, code "loop_detected": it has passed RELAY_HOPS_MAX. */
 enum status relay_admit(struct app *app, const struct exchange *x, bool forced,
                         struct relay_caller *ret, struct err *err);
 

@@ -269,7 +269,7 @@ static size_t write_headers(const struct relay *r, struct http_header *ret)
     size_t n = 0;
     ret[n++] = (struct http_header){STR("Authorization"), r->slot.account->bearer};
     ret[n++] = (struct http_header)HTTP_HEADER("Content-Type", "application/json");
-    ret[n++] = (struct http_header){STR("x-kinora-hop"), hops[r->hop]};
+    ret[n++] = (struct http_header){STR("x-kinora-hop"), hops[r->caller.hop]};
     for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
         struct str value = http_head_get(head, passed[i]);
         if (value.n)

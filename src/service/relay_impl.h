@@ -56,7 +56,6 @@ struct relay {
     struct exchange *x;
     enum relay_phase phase;
     struct relay_caller caller;
-    int hop; /* GW-14: what the caller's header said */
     struct pool_want want;
     struct pool_slot slot;
     struct pool_waiter *waiter;
