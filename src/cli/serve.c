@@ -21,6 +21,7 @@
 #include "net/upstream.h"
 #include "platform/migrate.h"
 #include "pool/pool.h"
+#include "pool/tokens.h"
 #include "service/events.h"
 #include "service/identity.h"
 #include "service/janitor.h"
@@ -87,8 +88,39 @@ static void on_notice(void *ctx, const char *channel, struct str payload)
         strcmp(channel, "user") == 0)
         janitor_reload_pool(s->janitor);
     /* Whether there is an active account decides what pages show. */
-    if (channel && strcmp(channel, "pool") == 0 && !str_eq(payload, STR("keys")))
+    if (channel && strcmp(channel, "pool") == 0 && !str_eq(payload, STR("keys")) &&
+        !str_eq(payload, STR("tokens")))
         events_tell_site(s->app.events);
+}
+
+static size_t allowed_networks(void *ctx, struct cidr *ret, size_t max)
+{
+    _cleanup_(settings_dropp) const struct settings *now = settings_hold(ctx);
+    size_t n = MIN(now->allowed_private_network_count, max);
+    memcpy(ret, now->allowed_private_networks, n * sizeof(*ret));
+    return n;
+}
+
+static enum status open_tokens(struct app *app, struct err *err)
+{
+    const struct tokens_config config = {.db = app->db,
+                                         .keys = app->keys,
+                                         .pool = app->pool,
+                                         .resolver = str_of(app->resolver),
+                                         .node_id = app->node_id,
+                                         .networks = allowed_networks,
+                                         .ctx = app};
+    app->tokens = tokens_new(&config);
+    return app->tokens ? OK : err_set(err, E_INTERNAL, "internal_error");
+}
+
+/* What a dead process has left undone, where there can be no other than this one. */
+static enum status take_up(struct app *app, struct err *err)
+{
+    struct db_conn *db = db_conn_new(app->db);
+    enum status status = tokens_take_up(app->tokens, db, err);
+    db_conn_free(db);
+    return status == OK ? jobs_take_up(app, err) : status;
 }
 
 static enum status open_services(struct serving *s, struct db_conn *db, struct err *err)
@@ -99,6 +131,7 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     identity_open(app);
     TRY(pool_new(app->keys, &app->pool, err));
     TRY(pool_reload(app->pool, db, err));
+    TRY(open_tokens(app, err));
     TRY(events_new(app, err));
     TRY(local_open(app->data_dir, &app->local, err));
     app->api_workers = start_workers(app, "api", 8);
@@ -107,7 +140,7 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     app->transfer_workers = start_workers(app, "transfer", 6);
     app->file_workers = start_workers(app, "file", 4);
     if (s->home.old_pid == 0)
-        TRY(jobs_take_up(app, err));
+        TRY(take_up(app, err));
     TRY(jobs_start(app, err));
     s->janitor = janitor_start(app);
     return db_listen(app->db, on_notice, s, err);
@@ -152,6 +185,8 @@ static void stop_serving(struct serving *s)
     stop_workers(&app->step_workers);
     stop_workers(&app->transfer_workers);
     stop_workers(&app->file_workers);
+    if (app->tokens)
+        tokens_stop(app->tokens);
     edge_free(s->edge);
     jobs_free(app);
     janitor_stop(s->janitor);
@@ -161,6 +196,7 @@ static void close_services(struct serving *s)
 {
     struct app *app = &s->app;
     local_close(app->local);
+    tokens_free(app->tokens);
     pool_free(app->pool);
     identity_close(app);
     settings_close(app);
@@ -198,7 +234,7 @@ static int take_over(struct serving *s, const sigset_t *signals)
     edge_spread(s->edge);
     /* What it changed after we had read it, SQLite has told nobody here. */
     db_missed(s->app.db);
-    if (jobs_take_up(&s->app, &err) != OK)
+    if (take_up(&s->app, &err) != OK)
         log_warn("the old server's jobs wait for its leases' end", LOG_Z("code", err.code));
     return -1;
 }

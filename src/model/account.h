@@ -13,6 +13,7 @@ struct account {
     struct str name, platform, dialect, base_url;
     enum account_type type;
     struct str credentials;   /* sealed JSON */
+    struct str oauth;         /* JSON of net/oauth.h; STR_NONE: an API key's account */
     struct str proxy_url;     /* "http://hidden@host" when credentials have the rest */
     struct str ca_pem;        /* STR_NONE: none, as for the proxy */
     struct str models;        /* JSON array of names; "[]": all */
@@ -25,6 +26,10 @@ struct account {
     int64_t rate_limited_until, overloaded_until; /* wall ms; 0: none */
     int64_t failures_in_row, auth_failures_in_row;
     int64_t last_used_at;
+    /* Of an OAuth account's token, as store/account_tokens has them; read only. */
+    int64_t token_expires_at; /* wall ms; 0: not said */
+    int64_t token_renewed_at;
+    bool sign_in_again; /* it cannot be renewed */
     int64_t created_at, updated_at;
     int64_t group_ids[ACCOUNT_MAX_GROUPS];
     size_t group_count;

@@ -101,6 +101,10 @@ static enum place place_of(const struct entry *e, int64_t now, int64_t *ret_unti
                            bool *ret_limited)
 {
     *ret_until = marks_cooling_until(&e->marks, ret_limited);
+    if (e->tokenless_until > *ret_until) {
+        *ret_until = e->tokenless_until;
+        *ret_limited = false;
+    }
     if (e->removed || !version_usable(e->version))
         return PLACE_OUT;
     if (*ret_until > now)
@@ -184,6 +188,17 @@ void entry_settle(struct pool *p, struct entry *e, int64_t now)
     line_serve(p, e, now);
 }
 
+void hold_point(struct hold *hold, struct str model, struct pool_slot *ret)
+{
+    struct str mapped = version_map(hold->version, model);
+    if (!mapped.p) {
+        if (model.n > 0)
+            memcpy(hold->model, model.p, model.n);
+        mapped = (struct str){hold->model, model.n};
+    }
+    *ret = (struct pool_slot){&hold->version->view, mapped, hold};
+}
+
 /* A call of its group begins.  A pinned one is the second half of one that is counted. */
 static void count_call(struct pool *p, struct hold *hold, const struct pool_want *want, int64_t now)
 {
@@ -206,18 +221,13 @@ void entry_take(struct pool *p, struct entry *e, struct hold *hold, const struct
     entry_dirty(p, e);
     refile(e, now);
 
-    struct str mapped = version_map(e->version, want->model);
-    if (!mapped.p) {
-        memcpy(hold->model, want->model.p, want->model.n);
-        mapped = (struct str){hold->model, want->model.n};
-    }
     hold->pool = p;
     hold->entry = e;
     hold->version = e->version;
     hold->began_tick = e->used_tick;
     count_call(p, hold, want, now);
     atomic_fetch_add(&e->version->refs, 1);
-    *ret = (struct pool_slot){&e->version->view, mapped, hold};
+    hold_point(hold, want->model, ret);
 }
 
 void entry_join_lanes(struct pool *p, struct entry *e)

@@ -281,6 +281,21 @@ void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outc
     *slot = (struct pool_slot){0};
 }
 
+void pool_renew(struct pool *p, struct pool_slot *slot, struct str model)
+{
+    struct hold *hold = slot->held;
+    struct version *old = NULL;
+    pthread_mutex_lock(&p->lock);
+    if (hold->entry->version != hold->version && !hold->entry->version->fault) {
+        old = hold->version;
+        hold->version = hold->entry->version;
+        atomic_fetch_add(&hold->version->refs, 1);
+        hold_point(hold, model, slot);
+    }
+    pthread_mutex_unlock(&p->lock);
+    version_unref(old);
+}
+
 /* Nobody has been asked: neither the order of use nor the budget knows of it. */
 static void undo_take(struct pool *p, const struct hold *hold, int64_t now)
 {
@@ -339,6 +354,18 @@ void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
     pthread_mutex_unlock(&p->lock);
 }
 
+void pool_set_tokenless(struct pool *p, int64_t account_id, int64_t until)
+{
+    int64_t now = clock_wall_ms();
+    pthread_mutex_lock(&p->lock);
+    struct entry *e = entry_find(p, account_id);
+    if (e && e->tokenless_until != until) {
+        e->tokenless_until = until;
+        entry_settle(p, e, now);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
 void pool_clear(struct pool *p, int64_t account_id)
 {
     int64_t now = clock_wall_ms();
@@ -372,7 +399,8 @@ static void fill_status(const struct entry *e, int64_t now, struct pool_status *
     ret->in_flight = e->in_flight;
     ret->last_used_at = e->last_used_at;
     ret->rate_limited_until = e->marks.rate_limited_until > now ? e->marks.rate_limited_until : 0;
-    ret->overloaded_until = e->marks.overloaded_until > now ? e->marks.overloaded_until : 0;
+    int64_t overloaded_until = MAX(e->marks.overloaded_until, e->tokenless_until);
+    ret->overloaded_until = overloaded_until > now ? overloaded_until : 0;
     for (size_t i = 0; i < POOL_HOURS; i++) {
         if (e->hours[i].hour <= now - CLOCK_DAY_MS)
             continue;

@@ -31,6 +31,14 @@ enum status pool_reload(struct pool *p, struct db_conn *db, struct err *err);
  * the end. */
 enum status pool_flush(struct pool *p, struct db_conn *db, struct err *err);
 
+/* An OAuth account's access token (AC-3); its words are the account's credential. */
+struct pool_token {
+    uint64_t number;    /* two tokens never have the same; 0: the account is no OAuth account */
+    int64_t expires_at; /* wall ms; 0: not said */
+    int64_t renewed_at;
+    bool refreshable; /* there is a refresh token */
+};
+
 /* What a caller may know of an account while it holds a slot (or a reference). */
 struct pool_account {
     int64_t id;
@@ -42,6 +50,7 @@ struct pool_account {
     struct str chat_url;          /* joined endpoint of direct calls, ready to use */
     struct url chat;              /* the same, parsed */
     struct str bearer;            /* "Bearer …", the credential as a header's value */
+    struct pool_token token;
     bool honours_idempotency, http2;
 };
 
@@ -98,6 +107,9 @@ bool pool_may_switch(int status, bool model_missing);
 /* Marks the account, renews its use time and gives the slot back; again: nothing. */
 void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outcome,
                   int64_t retry_after_ms);
+/* The account as it is now (its token has been renewed); views of the old one end.  model: as it
+ * was wanted.  An account that cannot be used any more stays as it was taken. */
+void pool_renew(struct pool *p, struct pool_slot *slot, struct str model);
 /* For _cleanup_ and for whoever leaves early: if still held, given back as if it had never
  * been taken, for nothing was sent. */
 void pool_slot_end(struct pool_slot *slot);
@@ -108,6 +120,10 @@ void pool_proven(struct pool *p, const struct pool_slot *slot);
  * the account cools down, it is the same incident. */
 void pool_mark(struct pool *p, int64_t account_id, enum pool_outcome outcome,
                int64_t retry_after_ms);
+
+/* It has no token that could be used (pool/tokens): as if it cooled down, until a wall time or,
+ * with 0, at once not any more.  Beside the marks, and in this process alone. */
+void pool_set_tokenless(struct pool *p, int64_t account_id, int64_t until);
 
 /* The retry budget: in any 10 s a group's calls may be made again, by other accounts, 10
  * times and for a fifth of its calls, so that accounts that fail together are not hammered

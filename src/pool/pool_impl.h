@@ -120,6 +120,8 @@ struct version *version_new(struct pool *p, const struct account *row);
 void version_unref(struct version *v);
 void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZE]);
 struct str version_map(const struct version *v, struct str model);
+/* pool_token.number of an access token. */
+uint64_t version_token_number(struct str access_token);
 
 /* PACED: it has free slots, but has failed, and as many calls as may try it are under way. */
 enum place { PLACE_OUT, PLACE_READY, PLACE_FULL, PLACE_COOLING, PLACE_PACED };
@@ -151,7 +153,8 @@ struct entry {
     int64_t in_flight;
     int64_t used_tick, last_used_at; /* 0: never */
     struct marks marks;
-    int64_t marks_tick; /* when they last changed here */
+    int64_t marks_tick;      /* when they last changed here */
+    int64_t tokenless_until; /* wall ms; 0: it has a token, or one may be asked for */
     struct probe probe;
     enum place place;
     bool limited; /* cooling for 429 alone */
@@ -323,6 +326,8 @@ void entry_settle(struct pool *p, struct entry *e, int64_t now);
 /* Takes one slot of an entry that has one. */
 void entry_take(struct pool *p, struct entry *e, struct hold *hold, const struct pool_want *want,
                 int64_t now, struct pool_slot *ret);
+/* What the slot shows, from the version held. */
+void hold_point(struct hold *hold, struct str model, struct pool_slot *ret);
 /* In or out of its lanes, for a version that is put in place or taken away. */
 void entry_join_lanes(struct pool *p, struct entry *e);
 void entry_leave_lanes(struct entry *e);

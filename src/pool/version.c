@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "platform/json_in.h"
 #include "pool/pool_impl.h"
+#include "store/account_secrets.h"
+#include "store/account_tokens.h"
 
 /* Of one account's strings; a row is bounded to less by service/accounts. */
 enum { VERSION_BYTES = 2 << 20 };
@@ -46,12 +48,18 @@ static void add_int(struct sha256 *h, int64_t v)
 void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZE])
 {
     _cleanup_(sha256_freep) struct sha256 *h = sha256_new();
-    const struct str texts[] = {row->name,     row->platform,    row->dialect,
-                                row->base_url, row->credentials, row->proxy_url,
-                                row->ca_pem,   row->models,      row->model_mapping};
-    const int64_t numbers[] = {row->type,        row->priority,
-                               row->concurrency, row->honours_idempotency,
-                               row->http2,       row->status == ACCOUNT_DISABLED};
+    const struct str texts[] = {row->name,          row->platform,  row->dialect, row->base_url,
+                                row->credentials,   row->proxy_url, row->ca_pem,  row->models,
+                                row->model_mapping, row->oauth};
+    const int64_t numbers[] = {row->type,
+                               row->priority,
+                               row->concurrency,
+                               row->honours_idempotency,
+                               row->http2,
+                               row->status == ACCOUNT_DISABLED,
+                               row->token_expires_at,
+                               row->token_renewed_at,
+                               row->sign_in_again};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         add_str(h, texts[i]);
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -63,24 +71,40 @@ void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZ
 
 /* ---- building ---- */
 
+uint64_t version_token_number(struct str access_token)
+{
+    unsigned char hash[SHA256_SIZE];
+    uint64_t number;
+    crypto_sha256(access_token, hash);
+    memcpy(&number, hash, sizeof(number));
+    return number | 1;
+}
+
+static void fill_token(const struct account *row, const struct account_secrets *secrets,
+                       struct pool_token *ret)
+{
+    ret->number = version_token_number(secrets->access_token);
+    ret->expires_at = row->token_expires_at;
+    ret->renewed_at = row->token_renewed_at;
+    ret->refreshable = secrets->refresh_token.n > 0;
+}
+
 static enum status open_secret(const struct pool *p, const struct account *row, struct version *v,
                                struct err *err)
 {
-    static const char *const members[] = {
-        [ACCOUNT_OAUTH] = "access_token", [ACCOUNT_APIKEY] = "api_key"};
     _cleanup_(arena_freep) struct arena *a = arena_new(VERSION_BYTES);
-    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
-    struct str context = arena_printf(a, "account:%lld", (long long)row->id), opened;
-    TRY(key_ring_open(p->keys, a, context, row->credentials, &opened, err));
-    enum status status = json_parse(opened, &doc, err);
-    mem_wipe((char *)opened.p, opened.n);
-    TRY(status);
-    struct str secret = json_str_or(json_get(json_root(doc), members[row->type]), STR_NONE);
+    _cleanup_(account_secrets_wipe) struct account_secrets secrets = {0};
+    TRY(account_secrets_open(p->keys, row, a, &secrets, err));
+    bool oauth = row->type == ACCOUNT_OAUTH;
+    struct str secret = oauth ? secrets.access_token : secrets.api_key;
     v->view.target.credential = arena_str(v->arena, secret);
     v->view.bearer = arena_printf(v->arena, "Bearer %.*s", STR_ARG(secret));
-    struct str auth = json_str_or(json_get(json_root(doc), "proxy_auth"), STR(""));
-    v->view.proxy_url = account_proxy_with_auth(row->proxy_url, auth, v->arena);
-    return secret.n > 0 ? OK : err_set(err, E_INVALID, "missing_field");
+    v->view.proxy_url = account_proxy_with_auth(row->proxy_url, secrets.proxy_auth, v->arena);
+    if (oauth)
+        fill_token(row, &secrets, &v->view.token);
+    /* A refresh token alone makes a token before the first call. */
+    return secret.n > 0 || v->view.token.refreshable ? OK
+                                                     : err_set(err, E_INVALID, "missing_field");
 }
 
 static enum status join_addresses(const struct account *row, struct version *v, struct err *err)
@@ -145,7 +169,7 @@ static const char *fill(struct pool *p, const struct account *row, struct versio
         return "account_unusable";
     if (open_secret(p, row, v, &err) != OK)
         return "account_secret_unreadable";
-    return NULL;
+    return row->sign_in_again ? ACCOUNT_SIGN_IN_AGAIN : NULL;
 }
 
 struct version *version_new(struct pool *p, const struct account *row)

@@ -15,6 +15,7 @@ struct fetcher;
 struct settings_store;
 struct throttle;
 struct pool;
+struct tokens;
 struct events;
 struct jobs;
 struct local_store;
@@ -30,6 +31,7 @@ struct app {
     struct settings_store *settings;
     struct throttle *throttle; /* of sign-ins; service/identity */
     struct pool *pool;
+    struct tokens *tokens; /* of OAuth accounts; pool/tokens */
     struct events *events;
     struct local_store *local; /* NULL: local storage off */
     struct jobs *jobs;

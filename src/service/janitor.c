@@ -9,11 +9,13 @@
 #include "base/log.h"
 #include "media/local.h"
 #include "pool/pool.h"
+#include "pool/tokens.h"
 #include "service/identity.h"
 #include "service/quota.h"
 #include "service/settings.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
+#include "store/oauth_flows.h"
 #include "store/objects.h"
 
 enum {
@@ -116,6 +118,7 @@ static void every_second(struct janitor *j)
     struct err err;
     report("pool marks", pool_flush(j->app->pool, j->db, &err), &err);
     db_rollback(j->db);
+    report("tokens", tokens_tick(j->app->tokens, j->db, &err), &err);
     report("deletions", work_deletions(j, &err), &err);
     db_rollback(j->db);
 }
@@ -127,10 +130,19 @@ static void every_ten(struct janitor *j)
     db_rollback(j->db);
 }
 
+static enum status work_sign_ins(struct janitor *j, int64_t now, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = j->db;
+    TRY(db_begin(tx, err));
+    TRY(oauth_flows_remove_old(tx, now, err));
+    return db_commit(tx, err);
+}
+
 static void every_minute(struct janitor *j)
 {
     struct err err;
     int64_t now = clock_wall_ms();
+    report("old sign-ins", work_sign_ins(j, now, &err), &err);
     report("old jobs", job_remove_old(j->db, now, &err), &err);
     report("old sessions", identity_sweep(j->db, NULL, &err), &err);
     report("old idempotency keys", idempotency_remove_old(j->db, now - CLOCK_DAY_MS, &err), &err);

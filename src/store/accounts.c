@@ -8,21 +8,30 @@
     "id, name, platform, type, dialect, base_url, credentials, priority, concurrency, "            \
     "proxy_url, ca_pem, models, model_mapping, honours_idempotency, status, status_reason, "       \
     "rate_limited_until, overloaded_until, failures_in_row, auth_failures_in_row, "                \
-    "last_used_at, created_at, updated_at, http2"
+    "last_used_at, created_at, updated_at, http2, oauth, "                                         \
+    "(SELECT t.expires_at FROM account_tokens t WHERE t.account_id = accounts.id), "               \
+    "(SELECT t.renewed_at FROM account_tokens t WHERE t.account_id = accounts.id), "               \
+    "(SELECT t.sign_in_again FROM account_tokens t WHERE t.account_id = accounts.id)"
 
 static const char sql_insert[] =
     "INSERT INTO accounts (name, platform, type, dialect, base_url, credentials, priority, "
     "concurrency, proxy_url, ca_pem, models, model_mapping, honours_idempotency, status, "
-    "created_at, updated_at, http2) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16) "
+    "created_at, updated_at, http2, oauth) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17) "
     "RETURNING id";
 static const char sql_update[] =
     "UPDATE accounts SET name = $2, dialect = $3, base_url = $4, credentials = $5, priority = $6, "
     "concurrency = $7, proxy_url = $8, ca_pem = $9, models = $10, model_mapping = $11, "
     "honours_idempotency = $12, status = $13, status_reason = $14, rate_limited_until = $15, "
     "overloaded_until = $16, failures_in_row = $17, auth_failures_in_row = $18, updated_at = $19, "
-    "http2 = $20 "
+    "http2 = $20, oauth = $21 "
     "WHERE id = $1";
+static const char sql_set_credentials[] = "UPDATE accounts SET credentials = $2 WHERE id = $1";
+static const char sql_set_error[] =
+    "UPDATE accounts SET status = 'error', status_reason = $2 WHERE id = $1 AND status = 'active'";
+/* What the token alone had put into error. */
+static const char sql_clear_error[] = "UPDATE accounts SET status = 'active', status_reason = NULL "
+                                      "WHERE id = $1 AND status = 'error' AND status_reason = $2";
 static const char sql_find[] = "SELECT " COLUMNS " FROM accounts WHERE id = $1";
 static const char sql_lock[] = "SELECT " COLUMNS " FROM accounts WHERE id = $1 {row_lock}";
 static const char sql_delete[] = "DELETE FROM accounts WHERE id = $1";
@@ -48,9 +57,13 @@ static const char sql_all_groups[] =
 static const char sql_any_active_sora[] =
     "SELECT 1 FROM accounts WHERE platform = 'sora' AND status = 'active' LIMIT 1";
 
+/* No mark makes an account good that has to be signed in again. */
+#define KEEPS                                                                                      \
+    "status = 'disabled' OR EXISTS (SELECT 1 FROM account_tokens t "                               \
+    "WHERE t.account_id = accounts.id AND t.sign_in_again = 1)"
 static const char sql_write_marks[] =
-    "UPDATE accounts SET status = CASE WHEN status = 'disabled' THEN status ELSE $2 END, "
-    "status_reason = CASE WHEN status = 'disabled' THEN status_reason ELSE $3 END, "
+    "UPDATE accounts SET status = CASE WHEN " KEEPS " THEN status ELSE $2 END, "
+    "status_reason = CASE WHEN " KEEPS " THEN status_reason ELSE $3 END, "
     "rate_limited_until = $4, overloaded_until = $5, failures_in_row = $6, "
     "auth_failures_in_row = $7 WHERE id = $1";
 static const char sql_write_use[] =
@@ -95,6 +108,10 @@ static enum status read_account(const struct db_rows *rows, struct arena *a, str
         .created_at = db_int(rows, 21),
         .updated_at = db_int(rows, 22),
         .http2 = db_int(rows, 23) != 0,
+        .oauth = db_is_null(rows, 24) ? STR_NONE : db_text_in(rows, 24, a),
+        .token_expires_at = db_int(rows, 25),
+        .token_renewed_at = db_int(rows, 26),
+        .sign_in_again = db_int(rows, 27) != 0,
     };
     if (!account_type_parse(db_text(rows, 3), &account.type) ||
         !account_status_parse(db_text(rows, 14), &account.status))
@@ -146,7 +163,7 @@ enum status accounts_insert(struct db_conn *tx, struct account *account, struct 
                              P_STR(account->models), P_STR(account->model_mapping),
                              P_INT(account->honours_idempotency),
                              P_Z(account_status_name(account->status)), P_INT(account->created_at),
-                             P_INT(account->http2)),
+                             P_INT(account->http2), P_STR_OR_NULL(account->oauth)),
                      &account->id, &found, err));
     return write_groups(tx, account, err);
 }
@@ -165,7 +182,7 @@ enum status accounts_update(struct db_conn *tx, const struct account *account, s
                 P_INT_OR_NULL(account->rate_limited_until),
                 P_INT_OR_NULL(account->overloaded_until), P_INT(account->failures_in_row),
                 P_INT(account->auth_failures_in_row), P_INT(account->updated_at),
-                P_INT(account->http2)),
+                P_INT(account->http2), P_STR_OR_NULL(account->oauth)),
         &changed, err));
     if (!changed)
         return err_set(err, E_NOT_FOUND, "account_not_found");
@@ -198,6 +215,23 @@ enum status accounts_lock(struct db_conn *tx, int64_t id, struct arena *a, struc
                           struct err *err)
 {
     return find_one(tx, sql_lock, id, a, ret, err);
+}
+
+enum status accounts_set_credentials(struct db_conn *tx, int64_t id, struct str credentials,
+                                     struct err *err)
+{
+    return db_exec(tx, sql_set_credentials, DB_ARGS(P_INT(id), P_STR(credentials)), NULL, err);
+}
+
+enum status accounts_set_error(struct db_conn *tx, int64_t id, const char *reason, struct err *err)
+{
+    return db_exec(tx, sql_set_error, DB_ARGS(P_INT(id), P_Z(reason)), NULL, err);
+}
+
+enum status accounts_clear_error(struct db_conn *tx, int64_t id, const char *reason,
+                                 struct err *err)
+{
+    return db_exec(tx, sql_clear_error, DB_ARGS(P_INT(id), P_Z(reason)), NULL, err);
 }
 
 enum status accounts_delete(struct db_conn *tx, int64_t id, struct err *err)

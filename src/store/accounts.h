@@ -22,6 +22,13 @@ enum status accounts_lock(struct db_conn *tx, int64_t id, struct arena *a, struc
 /* Writes all columns but id, type, platform, created_at and last_used_at, and the groups.
  * E_INVALID, code "invalid_field", field "group_ids". */
 enum status accounts_update(struct db_conn *tx, const struct account *account, struct err *err);
+/* The sealed part alone, for a token that was renewed. */
+enum status accounts_set_credentials(struct db_conn *tx, int64_t id, struct str credentials,
+                                     struct err *err);
+/* active → error, and back where nothing but this reason had put it there. */
+enum status accounts_set_error(struct db_conn *tx, int64_t id, const char *reason, struct err *err);
+enum status accounts_clear_error(struct db_conn *tx, int64_t id, const char *reason,
+                                 struct err *err);
 enum status accounts_delete(struct db_conn *tx, int64_t id, struct err *err);
 /* Jobs of the account that have not ended. */
 enum status accounts_live_jobs(struct db_conn *tx, int64_t id, int64_t *ret, struct err *err);
