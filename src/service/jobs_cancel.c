@@ -9,15 +9,17 @@ enum { CANCEL_MS = 10000 };
 
 void upstream_forget(struct step *s)
 {
-    const struct pool_account *account = s->hold->slot.account;
+    const struct pool_slot *slot = &s->hold->slot;
     struct dialect_task task = {s->job.upstream_id, s->job.upstream_ref};
     struct dialect_http http;
     struct fetch_request request;
     struct fetch_answer answer;
     struct err err;
 
-    if (!account || !account->dialect->build_cancel || s->job.upstream_id.n == 0)
+    if (!slot->account || !slot->account->dialect->build_cancel || s->job.upstream_id.n == 0 ||
+        !step_token(s))
         return;
+    const struct pool_account *account = slot->account;
     if (account->dialect->build_cancel(&account->target, &task, s->arena, &http, &err) != OK)
         return;
     step_fetch_request(s, &http, &request);

@@ -143,6 +143,11 @@ struct refusal step_read_refusal(struct step *s, const struct dialect_answer *in
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r);
 /* The account's dialect cannot say it (s->err tells why); another's may. */
 enum status step_not_said(struct step *s, enum job_state from);
+/* The slot's account as it is now, with a token that has not ended (AC-3); false: it has none.
+ * Both may wait for the token endpoint; pointers into the slot end. */
+bool step_token(struct step *s);
+/* A 401 came: whether there is another token now, so that the same may be asked again. */
+bool step_renew_token(struct step *s);
 /* Sent, and nobody knows what became of it; outcome: what that means for the account. It is
  * sent again where the account honours the Idempotency-Key. */
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome);

@@ -119,6 +119,8 @@ static enum status read_answer(struct step *s, const struct fetch_answer *answer
     if (account->dialect->read_poll(&account->target, &task, &in, s->arena, &outcome, &s->err) ==
         OK)
         return read_state(s, &outcome);
+    if (answer->status == 401 && step_renew_token(s))
+        return step_again_in(s, 0);
     if (answer->status / 100 != 2)
         pool_mark(s->app->pool, account->id, pool_outcome_of_status(answer->status),
                   answer->retry_after_ms);
@@ -162,9 +164,11 @@ enum status step_polling(struct step *s)
     struct fetch_answer answer;
 
     TRY(take_slot(s));
-    const struct pool_account *account = s->hold->slot.account;
-    if (!account)
+    if (!s->hold->slot.account)
         return OK;
+    if (!step_token(s))
+        return ask_again(s, 0);
+    const struct pool_account *account = s->hold->slot.account;
     TRY(account->dialect->build_poll(&account->target, &task, s->arena, &http, &s->err));
     step_fetch_request(s, &http, &request);
     request.total_timeout_ms = POLL_MS;
@@ -185,6 +189,8 @@ enum status step_look(struct step *s, struct dialect_outcome *ret)
     struct fetch_answer answer;
 
     if (!s->hold->slot.account && pool_take(s->app->pool, &want, &s->hold->slot, NULL) != POOL_GOT)
+        return err_set(&s->err, E_UNAVAILABLE, "account_gone");
+    if (!step_token(s))
         return err_set(&s->err, E_UNAVAILABLE, "account_gone");
     const struct pool_account *account = s->hold->slot.account;
     if (account->dialect->streams)

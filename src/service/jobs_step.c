@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "pool/tokens.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
 #include "service/quota.h"
@@ -153,6 +154,29 @@ enum status step_delivered(struct step *s, enum job_state from,
     return OK;
 }
 
+/* ---- tokens */
+
+bool step_token(struct step *s)
+{
+    struct pool_slot *slot = &s->hold->slot;
+    pool_renew(s->app->pool, slot, s->job.model);
+    if (!token_is_spent(slot->account))
+        return true;
+    bool renewed = tokens_await(s->app->tokens, slot->account, TOKENS_WAIT_MS);
+    pool_renew(s->app->pool, slot, s->job.model);
+    return renewed;
+}
+
+bool step_renew_token(struct step *s)
+{
+    struct pool_slot *slot = &s->hold->slot;
+    if (!slot->held || !token_may_renew(slot->account) ||
+        !tokens_await(s->app->tokens, slot->account, TOKENS_WAIT_MS))
+        return false;
+    pool_renew(s->app->pool, slot, s->job.model);
+    return true;
+}
+
 /* ---- what a refusal leads to */
 
 static size_t count_tried(struct str tried)
@@ -215,11 +239,11 @@ static int64_t retry_in(struct step *s)
 }
 
 /* Back into the line: a cool-down keeps it from the same account after a 429, `tried`
- * after anything else. */
+ * after anything else but a token that has been renewed. */
 static enum status requeue(struct step *s, enum job_state from, const struct refusal *r,
-                           int64_t delay_ms)
+                           bool renewed, int64_t delay_ms)
 {
-    if (r->status != 429)
+    if (r->status != 429 && !renewed)
         add_tried(s);
     s->job.state = JOB_QUEUED;
     s->job.failure = refusal_failure(s, r);
@@ -237,14 +261,15 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
     /* ST-2: a 408 says that nothing whole was received, but not that nothing was. */
     bool may_switch = r->status == 0 ||
                       (r->status != 408 && pool_may_switch(r->status, r->model_missing));
-    if (r->model_missing)
+    bool renewed = r->status == 401 && step_renew_token(s);
+    if (r->model_missing || renewed)
         outcome = POOL_NEUTRAL;
     /* The first time it may have been accepted, whatever is said now. */
     if (s->resubmission)
         return step_unknown(s, from, outcome);
     hold_release_slot(s->jobs, s->hold, outcome, r->retry_after_ms);
     if (may_switch && count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
-        return requeue(s, from, r, retry_in(s));
+        return requeue(s, from, r, renewed, renewed ? 0 : retry_in(s));
     struct failure failure = refusal_failure(s, r);
     return step_fail(s, &failure);
 }
@@ -258,7 +283,7 @@ enum status step_not_said(struct step *s, enum job_state from)
     s->job.account_id = s->hold->slot.account->id;
     hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     if (count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
-        return requeue(s, from, &r, 0); /* nobody was asked */
+        return requeue(s, from, &r, false, 0); /* nobody was asked */
     return step_fail(s, &failure);
 }
 

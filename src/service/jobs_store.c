@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json_out.h"
 #include "base/log.h"
+#include "pool/tokens.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
 #include "service/library.h"
@@ -159,10 +160,43 @@ static enum status not_stored(struct step *s, struct generation *g, enum status 
     return keep_link(s, g, s->err.code);
 }
 
+/* The account with a token that has not ended, where there is one to be had. */
+static void hold_account(struct step *s, struct pool_ref *ret)
+{
+    pool_hold(s->app->pool, s->job.account_id, ret);
+    if (!ret->account || !token_is_spent(ret->account))
+        return;
+    tokens_await(s->app->tokens, ret->account, TOKENS_WAIT_MS);
+    pool_drop(ret);
+    pool_hold(s->app->pool, s->job.account_id, ret);
+}
+
+static enum status fetch(struct step *s, const struct generation *g, const struct job_media *media,
+                         size_t n, struct library_take *ret)
+{
+    struct pool_ref account;
+    bool refused = false;
+    hold_account(s, &account);
+    struct library_source source = {.media = media,
+                                    .count = n,
+                                    .account = account.account,
+                                    .cancelled = &s->hold->cancelled,
+                                    .ret_token_refused = &refused};
+    enum status status = library_fetch(s->w, g, &source, s->arena, ret, &s->err);
+    if (refused && token_may_renew(account.account) &&
+        tokens_await(s->app->tokens, account.account, TOKENS_WAIT_MS)) {
+        pool_drop(&account);
+        hold_account(s, &account);
+        source.account = account.account;
+        status = library_fetch(s->w, g, &source, s->arena, ret, &s->err);
+    }
+    pool_drop(&account);
+    return status;
+}
+
 enum status step_storing(struct step *s)
 {
     struct job_media media[LIBRARY_MAX_FILES];
-    struct pool_ref account = {0};
     struct library_take take;
     struct generation g;
     size_t n;
@@ -171,11 +205,7 @@ enum status step_storing(struct step *s)
     TRY(generation_load(s->w->db, s->job.generation_id, s->arena, &g, &s->err));
     TRY(library_discard_dead(s->w, &g, s->arena, &s->err));
     fill_links(s, &g, media, n);
-    pool_hold(s->app->pool, s->job.account_id, &account);
-    struct library_source source = {
-        .media = media, .count = n, .account = account.account, .cancelled = &s->hold->cancelled};
-    enum status status = library_fetch(s->w, &g, &source, s->arena, &take, &s->err);
-    pool_drop(&account);
+    enum status status = fetch(s, &g, media, n, &take);
     if (status != OK)
         return step_is_cut(s) ? OK : not_stored(s, &g, status);
     fill_stored(s, &g, &take);

@@ -19,6 +19,7 @@ enum {
     SUBMIT_MS = 120000,
     ANSWER_BYTES = 32 << 20,
     INPUT_BYTES = 21 << 20,
+    TOKENLESS_MS = 1000, /* then another account may take it */
 };
 
 /* ---- the request, out of the row */
@@ -239,9 +240,18 @@ static enum status crowded_out(struct step *s)
     return step_again_in(s, 0);
 }
 
+/* The account cools down until its token is tried again. */
+static enum status without_token(struct step *s)
+{
+    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    return step_again_in(s, TOKENLESS_MS);
+}
+
 static enum status start(struct step *s, enum job_state from)
 {
     struct dialect_http http;
+    if (!step_token(s))
+        return without_token(s);
     bool other_form = knows_other_form(s->jobs, s->hold->slot.account->id);
     enum status status = build(s, other_form, &http);
     if (s->resubmission && (status == E_INVALID || status == E_NOT_FOUND))

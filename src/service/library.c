@@ -287,6 +287,8 @@ static enum status run_transfer(struct transfer *t, const struct job_media *m,
     enum status status = fetch_run(t->w->fetcher, &request, t->arena, &answer, &err);
     if (t->failed != OK)
         return t->failed; /* the sink's own reason, in t->err */
+    if (t->answer_status == 401 && m->needs_credential && source->ret_token_refused)
+        *source->ret_token_refused = true;
     if (t->answer_status && t->answer_status / 100 != 2)
         return refused_link(t, t->err);
     if (status != OK) {

@@ -33,6 +33,7 @@ struct library_source {
     size_t count;
     const struct pool_account *account; /* its own origin may be private (AC-7) */
     const atomic_bool *cancelled;       /* may be NULL */
+    bool *ret_token_refused; /* set when the account's own origin said 401; may be NULL */
 };
 
 /* Whether new works may go to the local disk: the setting, and a folder that takes them. */

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "pool/tokens.h"
 #include "service/chat_answer.h"
 #include "service/metrics.h"
 #include "service/relay_impl.h"
@@ -61,6 +62,9 @@ static void let_go(struct relay *r)
     if (r->waiter)
         pool_wait_cancel(r->waiter);
     r->waiter = NULL;
+    if (r->token_waiter)
+        tokens_wait_cancel(r->token_waiter);
+    r->token_waiter = NULL;
     relay_give_back(r, POOL_NEUTRAL, 0);
     timer_unset(r->host.loop, &r->deadline);
     spool_release(&r->spool);
@@ -92,6 +96,7 @@ static bool pass_over(struct relay *r, enum pool_outcome outcome, int64_t retry_
 {
     if (r->want.tried_count < POOL_MAX_TRIED)
         r->want.tried[r->want.tried_count++] = r->slot.account->id;
+    r->renewed = false;
     relay_give_back(r, outcome, retry_after_ms);
     return r->want.tried_count < POOL_MAX_TRIED;
 }
@@ -108,13 +113,40 @@ static void become_job(struct relay *r)
     free(r);
 }
 
+/* The token is there, or is not to be had now: then the account has been marked already. */
+static void token_came(void *ctx, bool renewed)
+{
+    struct relay *r = ctx;
+    r->token_waiter = NULL;
+    if (!renewed) {
+        relay_note_fault(&r->failures, "The upstream account's token could not be renewed.");
+        relay_next(r, POOL_NEUTRAL, 0);
+        return;
+    }
+    pool_renew(r->host.app->pool, &r->slot, r->want.model);
+    relay_call_start(r);
+}
+
+bool relay_renew_token(struct relay *r)
+{
+    if (r->renewed)
+        return false;
+    r->renewed = true;
+    r->phase = RELAY_WAITING;
+    r->token_waiter = tokens_wait(r->host.app->tokens, r->slot.account, r->host.loop,
+                                  TOKENS_WAIT_MS, token_came, r);
+    return r->token_waiter != NULL;
+}
+
 /* A slot is held: the call goes on with this account. */
 static void go_on(struct relay *r)
 {
-    if (r->slot.account->dialect->streams)
-        relay_call_start(r);
-    else
+    if (!r->slot.account->dialect->streams)
         become_job(r);
+    else if (!token_is_spent(r->slot.account))
+        relay_call_start(r);
+    else if (!relay_renew_token(r))
+        token_came(r, false);
 }
 
 static void refuse_busy(struct relay *r, const char *code, const char *words)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "pool/tokens.h"
 #include "service/metrics.h"
 #include "service/relay_impl.h"
 
@@ -119,9 +120,11 @@ static void judge_refusal(struct relay *r)
     relay_note_answer(&r->failures, a, r->slot.account->target.credential);
     enum pool_outcome outcome = pool_outcome_of_status(a->status);
     int64_t retry_after_ms = a->retry_after_ms;
+    bool token_refused = a->status == 401 && token_may_renew(r->slot.account);
     relay_answer_free(a);
     r->answer = NULL;
-    relay_next(r, outcome, retry_after_ms);
+    if (!token_refused || !relay_renew_token(r))
+        relay_next(r, outcome, retry_after_ms);
 }
 
 /* More than a refusal needs to say: judged by what has come, or simply passed on. */

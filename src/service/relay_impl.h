@@ -34,6 +34,7 @@ struct relay_field {
 size_t relay_keep_fields(const struct http_head *head, const struct relay_field *kept, size_t count,
                          struct http_header *ret, size_t max);
 
+/* RELAY_WAITING: for a slot, or for the account's token. */
 enum relay_phase { RELAY_INTAKE, RELAY_WAITING, RELAY_CALLING, RELAY_PASSING, RELAY_OVER };
 
 /* A refusing answer while it is read; what of its head must survive until it is judged. */
@@ -59,6 +60,8 @@ struct relay {
     struct pool_want want;
     struct pool_slot slot;
     struct pool_waiter *waiter;
+    struct token_waiter *token_waiter;
+    bool renewed; /* this account's token, for this call: once is enough */
     struct upstream_call *call;
     struct timer deadline;
     int64_t called_ms; /* the loop's, when this attempt began */
@@ -78,6 +81,9 @@ struct relay {
 void relay_choose(struct relay *r);
 /* The account held has failed: it is given back so marked, and another is asked, if any. */
 void relay_next(struct relay *r, enum pool_outcome outcome, int64_t retry_after_ms);
+/* Asks for another token for the account held, and for the call again when it is there; false:
+ * that cannot help. */
+bool relay_renew_token(struct relay *r);
 void relay_refuse(struct relay *r, int http_status, const struct err *err);
 /* The slot goes back, if one is held. */
 void relay_give_back(struct relay *r, enum pool_outcome outcome, int64_t retry_after_ms);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "pool/tokens.h"
 #include "service/metrics.h"
 #include "service/relay_impl.h"
 #include "service/relay_link.h"
@@ -21,6 +22,9 @@ struct passage {
     struct upstream_call *call;
     struct arena *arena;
     struct pool_ref account;
+    struct str target; /* what is asked for; in the arena */
+    struct token_waiter *token_waiter;
+    bool renewed; /* the account's token, for this call: once is enough */
     bool client_full;
 };
 
@@ -29,6 +33,34 @@ static void refuse(struct passage *p, enum status status, const char *code)
     struct err err;
     err_set(&err, status, code);
     p->host.refuse(p->x, 0, &err);
+}
+
+/* ---- the account's token ---- */
+
+static void start(struct passage *p);
+
+static void token_came(void *ctx, bool renewed)
+{
+    struct passage *p = ctx;
+    int64_t id = p->account.account->id;
+    p->token_waiter = NULL;
+    pool_drop(&p->account);
+    if (renewed)
+        pool_hold(p->host.app->pool, id, &p->account);
+    if (p->account.account)
+        start(p);
+    else
+        refuse(p, E_UPSTREAM, "media_unavailable");
+}
+
+/* Whether the call goes on when there is another. */
+static bool renew_token(struct passage *p)
+{
+    if (!p->renewed)
+        p->token_waiter = tokens_wait(p->host.app->tokens, p->account.account, p->host.loop,
+                                      TOKENS_WAIT_MS, token_came, p);
+    p->renewed = true;
+    return p->token_waiter != NULL;
 }
 
 /* ---- the answer ---- */
@@ -92,6 +124,8 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
     }
     upstream_cancel(call);
     p->call = NULL;
+    if (status == 401 && token_may_renew(p->account.account) && renew_token(p))
+        return;
     if (pass_redirect(p, head))
         return;
     if (status == 403 || status == 404 || status == 410)
@@ -149,6 +183,8 @@ static void on_done(struct exchange *x, bool complete)
     (void)complete;
     if (p->call)
         upstream_cancel(p->call);
+    if (p->token_waiter)
+        tokens_wait_cancel(p->token_waiter);
     if (p->account.account)
         pool_drop(&p->account);
     arena_free(p->arena);
@@ -165,7 +201,7 @@ static enum status read_link(struct passage *p, struct relay_link *ret, struct e
     return relay_link_open(p->host.app->keys, p->arena, token, name, clock_wall_ms(), ret, err);
 }
 
-static void start(struct passage *p, struct str target)
+static void start(struct passage *p)
 {
     static const struct str passed[] = {
         {"range", 5}, {"if-range", 8}, {"if-none-match", 13}, {"if-modified-since", 17}};
@@ -173,6 +209,7 @@ static void start(struct passage *p, struct str target)
     const struct http_head *head = exchange_head(p->x);
     struct http_header headers[ARRAY_SIZE(passed) + 1];
     struct url url = account->target.base;
+    struct str target = p->target;
     struct err err;
     size_t n = 0;
     headers[n++] = (struct http_header){STR("Authorization"), account->bearer};
@@ -212,11 +249,14 @@ static struct passage *passage_new(struct exchange *x, const struct relay_host *
 
 static void open_link(struct passage *p, const struct relay_link *link)
 {
+    p->target = link->target;
     pool_hold(p->host.app->pool, link->account_id, &p->account);
     if (!p->account.account)
         refuse(p, E_NOT_FOUND, "account_not_found");
-    else
-        start(p, link->target);
+    else if (!token_is_spent(p->account.account))
+        start(p);
+    else if (!renew_token(p))
+        refuse(p, E_UPSTREAM, "media_unavailable");
 }
 
 void relay_media(struct exchange *x, const struct relay_host *host)
