@@ -26,6 +26,9 @@ call_handler audit_list_all;
 call_handler accounts_list_all, accounts_create, accounts_get, accounts_patch, accounts_remove;
 call_handler accounts_reset, accounts_test, accounts_test_draft;
 
+/* accounts_oauth.c */
+call_handler accounts_authorize_url, accounts_exchange;
+
 /* sora.c: the studio. */
 call_handler sora_generate, sora_list, sora_get, sora_delete, sora_cancel;
 call_handler sora_quota, sora_models, sora_storage_status;

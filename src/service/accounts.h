@@ -8,8 +8,10 @@
  * Secrets are sealed for the account's id; nothing here gives one out.
  * Thread: workers. */
 #include "model/account.h"
+#include "net/oauth.h"
 #include "service/app.h"
 #include "service/audit.h"
+#include "store/account_secrets.h"
 
 struct settings;
 
@@ -31,6 +33,20 @@ enum {
     ACCOUNT_IDEMPOTENCY = 1 << 13,
     ACCOUNT_STATUS = 1 << 14,
     ACCOUNT_HTTP2 = 1 << 15,
+    /* Of oauth accounts alone (AC-3). */
+    ACCOUNT_ISSUER = 1 << 16,
+    ACCOUNT_AUTHORIZE_URL = 1 << 17,
+    ACCOUNT_TOKEN_URL = 1 << 18,
+    ACCOUNT_CLIENT_ID = 1 << 19,
+    ACCOUNT_CLIENT_SECRET = 1 << 20,
+    ACCOUNT_SCOPES = 1 << 21,
+    ACCOUNT_REDIRECT_URI = 1 << 22,
+    ACCOUNT_ACCESS_TOKEN = 1 << 23,
+    ACCOUNT_REFRESH_TOKEN = 1 << 24,
+    ACCOUNT_EXPIRES_AT = 1 << 25,
+    ACCOUNT_GRANT = 1 << 26, /* what a sign-in has brought: client and tokens */
+    ACCOUNT_TOKENS = ACCOUNT_ACCESS_TOKEN | ACCOUNT_REFRESH_TOKEN | ACCOUNT_GRANT,
+    ACCOUNT_OAUTH_MEMBERS = 0x7ff << 16,
 };
 
 struct account_form {
@@ -44,12 +60,18 @@ struct account_form {
     struct str proxy_url, ca_pem;     /* empty: none */
     bool honours_idempotency, http2;
     enum account_status status; /* active or disabled */
+    struct oauth_client oauth;
+    struct str client_secret; /* empty: none */
+    struct str access_token, refresh_token, grant;
+    int64_t expires_at; /* wall ms; 0: not said */
 };
 
 enum {
     ACCOUNT_NAME_MAX = 100,
     ACCOUNT_BASE_URL_MAX = 2048,
     ACCOUNT_API_KEY_MAX = 4096,
+    ACCOUNT_CLIENT_ID_MAX = 512,
+    ACCOUNT_SCOPES_MAX = 1024,
     ACCOUNT_PROXY_MAX = 1024,
     ACCOUNT_CA_MAX = 64 << 10,
     ACCOUNT_MODEL_NAME_MAX = 200,
@@ -66,6 +88,7 @@ struct account_work {
     const struct settings *settings;
     const struct actor *actor;
     struct arena *arena;
+    struct fetcher *fetcher; /* the worker's, for what an issuer says of itself */
 };
 
 /* E_INVALID names the field.  Views of *ret live in the arena. */
@@ -102,21 +125,49 @@ enum status account_test_run(const struct account_work *w, struct fetcher *fetch
 enum status account_form_check(const struct account_form *form, const struct settings *settings,
                                struct arena *a, struct err *err);
 
-/* A stored key is used, never read: it may not be led to a server that it was not typed for.
- * E_INVALID, code "api_key_again", when base_url gets another origin without a key. */
+/* A stored secret is used, never read: it may not be led to a server that it was not typed for.
+ * E_INVALID, code "api_key_again", when base_url gets another origin without a key;
+ * "oauth_tokens_again" the same for tokens. */
 enum status account_form_check_way(const struct account_form *form, const struct account *before,
                                    struct arena *a, struct err *err);
 
-/* The sealed part. */
-struct account_secrets {
-    struct str api_key;
-    struct str proxy_auth; /* "user:password"; STR_NONE: none */
-};
-enum status account_secrets_open(const struct app *app, const struct account *account,
-                                 struct arena *a, struct account_secrets *ret, struct err *err);
-enum status account_secrets_seal(const struct app *app, const struct account_secrets *secrets,
-                                 struct arena *a, struct account *account, struct err *err);
 /* The form's members over those of the account; secrets are opened and changed beside. */
 enum status account_form_apply(const struct account_form *form, struct arena *a,
                                struct account *account, struct account_secrets *secrets,
                                struct err *err);
+
+/* ---- service/accounts_oauth.c ---- */
+
+/* The members of AC-3, each by itself. */
+enum status account_oauth_check(const struct account_form *form, const struct settings *settings,
+                                struct arena *a, struct err *err);
+/* An address of the form, http or https, as base_url is checked. */
+enum status account_check_address(struct str text, const char *field,
+                                  const struct settings *settings, struct arena *a,
+                                  struct err *err);
+/* Before the transaction: the client as it will be, from what is kept (STR_NONE: nothing) and the
+ * form; what is missing of its addresses is asked of the issuer.  proxy: with its password. */
+enum status account_oauth_client(const struct account_work *w, struct str kept,
+                                 const struct account_form *form, struct str proxy_url,
+                                 struct str ca_pem, struct oauth_client *ret, struct err *err);
+/* Secrets of `from` that the form leaves alone may go to `to`'s servers. */
+enum status account_oauth_check_way(const struct oauth_client *from, const struct oauth_client *to,
+                                    const struct account_form *form, struct arena *a,
+                                    struct err *err);
+/* Whether there is enough for a first token. */
+enum status account_oauth_check_complete(const struct oauth_client *c,
+                                         const struct account_secrets *secrets, struct err *err);
+/* In the transaction that writes the account: a new row for new tokens; else, when it has been
+ * mended, whatever stood in the way of a renewal is forgotten. */
+enum status account_oauth_write_token(struct db_conn *tx, const struct account *account,
+                                      const struct account_form *form,
+                                      const struct account_secrets *secrets, bool mended,
+                                      struct arena *a, struct err *err);
+
+/* What a page may know of the secrets. */
+struct account_known {
+    struct oauth_client client; /* as it was typed */
+    bool client_secret, access_token, refresh_token;
+};
+void account_oauth_known(const struct app *app, const struct account *account, struct arena *a,
+                         struct account_known *ret);

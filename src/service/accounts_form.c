@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be typed into an account's form (AC-2), and where its secrets go. */
 #include <ctype.h>
-#include <inttypes.h>
 
-#include "base/json_out.h"
 #include "base/utf8.h"
 #include "dialect/dialect.h"
 #include "net/guard.h"
 #include "net/tls.h"
 #include "net/url.h"
-#include "platform/json_in.h"
 #include "service/accounts.h"
 #include "service/settings.h"
-
-enum { SECRET_BYTES = 16 << 10 };
 
 /* ---- addresses ---- */
 
@@ -32,7 +27,8 @@ static bool is_endpoint(struct str path)
     return false;
 }
 
-static enum status check_host(const struct url *u, const struct settings *settings, struct err *err)
+static enum status check_host(const struct url *u, const char *field,
+                              const struct settings *settings, struct err *err)
 {
     struct sockaddr_storage address;
     socklen_t size;
@@ -43,8 +39,32 @@ static enum status check_host(const struct url *u, const struct settings *settin
     if (guard_parse_address(u->host, u->port, &address, &size) &&
         guard_allows(&guard, (struct sockaddr *)&address))
         return OK;
-    return err_field(err, "url_forbidden", "base_url",
-                     "base_url may not point to a link-local, metadata or reserved address");
+    return err_field(err, "url_forbidden", field,
+                     "%s may not point to a link-local, metadata or reserved address", field);
+}
+
+static enum status parse_address(struct str text, const char *field,
+                                 const struct settings *settings, struct arena *a, struct url *ret,
+                                 struct err *err)
+{
+    if (text.n > ACCOUNT_BASE_URL_MAX)
+        return err_field(err, "invalid_field", field, "%s may have at most %d bytes", field,
+                         ACCOUNT_BASE_URL_MAX);
+    if (!str_starts(text, STR("http://")) && !str_starts(text, STR("https://")))
+        return err_field(err, "url_scheme", field, "%s must begin with http:// or https://", field);
+    enum status status = url_parse(text, a, ret, err);
+    if (status != OK) {
+        struct err why = *err;
+        return err_field(err, why.code, field, "%s: %s", field, why.text);
+    }
+    return check_host(ret, field, settings, err);
+}
+
+enum status account_check_address(struct str text, const char *field,
+                                  const struct settings *settings, struct arena *a, struct err *err)
+{
+    struct url ignored;
+    return parse_address(text, field, settings, a, &ignored, err);
 }
 
 static enum status check_base_url(struct str text, const struct settings *settings, struct arena *a,
@@ -53,17 +73,7 @@ static enum status check_base_url(struct str text, const struct settings *settin
     struct url u;
     if (text.n == 0)
         return err_field(err, "missing_field", "base_url", "base_url is required");
-    if (text.n > ACCOUNT_BASE_URL_MAX)
-        return err_field(err, "invalid_field", "base_url", "base_url may have at most %d bytes",
-                         ACCOUNT_BASE_URL_MAX);
-    if (!str_starts(text, STR("http://")) && !str_starts(text, STR("https://")))
-        return err_field(err, "url_scheme", "base_url",
-                         "base_url must begin with http:// or https://");
-    enum status status = url_parse(text, a, &u, err);
-    if (status != OK) {
-        struct err why = *err;
-        return err_field(err, why.code, "base_url", "base_url: %s", why.text);
-    }
+    TRY(parse_address(text, "base_url", settings, a, &u, err));
     if (u.query.p || str_has_char(text, '#'))
         return err_field(err, "base_url_parts", "base_url",
                          "base_url must not have a query (?…) or a fragment (#…)");
@@ -71,7 +81,7 @@ static enum status check_base_url(struct str text, const struct settings *settin
         return err_field(err, "base_url_is_endpoint", "base_url",
                          "base_url is the address of the API, such as https://host or "
                          "https://host/v1, not of one endpoint like /chat/completions");
-    return check_host(&u, settings, err);
+    return OK;
 }
 
 /* "socks5h://user:password@host:1080" in its parts; auth STR_NONE without any. */
@@ -170,9 +180,6 @@ static enum status check_kind(const struct account_form *form, struct err *err)
 {
     if (form->set & ACCOUNT_PLATFORM && !str_eq(form->platform, STR("sora")))
         return err_field(err, "invalid_field", "platform", "platform must be sora");
-    if (form->set & ACCOUNT_TYPE && form->type == ACCOUNT_OAUTH)
-        return err_field(err, "oauth_not_available", "type",
-                         "oauth accounts are not available yet");
     if (form->set & ACCOUNT_DIALECT && !dialect_find(form->dialect))
         return err_field(err, "invalid_field", "dialect", "there is no dialect of this name");
     return OK;
@@ -192,59 +199,26 @@ enum status account_form_check(const struct account_form *form, const struct set
         TRY(check_proxy(form->proxy_url, a, err));
     if (form->set & ACCOUNT_CA)
         TRY(check_ca(form->ca_pem, err));
-    return OK;
+    return account_oauth_check(form, settings, a, err);
 }
 
 /* ---- secrets ---- */
-
-static struct str context_of(const struct account *account, struct arena *a)
-{
-    return arena_printf(a, "account:%" PRId64, account->id);
-}
-
-enum status account_secrets_open(const struct app *app, const struct account *account,
-                                 struct arena *a, struct account_secrets *ret, struct err *err)
-{
-    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
-    struct str opened;
-    TRY(key_ring_open(app->keys, a, context_of(account, a), account->credentials, &opened, err));
-    TRY(json_parse(opened, &doc, err));
-    struct json root = json_root(doc);
-    struct str auth = json_str_or(json_get(root, "proxy_auth"), STR_NONE);
-    ret->api_key = arena_str(a, json_str_or(json_get(root, "api_key"), STR("")));
-    ret->proxy_auth = auth.p ? arena_str(a, auth) : STR_NONE;
-    mem_wipe((char *)opened.p, opened.n);
-    return OK;
-}
-
-enum status account_secrets_seal(const struct app *app, const struct account_secrets *secrets,
-                                 struct arena *a, struct account *account, struct err *err)
-{
-    _cleanup_(buf_cleanup) struct buf text = BUF_INIT(SECRET_BYTES);
-    struct json_out j;
-    json_out_init(&j, &text);
-    json_object(&j);
-    json_kv_str(&j, "api_key", secrets->api_key);
-    if (secrets->proxy_auth.p)
-        json_kv_str(&j, "proxy_auth", secrets->proxy_auth);
-    json_object_end(&j);
-    if (!buf_failed(&text))
-        account->credentials = key_ring_seal(app->keys, a, context_of(account, a), buf_str(&text));
-    if (text.p)
-        mem_wipe(text.p, text.size);
-    return account->credentials.p ? OK : err_set(err, E_NO_MEMORY, "no_memory");
-}
 
 enum status account_form_check_way(const struct account_form *form, const struct account *before,
                                    struct arena *a, struct err *err)
 {
     struct url old, new;
     struct err ignored;
-    if (!(form->set & ACCOUNT_BASE_URL) || form->set & ACCOUNT_API_KEY)
+    bool oauth = before->type == ACCOUNT_OAUTH;
+    unsigned secret = oauth ? ACCOUNT_TOKENS : ACCOUNT_API_KEY;
+    if (!(form->set & ACCOUNT_BASE_URL) || form->set & secret)
         return OK;
     if (url_parse(before->base_url, a, &old, &ignored) == OK &&
         url_parse(form->base_url, a, &new, &ignored) == OK && url_same_origin(&old, &new))
         return OK;
+    if (oauth)
+        return err_field(err, "oauth_tokens_again", "base_url",
+                         "base_url leads to another server: sign in again, or enter its tokens");
     return err_field(err, "api_key_again", "api_key",
                      "base_url leads to another server: enter the api_key for it again");
 }
@@ -314,6 +288,13 @@ enum status account_form_apply(const struct account_form *form, struct arena *a,
     }
     if (form->set & ACCOUNT_API_KEY)
         secrets->api_key = form->api_key;
+    if (form->set & ACCOUNT_CLIENT_SECRET)
+        secrets->client_secret = form->client_secret;
+    /* One without the other is another sign-in's. */
+    if (form->set & ACCOUNT_TOKENS) {
+        secrets->access_token = form->access_token;
+        secrets->refresh_token = form->refresh_token;
+    }
     if (form->set & ACCOUNT_PROXY)
         TRY(apply_proxy(form->proxy_url, a, account, secrets, err));
     return OK;

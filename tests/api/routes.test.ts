@@ -96,6 +96,8 @@ const ACCOUNT: Wrong[] = [
   ["credentials", { base_url: "ftp://u.example", api_key: "k" }, "url_scheme"],
   ["credentials", { base_url: "u.example", api_key: "k" }, "url_scheme"],
   ["credentials", { base_url: "http://u.example/?a=b", api_key: "k" }, "base_url_parts"],
+  ["credentials", { base_url: "http://u.example", token_url: 1 }],
+  ["credentials", { base_url: "http://u.example", expires_at: "tomorrow" }],
   ["priority", -1],
   ["priority", "high"],
   ["concurrency", 0],
@@ -274,6 +276,21 @@ const KNOWN: Record<string, Known> = {
     body: { credentials: { base_url: "http://u.example", api_key: "k" } },
     required: ["credentials"],
     wrong: ACCOUNT,
+  },
+  "POST /api/v1/admin/accounts/oauth/authorize-url": {
+    body: {
+      credentials: {
+        authorize_url: "http://u.example/a",
+        token_url: "http://u.example/t",
+        client_id: "c",
+      },
+    },
+    wrong: [...ACCOUNT, ["account_id", 0], ["account_id", "1"]],
+  },
+  "POST /api/v1/admin/accounts/oauth/exchange": {
+    body: { code: "c", state: "s" },
+    required: ["code"],
+    wrong: [["code", 1], ["code", ""], ["code", long(8192)], ["state", 1], ["state", long(128)]],
   },
   "GET /api/v1/admin/accounts/{id}": { unknown: "account_not_found" },
   "PATCH /api/v1/admin/accounts/{id}": { body: {}, wrong: ACCOUNT, unknown: "account_not_found" },
@@ -596,7 +613,9 @@ describe("Every route, from the router's own table", () => {
           try {
             assertError(answer, 400, code, language);
             const inner =
-              field === "credentials" ? ["credentials", "base_url", "api_key"] : [field];
+              field === "credentials"
+                ? ["credentials", "base_url", "api_key", "token_url", "expires_at"]
+                : [field];
             assert.ok(inner.includes(answer.body.error.field), "another field is named");
           } catch (e) {
             throw new Error(`${what}: ${(e as Error).message} ${JSON.stringify(answer.body)}`);

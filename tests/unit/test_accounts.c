@@ -20,7 +20,8 @@ static void open_desk(struct desk *d, struct engine *e)
 {
     begin(&d->world, e);
     d->app = (struct app){.db = e->db, .keys = ring, .pool = d->world.pool};
-    d->work = (struct account_work){&d->app, d->world.db, &no_settings, &admin, d->world.arena};
+    d->work = (struct account_work){&d->app, d->world.db,    &no_settings,
+                                    &admin,  d->world.arena, NULL};
 }
 
 static struct account_form form_of(const char *base_url)
@@ -119,7 +120,12 @@ ON_EVERY_ENGINE(other_fields)
     form = form_of("http://127.0.0.1");
     form.set |= ACCOUNT_TYPE;
     form.type = ACCOUNT_OAUTH;
-    refused(&d, &form, "type", "oauth_not_available");
+    refused(&d, &form, "api_key", "invalid_field");
+    form.set &= ~(unsigned)ACCOUNT_API_KEY;
+    refused(&d, &form, "access_token", "missing_field");
+    form.set |= ACCOUNT_REFRESH_TOKEN;
+    form.refresh_token = STR("sk-secret-2");
+    refused(&d, &form, "client_id", "missing_field");
     form = form_of("http://127.0.0.1");
     form.set |= ACCOUNT_CA;
     form.ca_pem = STR("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");

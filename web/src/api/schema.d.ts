@@ -409,6 +409,40 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/admin/accounts/oauth/authorize-url': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Begin a sign-in at an upstream */
+    post: operations['beginSignIn']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/admin/accounts/oauth/exchange': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Exchange what the upstream gave for a grant */
+    post: operations['exchangeSignIn']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/admin/accounts/{id}': {
     parameters: {
       query?: never
@@ -941,7 +975,24 @@ export interface components {
       dialect: 'chat' | 'videos' | 'fal' | 'ark'
       credentials: {
         base_url: string
-        api_key_set: boolean
+        /** @description Of an apikey account; what follows, of an oauth account. */
+        api_key_set?: boolean
+        issuer?: string
+        /** @description Empty: what the issuer says. */
+        authorize_url?: string
+        /** @description Empty: what the issuer says. */
+        token_url?: string
+        client_id?: string
+        scopes?: string
+        redirect_uri?: string
+        client_secret_set?: boolean
+        access_token_set?: boolean
+        refresh_token_set?: boolean
+        /**
+         * Format: date-time
+         * @description Of the access token; null: not said.
+         */
+        expires_at?: string | null
       }
       /** @description A lower number is preferred. */
       priority: number
@@ -989,8 +1040,27 @@ export interface components {
       credentials: {
         /** @description Begins with http:// or https://; with or without /v1 or /sora/v1. */
         base_url?: string
-        /** @description Write-only. */
+        /** @description Write-only; of an apikey account. */
         api_key?: string
+        /** @description Tells the two addresses that are left out. */
+        issuer?: string
+        authorize_url?: string
+        token_url?: string
+        client_id?: string
+        /** @description Write-only; empty: a public client. */
+        client_secret?: string
+        /** @description Separated by spaces. */
+        scopes?: string
+        /** @description As the client is registered; left out: /oauth/callback of this server. */
+        redirect_uri?: string
+        /** @description Of a sign-in: brings client and tokens. Good once. */
+        grant?: string
+        /** @description Write-only; both tokens are replaced together. */
+        access_token?: string
+        /** @description Write-only. */
+        refresh_token?: string
+        /** Format: date-time */
+        expires_at?: string | null
       }
       priority?: number
       concurrency?: number
@@ -1017,8 +1087,27 @@ export interface components {
       credentials?: {
         /** @description Begins with http:// or https://; with or without /v1 or /sora/v1. */
         base_url?: string
-        /** @description Write-only. */
+        /** @description Write-only; of an apikey account. */
         api_key?: string
+        /** @description Tells the two addresses that are left out. */
+        issuer?: string
+        authorize_url?: string
+        token_url?: string
+        client_id?: string
+        /** @description Write-only; empty: a public client. */
+        client_secret?: string
+        /** @description Separated by spaces. */
+        scopes?: string
+        /** @description As the client is registered; left out: /oauth/callback of this server. */
+        redirect_uri?: string
+        /** @description Of a sign-in: brings client and tokens. Good once. */
+        grant?: string
+        /** @description Write-only; both tokens are replaced together. */
+        access_token?: string
+        /** @description Write-only. */
+        refresh_token?: string
+        /** Format: date-time */
+        expires_at?: string | null
       }
       priority?: number
       concurrency?: number
@@ -1033,6 +1122,46 @@ export interface components {
       http2?: boolean
       /** @enum {string} */
       status?: 'active' | 'disabled'
+    }
+    SignInBegin: {
+      /** @description What is left out is this account's. */
+      account_id?: number
+      credentials?: {
+        issuer?: string
+        authorize_url?: string
+        token_url?: string
+        client_id?: string
+        client_secret?: string
+        scopes?: string
+        redirect_uri?: string
+      }
+      proxy_url?: string | null
+      ca_pem?: string | null
+    }
+    SignInBegun: {
+      /** Format: uri */
+      authorize_url: string
+      state: string
+      redirect_uri: string
+      /** Format: date-time */
+      expires_at: string
+    }
+    SignInExchange: {
+      /** @description The code, or the whole address one was sent to. */
+      code: string
+      /** @description As begun; needed with a bare code. */
+      state?: string
+    }
+    SignInGrant: {
+      grant: string
+      /** Format: date-time */
+      grant_expires_at: string
+      /**
+       * Format: date-time
+       * @description Of the access token.
+       */
+      expires_at: string | null
+      refresh_token_set: boolean
     }
     ConnectionTest: {
       ok: boolean
@@ -1316,7 +1445,6 @@ export interface components {
       | 'account_sign_in_again'
       | 'account_unusable'
       | 'account_secret_unreadable'
-      | 'oauth_not_available'
       | 'base_url_parts'
       | 'base_url_is_endpoint'
       | 'api_key_again'
@@ -1326,6 +1454,11 @@ export interface components {
       | 'bad_answer'
       | 'upstream_error'
       | 'oauth_state_invalid'
+      | 'oauth_code_invalid'
+      | 'oauth_denied'
+      | 'oauth_discovery_failed'
+      | 'oauth_refused'
+      | 'oauth_tokens_again'
       | 'oauth_exchange_failed'
       | 'platform_not_supported'
       | 'model_not_found'
@@ -1672,6 +1805,15 @@ export interface components {
     }
     /** @description The upstream could not be asked, or answered with an error. */
     BadGateway: {
+      headers: {
+        [name: string]: unknown
+      }
+      content: {
+        'application/json': components['schemas']['Error']
+      }
+    }
+    /** @description The upstream took too long to answer. */
+    GatewayTimeout: {
       headers: {
         [name: string]: unknown
       }
@@ -2642,7 +2784,9 @@ export interface operations {
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
       413: components['responses']['TooLarge']
+      502: components['responses']['BadGateway']
       503: components['responses']['Unavailable']
+      504: components['responses']['GatewayTimeout']
     }
   }
   testDraftAccount: {
@@ -2672,6 +2816,70 @@ export interface operations {
       403: components['responses']['Forbidden']
       413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
+    }
+  }
+  beginSignIn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SignInBegin']
+      }
+    }
+    responses: {
+      /** @description The address to open; good for ten minutes. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SignInBegun']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['TooLarge']
+      502: components['responses']['BadGateway']
+      503: components['responses']['Unavailable']
+      504: components['responses']['GatewayTimeout']
+    }
+  }
+  exchangeSignIn: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['SignInExchange']
+      }
+    }
+    responses: {
+      /** @description A grant for credentials.grant of an account; good once, for ten minutes. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['SignInGrant']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['TooLarge']
+      502: components['responses']['BadGateway']
+      503: components['responses']['Unavailable']
+      504: components['responses']['GatewayTimeout']
     }
   }
   getAccount: {
@@ -2756,7 +2964,9 @@ export interface operations {
       403: components['responses']['Forbidden']
       404: components['responses']['NotFound']
       413: components['responses']['TooLarge']
+      502: components['responses']['BadGateway']
       503: components['responses']['Unavailable']
+      504: components['responses']['GatewayTimeout']
     }
   }
   testAccount: {
