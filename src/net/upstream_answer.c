@@ -24,10 +24,8 @@ bool answer_reusable(const struct upstream_conn *c)
 {
     const struct upstream_call *call = c->call;
     bool all_sent = call->all_given && !request_unsent(call).n && !c->write_broken;
-    bool nothing_else = buf_len(&c->in) == c->payload_left;
 
-    return c->keep_alive && c->watched && all_sent && nothing_else &&
-           c->body.framing != HTTP_BODY_TO_EOF;
+    return c->keep_alive && c->watched && all_sent && c->body.framing != HTTP_BODY_TO_EOF;
 }
 
 /* extra: bytes came behind the end, which cannot belong to any request. */

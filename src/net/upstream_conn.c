@@ -431,7 +431,8 @@ static void leave(struct upstream_call *call)
 
     if (!c)
         return;
-    if (c->body_done && !c->reading && answer_reusable(c)) {
+    bool nothing_else = buf_len(&c->in) == c->payload_left;
+    if (c->body_done && !c->reading && nothing_else && answer_reusable(c)) {
         upstream_conn_detach(c);
         idle_put(c);
     } else {

@@ -132,6 +132,21 @@ static void what_lies_behind_an_answer_never_answers_the_next_call(void **state)
     }
 }
 
+static void an_answer_whose_head_comes_in_two_reads_keeps_its_connection(void **state)
+{
+    (void)state;
+    struct upstream_config config = {.in_high = sizeof(OK_HEAD) - 2};
+    peer = peer_new(serve_hello, NULL);
+    calls_start(&config);
+    for (int n = 0; n < 2; n++) {
+        struct call c = {.url = here(), .level = GUARD_ADMIN};
+        call_run(&c);
+        expect_answer(&c, 200, "hello");
+    }
+    assert_int_equal(atomic_load(&peer->connections), 1);
+    finish();
+}
+
 static void a_pooled_connection_is_judged_by_the_new_guard(void **state)
 {
     (void)state;
@@ -325,6 +340,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UPSTREAM_CONTRACT,
         TEST("a connection is kept for the next call", keeps_a_connection_for_the_next_call),
+        TEST("an answer whose head comes in two reads keeps its connection",
+             an_answer_whose_head_comes_in_two_reads_keeps_its_connection),
         TEST("no more idle connections are kept than told",
              keeps_no_more_idle_connections_than_told),
         TEST("a connection with a doubt is not used again",
