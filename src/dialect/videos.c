@@ -9,7 +9,8 @@
  *   GET  …/{id}/content          opened by the account's own credential
  *   DELETE …/{id}                stops it, or only forgets it (SGLang)
  *
- * The id of the submission is the one that counts: LiteLLM shows another when polled. */
+ * The id of the submission is the one that counts: LiteLLM shows another when polled; and
+ * where OpenRouter names the address to poll, that one. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -345,6 +346,22 @@ static struct str task_id_of(struct json j)
     return id.n ? id : json_str_or(json_get(j, "task_id"), STR_NONE);
 }
 
+/* OpenRouter's lists: the first opens with the account's credential alone. */
+static bool add_listed(const struct dialect_target *t, struct json j, struct arena *a,
+                       struct dialect_outcome *ret)
+{
+    struct str guarded = json_str_or(json_at(json_get(j, "unsigned_urls"), 0), STR_NONE);
+    struct str open = json_str_or(json_at(json_get(j, "urls"), 0), STR_NONE);
+    struct url url;
+    struct err ignored;
+    if (guarded.n && dialect_media_link(t, guarded, MEDIA_VIDEO, a, &ret->media[0]) &&
+        url_parse(ret->media[0].url, a, &url, &ignored) == OK && url_same_origin(&url, &t->base)) {
+        ret->media[0].needs_credential = true;
+        return true;
+    }
+    return open.n && dialect_media_link(t, open, MEDIA_VIDEO, a, &ret->media[0]);
+}
+
 /* A public address in the task itself, or in its metadata (new-api). */
 static bool add_link(const struct dialect_target *t, struct json j, struct arena *a,
                      struct dialect_outcome *ret)
@@ -358,7 +375,7 @@ static bool add_link(const struct dialect_target *t, struct json j, struct arena
                 return true;
         }
     }
-    return false;
+    return add_listed(t, j, a, ret);
 }
 
 /* Without an address of its own: the content address. */
@@ -392,9 +409,21 @@ static enum status read_submit(const struct dialect_target *t, const struct dial
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer has no usable id.");
     TRY(read_task(in, j, a, ret, err));
     ret->task_id = arena_str(a, id);
-    /* All that polling and fetching need, whatever ids later answers show. */
-    ret->ref = ret->task_id;
+    ret->ref = arena_str(a, json_str_or(json_get(j, "polling_url"), STR("")));
     return ret->state == DIALECT_DONE ? add_content(t, j, ret->task_id, a, ret, err) : OK;
+}
+
+/* The account's key goes to its own origin alone, whatever address the answer named. */
+static void use_polling_url(const struct dialect_target *t, struct str polling_url, struct arena *a,
+                            struct dialect_http *http)
+{
+    struct url url;
+    struct err ignored;
+    if (str_find_char(polling_url, '/') < 0 ||
+        url_resolve(&t->base, polling_url, a, &url, &ignored) != OK ||
+        !url_same_origin(&url, &t->base))
+        return;
+    http->url = url;
 }
 
 static enum status build_poll(const struct dialect_target *t, const struct dialect_task *task,
@@ -403,6 +432,7 @@ static enum status build_poll(const struct dialect_target *t, const struct diale
     struct str endpoint;
     TRY(task_endpoint(task->id, "", a, &endpoint, err));
     TRY(dialect_http_begin(ret, t, STR("GET"), endpoint, a, err));
+    use_polling_url(t, task->ref, a, ret);
     dialect_http_bearer(ret, t, a);
     return OK;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What follows when its owner ends a job: the slot comes back, and the upstream is told
  * where it can be.  Late results find a raised fence and change nothing. */
+#include <time.h>
+
 #include "base/log.h"
 #include "net/fetch.h"
 #include "service/jobs_impl.h"
 
-enum { CANCEL_MS = 10000 };
+enum { CANCEL_MS = 10000, CANCEL_TRIES = 3, CANCEL_PAUSE_S = 1 };
 
 void upstream_forget(struct step *s)
 {
@@ -25,9 +27,18 @@ void upstream_forget(struct step *s)
     step_fetch_request(s, &http, &request);
     request.total_timeout_ms = CANCEL_MS;
     request.cancelled = NULL;
-    if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &err) != OK)
-        log_info("the upstream could not be told of a cancellation", LOG_I("job", s->job.id),
-                 LOG_Z("code", err.code));
+    /* 409: it is at it already, or not yet where it can be cancelled. */
+    for (int i = 0; i < CANCEL_TRIES; i++) {
+        struct timespec pause = {.tv_sec = CANCEL_PAUSE_S};
+        if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &err) != OK) {
+            log_info("the upstream could not be told of a cancellation", LOG_I("job", s->job.id),
+                     LOG_Z("code", err.code));
+            return;
+        }
+        if (answer.status != 409)
+            return;
+        nanosleep(&pause, NULL);
+    }
 }
 
 /* In a worker: the hold was idle when the job was ended.  An upstream that has not ended it

@@ -92,14 +92,20 @@ describe("Videos", () => {
     assert.equal(content.headers.get("content-type"), "video/mp4");
     const bytes = Buffer.from(await content.arrayBuffer());
     assert.equal(bytes.subarray(4, 8).toString(), "ftyp");
-    const part = await client.videos.downloadContent(made.id, {}, { headers: { range: "bytes=4-7" } });
+    const part = await client.videos.downloadContent(
+      made.id,
+      {},
+      { headers: { range: "bytes=4-7" } },
+    );
     assert.deepEqual([part.status, await part.text()], [206, "ftyp"]);
     const picture = await client.videos.downloadContent(made.id, { variant: "thumbnail" });
     assert.equal(picture.headers.get("content-type"), "image/webp");
     await picture.arrayBuffer();
     const gone = await client.videos.delete(made.id);
     assert.deepEqual(gone, { id: made.id, object: "video.deleted", deleted: true });
-    await rejects(client.videos.retrieve(made.id), OpenAI.NotFoundError, { code: "video_not_found" });
+    await rejects(client.videos.retrieve(made.id), OpenAI.NotFoundError, {
+      code: "video_not_found",
+    });
   });
 
   test("[GW-10] Every answer of it is shaped as OpenAI's", async () => {
@@ -229,7 +235,10 @@ describe("Videos", () => {
     for (const prompt of ["one", "two", "three", "four", "five"])
       ids.push((await own.videos.create({ model: MODEL, prompt })).id);
     const newest = await own.videos.list({ limit: 2 });
-    assert.deepEqual(newest.data.map((v) => v.id), [ids[4], ids[3]]);
+    assert.deepEqual(
+      newest.data.map((v) => v.id),
+      [ids[4], ids[3]],
+    );
     const raw = newest as unknown as { first_id: string; last_id: string; has_more: boolean };
     assert.deepEqual([raw.last_id, raw.has_more], [ids[3], true]);
     const all: string[] = [];
@@ -280,7 +289,9 @@ describe("Videos", () => {
       assert.equal(video.status, "completed");
       const content = await client.videos.downloadContent(made.id);
       assert.equal(
-        Buffer.from(await content.arrayBuffer()).subarray(4, 8).toString(),
+        Buffer.from(await content.arrayBuffer())
+          .subarray(4, 8)
+          .toString(),
         "ftyp",
       );
       await rejects(client.videos.remix(made.id, { prompt: "again" }), OpenAI.BadRequestError, {

@@ -31,6 +31,23 @@ static void poll_and_cancel(const struct dialect *d, const struct dialect_target
         assert(url_same_origin(&http.url, &t->base));
 }
 
+/* The answer to an image's submission. */
+static void read_images(const struct dialect *d, const struct dialect_target *t, struct str answer,
+                        struct arena *a)
+{
+    struct dialect_stream *s = d->stream_new(a, t, false);
+    struct err err;
+    struct url url;
+    if (d->stream_feed(s, answer, &err) == OK && d->stream_finish(s, &err) == OK) {
+        const struct dialect_outcome *o = d->stream_outcome(s);
+        assert(o->media_count <= DIALECT_MAX_MEDIA && o->failure.words.n <= 300);
+        assert((o->state == DIALECT_DONE) == (o->media_count > 0));
+        for (size_t i = 0; i < o->media_count; i++)
+            assert(o->media[i].bytes_base64.n || url_parse(o->media[i].url, a, &url, &err) == OK);
+    }
+    d->stream_free(s);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(64 << 20);
@@ -51,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (videos->read_poll(&target, &task, &in, a, &o, &err) == OK)
         check(&target, &o, a);
+    read_images(videos, &target, in.body, a);
     assert(dialect_error_message(&in, a, &code).n <= 300 && code.n <= 300);
     if (videos->read_models(&in, a, names, 16, &n, &err) == OK)
         assert(n <= 16);

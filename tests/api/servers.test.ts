@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Other people's servers behind accounts of dialect `videos` (docs/spec.md, AC-4), with the traps
+// that each of them has, seen through OpenAI's own package.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import OpenAI from "openai";
+import { Kinora, type Person, eventually } from "../lib/kinora.ts";
+import { FILM, KINDS, VideoServer } from "../lib/servers.ts";
+
+let kinora: Kinora;
+let admin: Person;
+
+before(async () => {
+  kinora = await Kinora.start();
+  admin = await kinora.admin();
+});
+
+after(() => kinora.stop());
+
+describe("Behind one Kinora", { concurrency: true }, () => {
+  for (const kind of KINDS)
+    describe(kind, { concurrency: 1 }, () => {
+      let server: VideoServer;
+      let client: OpenAI;
+      const model = `model-of-${kind}`;
+
+      before(async () => {
+        server = await VideoServer.start(kind);
+        await admin.ask("POST", "/api/v1/admin/accounts", {
+          name: kind,
+          platform: "sora",
+          type: "apikey",
+          dialect: "videos",
+          credentials: { base_url: server.base, api_key: "server-key" },
+          priority: 1,
+          concurrency: 9,
+          group_ids: [1],
+          models: [model],
+        });
+        const apiKey = await admin.key();
+        client = new OpenAI({ apiKey, baseURL: `${kinora.url}/v1`, maxRetries: 0 });
+      });
+
+      after(() => server.stop());
+
+      async function make(prompt: string) {
+        const { id } = await client.videos.create({ model, prompt });
+        return eventually("it ends", async () => {
+          const video = await client.videos.retrieve(id);
+          return ["completed", "failed"].includes(video.status) && video;
+        });
+      }
+
+      test("[AC-4] [GW-10] A video is made and its file streamed through", async () => {
+        const video = await make("a boat");
+        assert.equal(video.status, "completed", JSON.stringify(video));
+        const content = await client.videos.downloadContent(video.id);
+        assert.deepEqual(Buffer.from(await content.arrayBuffer()), FILM);
+        assert.ok(server.seen.every((call) => call.key === "Bearer server-key"));
+      });
+
+      test("[AC-4] A failure is read, in whatever form it comes", async () => {
+        const video = await make("fail");
+        assert.equal(video.status, "failed");
+        assert.match(video.error!.message, /out of memory/);
+      });
+
+      test("[AC-4] [GW-10] A refusal is the caller's, with the server's words", async () => {
+        await assert.rejects(client.videos.create({ model, prompt: "refuse" }), (e: any) => {
+          assert.ok(e instanceof OpenAI.BadRequestError);
+          assert.match(e.message, /size is not supported/);
+          return true;
+        });
+      });
+
+      test("[AC-4] The form that a server does not take is tried once and no more", async () => {
+        const refused = server.seen.filter(
+          (call) => call.method === "POST" && call.type.startsWith("multipart/"),
+        );
+        const asked = server.seen.filter((call) => call.method === "POST");
+        const onlyJson = kind === "sglang" || kind === "openrouter";
+        assert.equal(refused.length, onlyJson ? 1 : asked.length);
+      });
+
+      test("[AC-4] [GW-10] A deleted video is cancelled there as well as that can be", async () => {
+        const { id } = await client.videos.create({ model, prompt: "hang" });
+        await client.videos.delete(id);
+        const wanted = kind === "vllm-omni" ? 2 : 1; // 409: not yet, try again
+        await eventually("it is told", async () => {
+          return server.seen.filter((call) => call.method === "DELETE").length === wanted;
+        });
+      });
+
+      if (kind === "vllm-omni" || kind === "sglang")
+        test("[AC-4] Images come as bytes alone, and may be had by address", async () => {
+          const form = { model, prompt: "a boat", response_format: "url" as const };
+          const { data } = await client.images.generate(form);
+          const bytes = await (await fetch(data![0].url!)).arrayBuffer();
+          assert.equal(Buffer.from(bytes).subarray(1, 4).toString(), "PNG");
+          assert.match(server.seen.at(-1)!.body, /"response_format":"b64_json"/);
+        });
+    });
+});
