@@ -243,6 +243,7 @@ void jobs_free(struct app *app)
         list_remove(&h->link);
         hold_release_slot(j, h, POOL_NEUTRAL, 0);
         free(h->upstream_id);
+        free(h->upstream_ref);
         free(h);
     }
     upstream_client_free(j->upstream);
