@@ -6,6 +6,7 @@ import OpenAI, { toFile } from "openai";
 import type { Video } from "openai/resources/videos";
 import { Demo } from "../lib/demo.ts";
 import { Kinora, type Person, eventually } from "../lib/kinora.ts";
+import { stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
 
 const MODEL = "sora2-landscape-10s";
@@ -35,10 +36,7 @@ before(async () => {
   client = clientOf(key);
 });
 
-after(async () => {
-  await kinora.stop();
-  await demo.stop();
-});
+after(() => stopAll(kinora, demo));
 
 beforeEach(async () => {
   await demo.reset();
