@@ -121,6 +121,11 @@ void crypto_hmac_sha256(struct str key, struct str data, unsigned char out[SHA25
     must(HMAC(EVP_sha256(), key.p ? key.p : "", (int)key.n, bytes, data.n, out, NULL) != NULL);
 }
 
+void crypto_md5(struct str data, unsigned char out[MD5_SIZE])
+{
+    must(EVP_Digest(data.p ? data.p : "", data.n, out, NULL, EVP_md5(), NULL));
+}
+
 bool crypto_equal(const void *a, const void *b, size_t n)
 {
     return sodium_memcmp(a, b, n) == 0;
@@ -151,4 +156,23 @@ void sha256_free(struct sha256 *h)
         return;
     EVP_MD_CTX_free(h->ctx);
     free(h);
+}
+
+_Static_assert(sizeof(struct sha256_kept) == sizeof(crypto_hash_sha256_state), "the same bytes");
+
+void sha256_kept_init(struct sha256_kept *h)
+{
+    crypto_hash_sha256_init((crypto_hash_sha256_state *)h->state);
+}
+
+void sha256_kept_update(struct sha256_kept *h, struct str data)
+{
+    if (data.n)
+        crypto_hash_sha256_update((crypto_hash_sha256_state *)h->state,
+                                  (const unsigned char *)data.p, data.n);
+}
+
+void sha256_kept_final(struct sha256_kept *h, unsigned char out[SHA256_SIZE])
+{
+    crypto_hash_sha256_final((crypto_hash_sha256_state *)h->state, out);
 }

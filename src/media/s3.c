@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/s3.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "media/s3_impl.h"
+#include "platform/crypto.h"
+
+enum { CALL_ARENA = 12 << 20, GET_ARENA = 1 << 20 };
+
+/* Every call has a small arena of its own: a transfer of hours makes thousands of them. */
+static enum status run(const struct s3 *s, const struct s3_call *c, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
+    struct fetch_answer answer;
+    return s3_call_run(s, c, a, &answer, err);
+}
+
+/* ---- the bucket */
+
+/* One key at most: enough to hear why not. */
+static enum status explain(const struct s3 *s, struct err *err)
+{
+    struct s3_call ask = {.method = STR("GET"), .element = "ListBucketResult"};
+    s3_call_param(&ask, "list-type", STR("2"));
+    s3_call_param(&ask, "max-keys", STR("1"));
+    return run(s, &ask, err);
+}
+
+enum status s3_check(const struct s3 *s, struct err *err)
+{
+    const struct s3_call head = {.method = STR("HEAD")};
+    struct err words = {0};
+    enum status status = run(s, &head, err);
+    if (status == OK || status == E_UNAVAILABLE)
+        return status;
+    enum status more = explain(s, &words);
+    if (more == OK || more == E_UNAVAILABLE)
+        return status;
+    if (err)
+        *err = words;
+    return more;
+}
+
+/* ---- whole objects */
+
+enum status s3_put(const struct s3 *s, struct str key, struct str type, struct str bytes,
+                   struct err *err)
+{
+    struct s3_call put = {.method = STR("PUT"), .key = key, .body = bytes};
+    s3_call_header(&put, "content-type", type);
+    return run(s, &put, err);
+}
+
+enum status s3_head(const struct s3 *s, struct str key, int64_t *ret_size, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
+    const struct s3_call head = {.method = STR("HEAD"), .key = key};
+    struct fetch_answer answer;
+    TRY(s3_call_run(s, &head, a, &answer, err));
+    if (answer.length < 0)
+        return err_set(err, E_UPSTREAM, "not_this_api");
+    *ret_size = answer.length;
+    return OK;
+}
+
+enum status s3_get(const struct s3 *s, struct str key, int64_t from, int64_t length, size_t max,
+                   struct arena *a, struct str *ret, struct err *err)
+{
+    struct s3_call get = {.method = STR("GET"), .key = key, .max_answer = max};
+    struct fetch_answer answer;
+    if (length) {
+        struct str range = arena_printf(a, "bytes=%" PRId64 "-%" PRId64, from, from + length - 1);
+        s3_call_header(&get, "range", range);
+    }
+    TRY(s3_call_run(s, &get, a, &answer, err));
+    *ret = answer.body;
+    return OK;
+}
+
+enum status s3_delete(const struct s3 *s, struct str key, struct err *err)
+{
+    const struct s3_call delete = {.method = STR("DELETE"), .key = key};
+    enum status status = run(s, &delete, err);
+    bool gone = status == E_NOT_FOUND && str_eq(str_of(err->code), STR("object_not_found"));
+    return gone ? OK : status;
+}
+
+/* ---- many at once */
+
+static bool write_deletions(const struct str *keys, size_t n, struct buf *out)
+{
+    buf_add(out, STR("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+                     "<Quiet>true</Quiet>"));
+    for (size_t i = 0; i < n; i++) {
+        buf_add(out, STR("<Object><Key>"));
+        s3_xml_add(out, keys[i]);
+        buf_add(out, STR("</Key></Object>"));
+    }
+    return buf_add(out, STR("</Delete>"));
+}
+
+/* Quiet answers name only what was not deleted. */
+static void read_deletions(struct str body, const struct str *keys, size_t n, struct arena *a,
+                           bool *ret_gone, struct err *err)
+{
+    struct str error;
+    bool again;
+    for (size_t i = 0; i < n; i++)
+        ret_gone[i] = true;
+    while (s3_xml_next(&body, "Error", &error)) {
+        struct str key = s3_xml_text(error, "Key", a), code = s3_xml_raw(error, "Code");
+        for (size_t i = 0; i < n; i++) {
+            if (str_eq(keys[i], key) && !str_eq(code, STR("NoSuchKey"))) {
+                ret_gone[i] = false;
+                s3_judge_code(code, &again, err);
+            }
+        }
+    }
+}
+
+enum status s3_delete_many(const struct s3 *s, const struct str *keys, size_t n, bool *ret_gone,
+                           struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
+    _cleanup_(buf_cleanup) struct buf body = BUF_INIT(S3_ANSWER_MAX), sum = BUF_INIT(64);
+    unsigned char digest[MD5_SIZE];
+    struct fetch_answer answer;
+    if (!write_deletions(keys, n, &body))
+        return err_set(err, E_NO_MEMORY, "no_memory");
+    crypto_md5(buf_str(&body), digest);
+    base64_encode(&sum, (struct str){(char *)digest, sizeof(digest)}, false);
+    struct s3_call post = {
+        .method = STR("POST"), .body = buf_str(&body), .element = "DeleteResult"};
+    s3_call_param(&post, "delete", STR(""));
+    s3_call_header(&post, "content-type", STR("application/xml"));
+    s3_call_header(&post, "content-md5", buf_str(&sum));
+    TRY(s3_call_run(s, &post, a, &answer, err));
+    read_deletions(answer.body, keys, n, a, ret_gone, err);
+    return OK;
+}
+
+/* ---- lists */
+
+static int64_t time_of(struct str item, const char *name)
+{
+    int64_t at = 0;
+    return clock_parse_rfc3339(s3_xml_raw(item, name), &at) ? at : 0;
+}
+
+/* False when fn has seen enough. */
+static bool each_key(struct str body, struct arena *a, s3_each_fn *fn, void *ctx)
+{
+    struct str item;
+    while (s3_xml_next(&body, "Contents", &item)) {
+        int64_t size = 0;
+        str_to_i64(s3_xml_raw(item, "Size"), &size);
+        if (!fn(s3_xml_text(item, "Key", a), size, time_of(item, "LastModified"), ctx))
+            return false;
+    }
+    return true;
+}
+
+enum status s3_each(const struct s3 *s, struct str prefix, s3_each_fn *fn, void *ctx,
+                    struct err *err)
+{
+    char token[1024] = "";
+    for (;;) {
+        _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
+        struct s3_call list = {.method = STR("GET"), .element = "ListBucketResult"};
+        struct fetch_answer answer;
+        s3_call_param(&list, "list-type", STR("2"));
+        s3_call_param(&list, "prefix", prefix);
+        if (token[0])
+            s3_call_param(&list, "continuation-token", str_of(token));
+        TRY(s3_call_run(s, &list, a, &answer, err));
+        if (!each_key(answer.body, a, fn, ctx))
+            return OK;
+        struct str next = s3_xml_text(answer.body, "NextContinuationToken", a);
+        if (!str_eq(s3_xml_raw(answer.body, "IsTruncated"), STR("true")))
+            return OK;
+        if (!next.n || next.n >= sizeof(token) || str_eq(next, str_of(token)))
+            return err_set(err, E_UPSTREAM, "not_this_api");
+        memcpy(token, next.p, next.n);
+        token[next.n] = '\0';
+    }
+}
+
+/* Up to the thousand that one answer has: whoever comes again finds the next. */
+enum status s3_each_upload(const struct s3 *s, struct str prefix, s3_each_upload_fn *fn, void *ctx,
+                           struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
+    struct s3_call list = {.method = STR("GET"), .element = "ListMultipartUploadsResult"};
+    struct fetch_answer answer;
+    struct str item;
+    s3_call_param(&list, "uploads", STR(""));
+    s3_call_param(&list, "prefix", prefix);
+    TRY(s3_call_run(s, &list, a, &answer, err));
+    while (s3_xml_next(&answer.body, "Upload", &item)) {
+        struct str key = s3_xml_text(item, "Key", a), id = s3_xml_text(item, "UploadId", a);
+        if (!fn(key, id, time_of(item, "Initiated"), ctx))
+            break;
+    }
+    return OK;
+}
+
+/* ---- links */
+
+struct str s3_link(const struct s3 *s, struct str key, struct str disposition, int64_t now_ms,
+                   int64_t life_s, struct arena *a)
+{
+    struct sigv4_param params[] = {{STR("response-content-disposition"), disposition}};
+    struct sigv4_request r = {
+        .method = STR("GET"), .params = params, .param_count = disposition.n ? 1 : 0};
+    if (!s3_place(s, key, a, &r.host, &r.path))
+        return STR_NONE;
+    struct str query =
+        sigv4_presign(&s->key, &r, now_ms + atomic_load(s->skew_ms), life_s, a);
+    if (!query.p)
+        return STR_NONE;
+    return arena_printf(a, "%s://%.*s%.*s?%.*s", s->endpoint.https ? "https" : "http",
+                        STR_ARG(r.host), STR_ARG(r.path), STR_ARG(query));
+}
