@@ -36,6 +36,7 @@ struct endpoint {
     size_t max_body;    /* bytes; 0: none is read */
     bool optional_body; /* JSON is parsed only if there is any */
     bool takes_form;    /* a body of multipart/form-data is the handler's to read */
+    bool transfers;     /* may last for minutes: the transfer threads' */
 };
 
 enum { CALL_MAX_HEADERS = 12, CALL_ARENA_BYTES = 64 << 20, CALL_ANSWER_BYTES = 16 << 20 };

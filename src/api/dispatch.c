@@ -327,7 +327,9 @@ static void call_body_end(struct exchange *x)
         return;
     p->call.body = buf_str(&p->body);
     p->working = true;
-    if (workers_submit(p->dispatch->app->api_workers, &p->work))
+    struct app *app = p->dispatch->app;
+    if (workers_submit(p->call.endpoint->transfers ? app->transfer_workers : app->api_workers,
+                       &p->work))
         return;
     p->working = false;
     refuse_overloaded(x, p, CLOCK_SECOND_MS);

@@ -8,7 +8,7 @@ call_handler auth_login, auth_logout, auth_register, auth_setup;
 call_handler auth_get_me, auth_patch_me, auth_change_password;
 
 /* settings.c */
-call_handler settings_get_public, settings_get, settings_patch;
+call_handler settings_get_public, settings_get, settings_patch, settings_test_s3;
 
 /* keys.c */
 call_handler keys_list, keys_create, keys_patch, keys_delete;
@@ -30,7 +30,7 @@ call_handler accounts_reset, accounts_test, accounts_test_draft;
 call_handler accounts_authorize_url, accounts_exchange;
 
 /* sora.c: the studio. */
-call_handler sora_generate, sora_list, sora_get, sora_delete, sora_cancel;
+call_handler sora_generate, sora_list, sora_get, sora_delete, sora_cancel, sora_save;
 call_handler sora_quota, sora_models, sora_storage_status;
 
 /* events.c */

@@ -16,12 +16,18 @@ enum {
 #define CALL(access, handler, body)                                                                \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { access, handler, body, false }                                               \
+        .endpoint = { access, handler, body, false, false, false }                                 \
     }
 #define CALL_MAYBE(access, handler, body)                                                          \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { access, handler, body, true }                                                \
+        .endpoint = { access, handler, body, true, false, false }                                  \
+    }
+/* For a transfer's time, on the threads that are there for transfers. */
+#define CALL_SLOW(access, handler, body)                                                           \
+    &(const struct target)                                                                         \
+    {                                                                                              \
+        .endpoint = { access, handler, body, true, false, true }                                   \
     }
 #define LOOP(access_, handler)                                                                     \
     &(const struct target)                                                                         \
@@ -33,7 +39,7 @@ enum {
 #define KEY_FORM(handler)                                                                          \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { ACCESS_KEY, handler, FORM, false, true }                                     \
+        .endpoint = { ACCESS_KEY, handler, FORM, false, true, false }                              \
     }
 #define ANYONE(handler, body) CALL(ACCESS_ANYONE, handler, body)
 #define USER(handler, body)   CALL(ACCESS_USER, handler, body)
@@ -61,6 +67,7 @@ static const struct route routes[] = {
     {HTTP_DELETE, "/api/v1/sora/generations/{id}", USER(sora_delete, NO_BODY)},
     {HTTP_POST, "/api/v1/sora/generations/{id}/cancel",
      CALL_MAYBE(ACCESS_USER, sora_cancel, SMALL)},
+    {HTTP_POST, "/api/v1/sora/generations/{id}/save", CALL_SLOW(ACCESS_USER, sora_save, SMALL)},
     {HTTP_GET, "/api/v1/sora/quota", USER(sora_quota, NO_BODY)},
     {HTTP_GET, "/api/v1/sora/models", USER(sora_models, NO_BODY)},
     {HTTP_GET, "/api/v1/sora/storage-status", USER(sora_storage_status, NO_BODY)},
@@ -91,6 +98,8 @@ static const struct route routes[] = {
      CALL_MAYBE(ACCESS_ADMIN, accounts_reset, SMALL)},
     {HTTP_GET, "/api/v1/admin/settings", ADMIN(settings_get, NO_BODY)},
     {HTTP_PATCH, "/api/v1/admin/settings", ADMIN(settings_patch, MEDIUM)},
+    {HTTP_POST, "/api/v1/admin/settings/sora-s3/test",
+     CALL_MAYBE(ACCESS_ADMIN, settings_test_s3, MEDIUM)},
     {HTTP_GET, "/api/v1/admin/audit", ADMIN(audit_list_all, NO_BODY)},
 
     /* The gateway (section 3). */

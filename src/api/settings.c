@@ -4,9 +4,12 @@
 #include "service/settings.h"
 
 #include "api/handlers.h"
+#include "api/messages.h"
 #include "api/public.h"
 #include "api/session.h"
+#include "base/clock.h"
 #include "kinora_version.h"
+#include "service/storage.h"
 #include "store/accounts.h"
 
 enum status public_settings_write(struct worker *w, struct json_out *j, struct err *err)
@@ -44,4 +47,36 @@ enum status settings_patch(struct call *c, struct err *err)
     const struct actor actor = call_actor(c);
     TRY(settings_change(c->app, c->db, &actor, c->json, err));
     return settings_get(c, err);
+}
+
+/* With the members of the form, as far as there are any, in place of what is stored. */
+static enum status open_draft(struct call *c, struct storage_bucket *ret, struct err *err)
+{
+    const struct settings *draft;
+    if (c->body.n)
+        TRY(settings_try(c->app, c->json, &draft, err));
+    else
+        draft = settings_hold(c->app);
+    return storage_open_with(c->app, draft, c->worker->store_fetcher, ret, err);
+}
+
+enum status settings_test_s3(struct call *c, struct err *err)
+{
+    struct storage_bucket bucket;
+    struct err why = {0};
+    TRY(open_draft(c, &bucket, err));
+    int64_t began = clock_mono_ms();
+    bool good = storage_check(c->app, &bucket, &why) == OK;
+    storage_close(&bucket);
+    struct json_out *j = call_json(c, 200);
+    json_object(j);
+    json_kv_bool(j, "ok", good);
+    json_kv_int(j, "latency_ms", clock_mono_ms() - began);
+    if (!good) {
+        const char *sentence = message_of(why.code, c->language);
+        json_kv_z(j, "code", why.code);
+        json_kv_z(j, "message", sentence ? sentence : why.code);
+    }
+    json_object_end(j);
+    return OK;
 }

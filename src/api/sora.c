@@ -13,6 +13,7 @@
 #include "service/library.h"
 #include "service/models.h"
 #include "service/quota.h"
+#include "service/storage.h"
 #include "store/generations.h"
 #include "store/groups.h"
 
@@ -265,6 +266,14 @@ enum status sora_cancel(struct call *c, struct err *err)
     return answer_record(c, id, err);
 }
 
+enum status sora_save(struct call *c, struct err *err)
+{
+    int64_t id;
+    TRY(call_id(c, "id", &id, err));
+    TRY(generation_save(c->worker, c->who.user_id, id, c->arena, err));
+    return answer_record(c, id, err);
+}
+
 /* ---- what there is */
 
 enum status sora_quota(struct call *c, struct err *err)
@@ -327,7 +336,7 @@ enum status sora_storage_status(struct call *c, struct err *err)
     struct json_out *j = call_json(c, 200);
     json_object(j);
     json_kv_bool(j, "s3_enabled", c->settings->sora_s3_enabled);
-    json_kv_bool(j, "s3_healthy", false);
+    json_kv_bool(j, "s3_healthy", storage_is_healthy(c->app));
     json_kv_bool(j, "local_enabled", library_local_enabled(c->app));
     json_object_end(j);
     return OK;

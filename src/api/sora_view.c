@@ -9,6 +9,7 @@
 #include "service/generations.h"
 #include "service/library.h"
 #include "service/relay_link.h"
+#include "service/storage.h"
 #include "store/objects.h"
 
 /* Where a work can be played and downloaded. */
@@ -18,31 +19,60 @@ struct places {
     struct str poster;
 };
 
-static struct str object_link(struct worker *w, struct arena *a, struct str origin,
-                              const struct object *o, const struct generation *g)
+/* What a file is called where it is kept by whoever gets it: safe characters only. */
+static struct str name_of(struct arena *a, const struct object *o, const struct generation *g)
 {
-    struct str name = o->place < 0 ? arena_printf(a, "kinora-%lld-poster.jpg", (long long)g->id)
-                                   : arena_printf(a, "kinora-%lld-%lld.%s", (long long)g->id,
-                                                  (long long)o->place + 1,
-                                                  media_type_extension(arena_strz(a, o->type)));
-    return link_make(w->app->keys, a, origin, "object", o->id, clock_wall_ms(), name);
+    if (o->place < 0)
+        return arena_printf(a, "kinora-%lld-poster.jpg", (long long)g->id);
+    return arena_printf(a, "kinora-%lld-%lld.%s", (long long)g->id, (long long)o->place + 1,
+                        media_type_extension(arena_strz(a, o->type)));
+}
+
+struct link {
+    struct str url, download;
+};
+
+/* The bucket is opened for the first object that lies there.  Without settings for it nobody can
+ * say any more where that is. */
+static struct link bucket_link(struct worker *w, struct arena *a, struct storage_bucket *bucket,
+                               const struct object *o, struct str name)
+{
+    struct err ignored;
+    int64_t now = clock_wall_ms();
+    if (!bucket->settings && storage_open(w->app, w->store_fetcher, bucket, &ignored) != OK)
+        return (struct link){STR_NONE, STR_NONE};
+    struct str shown = arena_printf(a, "inline; filename=\"%.*s\"", STR_ARG(name));
+    struct str saved = arena_printf(a, "attachment; filename=\"%.*s\"", STR_ARG(name));
+    return (struct link){storage_link(bucket, o->key, shown, false, now, a),
+                         storage_link(bucket, o->key, saved, true, now, a)};
+}
+
+static struct link local_link(struct worker *w, struct arena *a, struct str origin,
+                              const struct object *o, struct str name)
+{
+    struct str url = link_make(w->app->keys, a, origin, "object", o->id, clock_wall_ms(), name);
+    return (struct link){url, arena_printf(a, "%.*s?download=1", STR_ARG(url))};
 }
 
 static enum status find_stored(struct worker *w, struct arena *a, struct str origin,
                                const struct generation *g, struct places *ret, struct err *err)
 {
-    struct object objects[LIBRARY_MAX_FILES + 1];
+    _cleanup_(storage_close) struct storage_bucket bucket = {0};
+    struct object objects[2 * (LIBRARY_MAX_FILES + 1)];
     size_t n;
     TRY(object_list_of_generation(w->db, g->id, a, objects, ARRAY_SIZE(objects), &n, err));
     for (size_t i = 0; i < n; i++) {
-        if (objects[i].state != OBJECT_STORED)
+        const struct object *o = &objects[i];
+        if (o->state != OBJECT_STORED)
             continue;
-        struct str link = object_link(w, a, origin, &objects[i], g);
-        if (objects[i].place < 0) {
-            ret->poster = link;
-        } else if (ret->count < LIBRARY_MAX_FILES) {
-            ret->urls[ret->count] = link;
-            ret->downloads[ret->count++] = arena_printf(a, "%.*s?download=1", STR_ARG(link));
+        struct str name = name_of(a, o, g);
+        struct link link = o->storage == STORAGE_S3 ? bucket_link(w, a, &bucket, o, name)
+                                                    : local_link(w, a, origin, o, name);
+        if (o->place < 0) {
+            ret->poster = link.url;
+        } else if (link.url.p && ret->count < LIBRARY_MAX_FILES) {
+            ret->urls[ret->count] = link.url;
+            ret->downloads[ret->count++] = link.download;
         }
     }
     return OK;

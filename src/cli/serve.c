@@ -28,6 +28,8 @@
 #include "service/jobs.h"
 #include "service/settings.h"
 #include "service/spool.h"
+#include "service/storage.h"
+#include "service/store_keeper.h"
 
 enum { QUEUE_LENGTH = 1024, TAKE_OVER_MS = 100, SPOOL_MIB_MOST = 1 << 24 };
 
@@ -53,6 +55,7 @@ static void *worker_start(void *ctx)
     w->app = app;
     w->db = db_conn_new(app->db);
     w->fetcher = fetcher_new(str_of(app->resolver));
+    w->store_fetcher = fetcher_new(str_of(app->resolver));
     return w;
 }
 
@@ -61,6 +64,7 @@ static void worker_end(void *state, void *ctx)
     struct worker *w = state;
     (void)ctx;
     fetcher_free(w->fetcher);
+    fetcher_free(w->store_fetcher);
     db_conn_free(w->db);
     free(w);
 }
@@ -134,6 +138,7 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     TRY(open_tokens(app, err));
     TRY(events_new(app, err));
     TRY(local_open(app->data_dir, &app->local, err));
+    app->storage = storage_new();
     app->api_workers = start_workers(app, "api", 8);
     app->submit_workers = start_workers(app, "submit", 24);
     app->step_workers = start_workers(app, "step", 8);
@@ -143,6 +148,7 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
         TRY(take_up(app, err));
     TRY(jobs_start(app, err));
     s->janitor = janitor_start(app);
+    app->keeper = store_keeper_start(app);
     return db_listen(app->db, on_notice, s, err);
 }
 
@@ -189,12 +195,14 @@ static void stop_serving(struct serving *s)
         tokens_stop(app->tokens);
     edge_free(s->edge);
     jobs_free(app);
+    store_keeper_stop(app->keeper);
     janitor_stop(s->janitor);
 }
 
 static void close_services(struct serving *s)
 {
     struct app *app = &s->app;
+    storage_free(app->storage);
     local_close(app->local);
     tokens_free(app->tokens);
     pool_free(app->pool);

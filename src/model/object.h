@@ -17,6 +17,15 @@ struct object {
     int64_t reserved, size; /* bytes */
     int64_t place;          /* among a generation's objects; -1: its poster */
     int64_t lease_until, created_at;
+    struct str upload_id; /* STORAGE_S3, while writing: its upload in parts; STR_NONE: none */
+    struct str source;    /* what must still hold of the link for the rest to fit */
+};
+
+/* A part that the store has, of an object that is being written. */
+struct object_part {
+    int64_t number, size;
+    struct str etag;
+    struct str digest; /* hex: the state of the object's digest behind it */
 };
 
 const char *object_counter_name(enum object_counter c);

@@ -19,6 +19,8 @@ struct tokens;
 struct events;
 struct jobs;
 struct local_store;
+struct storage;
+struct store_keeper;
 struct upstream_loops;
 
 struct app {
@@ -34,6 +36,8 @@ struct app {
     struct tokens *tokens; /* of OAuth accounts; pool/tokens */
     struct events *events;
     struct local_store *local; /* NULL: local storage off */
+    struct storage *storage;   /* what is known of the bucket */
+    struct store_keeper *keeper;
     struct jobs *jobs;
     /* Apart from each other, so that none starves another: API calls; submissions, which an
      * upstream may hold for minutes; the short steps of jobs; media on their way in; files
@@ -46,4 +50,5 @@ struct worker {
     struct app *app;
     struct db_conn *db;
     struct fetcher *fetcher;
+    struct fetcher *store_fetcher; /* to the bucket, also while the other is at work */
 };

@@ -201,7 +201,8 @@ enum status generation_cancel(struct worker *w, int64_t user_id, int64_t id, str
 static enum status release_objects(struct db_conn *tx, const struct generation *g, struct arena *a,
                                    struct err *err)
 {
-    struct object objects[LIBRARY_MAX_FILES + 1];
+    /* With what a take that failed may have left. */
+    struct object objects[2 * (LIBRARY_MAX_FILES + 1)];
     size_t n;
     TRY(object_list_of_generation(tx, g->id, a, objects, ARRAY_SIZE(objects), &n, err));
     for (size_t i = 0; i < n; i++) {

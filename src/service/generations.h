@@ -32,6 +32,12 @@ enum status generation_create(struct worker *w, const struct generation_order *o
 enum status generation_cancel(struct worker *w, int64_t user_id, int64_t id, struct err *err);
 /* A running one is cancelled first; bytes are given back at once. */
 enum status generation_remove(struct worker *w, int64_t user_id, int64_t id, struct err *err);
+/* ST-6, for works that are an upstream's link: into the bucket, in one transaction with the
+ * record.  Blocks as long as that takes.  Whoever asks while somebody else is saving waits for
+ * him.  E_CONFLICT not_saveable, saving; E_GONE link_expired; E_UNAVAILABLE
+ * storage_not_configured, storage_unavailable; E_LIMIT quota_exceeded. */
+enum status generation_save(struct worker *w, int64_t user_id, int64_t id, struct arena *a,
+                            struct err *err);
 /* Inside a transaction: cancels a user's jobs and queues all its objects for deletion. */
 enum status generations_forget_user(struct db_conn *tx, int64_t user_id, struct err *err);
 /* queue_position and eta_seconds of a live one. */

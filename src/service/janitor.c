@@ -7,31 +7,22 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "media/local.h"
 #include "pool/pool.h"
 #include "pool/tokens.h"
 #include "service/identity.h"
-#include "service/quota.h"
 #include "service/settings.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
 #include "store/oauth_flows.h"
-#include "store/objects.h"
 
-enum {
-    TICK_MS = 50,
-    BATCH = 64,
-    DELETION_FIRST_MS = 5000, /* doubled with each failure, up to an hour */
-    ARENA_BYTES = 4 << 20,
-};
+enum { TICK_MS = 50 };
 
 struct janitor {
     struct app *app;
     struct db_conn *db;
-    struct arena *arena;
     pthread_t thread;
     atomic_bool stopping, reload_pool, reload_settings;
-    int64_t next_reload, next_second, next_ten, next_minute; /* mono ms */
+    int64_t next_reload, next_second, next_minute; /* mono ms */
 };
 
 static void report(const char *what, enum status status, const struct err *err)
@@ -39,76 +30,6 @@ static void report(const char *what, enum status status, const struct err *err)
     if (status != OK)
         log_warn("periodic work failed", LOG_Z("what", what), LOG_Z("code", err->code),
                  LOG_Z("why", err->detail));
-}
-
-/* ---- the deletion queue (SG-7) */
-
-static enum status remove_object(struct janitor *j, const struct deletion *d, struct err *err)
-{
-    if (d->storage == STORAGE_LOCAL && j->app->local)
-        return local_remove(j->app->local, d->key, err);
-    return err_say(err, E_UNAVAILABLE, "storage_off", "This store is not in use now.");
-}
-
-static int64_t back_off(int64_t attempts)
-{
-    int64_t delay = (int64_t)DELETION_FIRST_MS << MIN(attempts, 10);
-    return MIN(delay, CLOCK_HOUR_MS);
-}
-
-static enum status settle_deletion(struct janitor *j, const struct deletion *d, bool removed,
-                                   struct str why, struct err *err)
-{
-    _cleanup_(db_tx_end) struct db_conn *tx = j->db;
-    TRY(db_begin(tx, err));
-    if (removed)
-        TRY(deletion_done(tx, d->id, err));
-    else
-        TRY(deletion_later(tx, d->id, clock_wall_ms() + back_off(d->attempts), why, err));
-    return db_commit(tx, err);
-}
-
-static enum status work_deletions(struct janitor *j, struct err *err)
-{
-    struct deletion due[BATCH];
-    size_t n;
-    TRY(deletion_list_due(j->db, clock_wall_ms(), j->arena, due, BATCH, &n, err));
-    for (size_t i = 0; i < n; i++) {
-        struct err why = {0};
-        bool removed = remove_object(j, &due[i], &why) == OK;
-        TRY(settle_deletion(j, &due[i], removed, str_of(why.detail[0] ? why.detail : why.code),
-                            err));
-    }
-    return OK;
-}
-
-/* ---- writers that died */
-
-static enum status give_back(struct janitor *j, const struct object *o, struct err *err)
-{
-    _cleanup_(db_tx_end) struct db_conn *tx = j->db;
-    struct object again;
-    TRY(db_begin(tx, err));
-    TRY(quota_lock_user(tx, o->user_id, err));
-    enum status status = object_load(tx, o->id, j->arena, &again, err);
-    if (status == E_NOT_FOUND)
-        return OK;
-    TRY(status);
-    /* It may have been settled, or prolonged, since it was listed. */
-    if (again.state != OBJECT_WRITING || again.lease_until >= clock_wall_ms())
-        return OK;
-    TRY(quota_release(tx, &again, clock_wall_ms(), err));
-    return db_commit(tx, err);
-}
-
-static enum status work_objects(struct janitor *j, struct err *err)
-{
-    struct object expired[BATCH];
-    size_t n;
-    TRY(object_list_expired(j->db, clock_wall_ms(), j->arena, expired, BATCH, &n, err));
-    for (size_t i = 0; i < n; i++)
-        TRY(give_back(j, &expired[i], err));
-    return OK;
 }
 
 /* ---- rounds */
@@ -119,15 +40,6 @@ static void every_second(struct janitor *j)
     report("pool marks", pool_flush(j->app->pool, j->db, &err), &err);
     db_rollback(j->db);
     report("tokens", tokens_tick(j->app->tokens, j->db, &err), &err);
-    report("deletions", work_deletions(j, &err), &err);
-    db_rollback(j->db);
-}
-
-static void every_ten(struct janitor *j)
-{
-    struct err err;
-    report("unfinished objects", work_objects(j, &err), &err);
-    db_rollback(j->db);
 }
 
 static enum status work_sign_ins(struct janitor *j, int64_t now, struct err *err)
@@ -189,11 +101,8 @@ static void *janitor_main(void *arg)
         reload(j);
         if (is_due(&j->next_second, CLOCK_SECOND_MS))
             every_second(j);
-        if (is_due(&j->next_ten, 10 * CLOCK_SECOND_MS))
-            every_ten(j);
         if (is_due(&j->next_minute, CLOCK_MINUTE_MS))
             every_minute(j);
-        arena_reset(j->arena);
     }
     every_second(j);
     return NULL;
@@ -204,7 +113,6 @@ struct janitor *janitor_start(struct app *app)
     struct janitor *j = mem_zalloc(sizeof(*j));
     j->app = app;
     j->db = db_conn_new(app->db);
-    j->arena = arena_new(ARENA_BYTES);
     pthread_create(&j->thread, NULL, janitor_main, j);
     return j;
 }
@@ -216,7 +124,6 @@ void janitor_stop(struct janitor *j)
     atomic_store(&j->stopping, true);
     pthread_join(j->thread, NULL);
     db_conn_free(j->db);
-    arena_free(j->arena);
     free(j);
 }
 

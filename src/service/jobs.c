@@ -232,6 +232,11 @@ void jobs_cut(struct app *app)
     pthread_join(j->stream_thread, NULL);
 }
 
+const atomic_bool *jobs_are_cut(struct app *app)
+{
+    return &app->jobs->cut;
+}
+
 void jobs_free(struct app *app)
 {
     struct jobs *j = app->jobs;

@@ -7,6 +7,8 @@
  * before the next begins.  Nothing about a job lives only in memory but the slot it holds in the pool, which is
  * taken again after a restart.  Shared by the studio, chat answers (GW-8) and the OpenAI
  * surface. */
+#include <stdatomic.h>
+
 #include "base/err.h"
 #include "model/job.h"
 #include "platform/db.h"
@@ -49,6 +51,8 @@ enum status jobs_take_up(struct app *app, struct err *err);
 void jobs_drain(struct app *app);
 int jobs_busy_count(struct app *app);
 void jobs_cut(struct app *app);
+/* True from jobs_cut() on: who blocks for long looks at it. */
+const atomic_bool *jobs_are_cut(struct app *app);
 void jobs_free(struct app *app);
 
 /* The result column, one JSON object:

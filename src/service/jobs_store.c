@@ -48,19 +48,6 @@ static void fill_links(struct step *s, struct generation *g, const struct job_me
     g->object_keys = STR("[]");
 }
 
-static void fill_stored(struct step *s, struct generation *g, const struct library_take *take)
-{
-    struct str keys[LIBRARY_MAX_FILES];
-    for (size_t i = 0; i < take->count; i++)
-        keys[i] = take->files[i].key;
-    g->object_keys = write_strings(s, keys, take->count);
-    g->storage_type = STORAGE_LOCAL;
-    g->file_size_bytes = take->bytes;
-    g->width = take->facts.width;
-    g->height = take->facts.height;
-    g->duration_ms = take->facts.duration_ms;
-}
-
 /* One transaction; take is NULL when only the link is kept. */
 static enum status complete(struct step *s, const struct generation *g,
                             const struct library_take *take)
@@ -98,6 +85,7 @@ static enum status finish(struct step *s, const struct generation *g,
 
 static enum status keep_link(struct step *s, struct generation *g, const char *reason)
 {
+    TRY(library_give_up(s->w, g, s->arena, &s->err));
     g->storage_type = STORAGE_UPSTREAM;
     g->storage_reason = str_of(reason);
     g->expires_at = clock_wall_ms() + UPSTREAM_LINK_MS;
@@ -181,6 +169,7 @@ static enum status fetch(struct step *s, const struct generation *g, const struc
                                     .count = n,
                                     .account = account.account,
                                     .cancelled = &s->hold->cancelled,
+                                    .kept_when_cut = &s->jobs->cut,
                                     .ret_token_refused = &refused};
     enum status status = library_fetch(s->w, g, &source, s->arena, ret, &s->err);
     if (refused && token_may_renew(account.account) &&
@@ -208,7 +197,7 @@ enum status step_storing(struct step *s)
     enum status status = fetch(s, &g, media, n, &take);
     if (status != OK)
         return step_is_cut(s) ? OK : not_stored(s, &g, status);
-    fill_stored(s, &g, &take);
+    library_describe(&take, s->arena, &g);
     status = finish(s, &g, &take);
     if (status == E_CONFLICT && str_eq(str_of(s->err.code), STR("object_lost")))
         return not_stored(s, &g, status);

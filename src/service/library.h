@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* library — objects in and out: media move from an upstream's link into the store, under
- * the ledger, and are addressed by signed links.
+/* library — objects in and out: media move from an upstream's link into a store, under the
+ * ledger: the bucket, else the local disk.
  *
  * Taking is in two halves.  library_fetch() moves bytes: each file has a row `writing`
  * with its room reserved before its first byte, and is on disk when the call returns.
  * library_settle() turns the rows to `stored`, inside the transaction that also completes
- * whatever they belong to.  A death between the two leaves rows whose lease ends, and the
- * janitor gives their room back. */
+ * whatever they belong to.  A death between the two leaves rows whose lease ends; their room
+ * is given back then, and what there is of them deleted.  An upload in parts goes on where it
+ * stood, if the upstream's link allows it. */
 #include <stdatomic.h>
 
 #include "media/local.h"
@@ -18,7 +19,10 @@
 #include "service/app.h"
 #include "service/jobs.h"
 
-enum { LIBRARY_MAX_FILES = DIALECT_MAX_MEDIA };
+enum {
+    LIBRARY_MAX_FILES = DIALECT_MAX_MEDIA,
+    LIBRARY_SAVING_MS = 120000, /* a claim to save that has not been prolonged so long is dead */
+};
 
 struct library_take {
     struct object files[LIBRARY_MAX_FILES];
@@ -26,6 +30,8 @@ struct library_take {
     struct object poster;     /* id 0: none */
     struct media_facts facts; /* of the first file */
     int64_t bytes;            /* of all files, the poster not counted */
+    enum storage_type storage;
+    bool store_failed; /* after a failure: the store is to blame */
 };
 
 struct library_source {
@@ -34,24 +40,35 @@ struct library_source {
     const struct pool_account *account; /* its own origin may be private (AC-7) */
     const atomic_bool *cancelled;       /* may be NULL */
     bool *ret_token_refused; /* set when the account's own origin said 401; may be NULL */
+    /* Not NULL: another take follows this one, so an upload whose link broke waits for it; true:
+     * the process ends, and so does everything that is written. */
+    const atomic_bool *kept_when_cut;
+    bool saving; /* into the bucket or not at all; the claim to save is kept (ST-6) */
 };
 
 /* Whether new works may go to the local disk: the setting, and a folder that takes them. */
 bool library_local_enabled(struct app *app);
 
-/* Blocks.  Views in *ret live in the arena.  On failure nothing is left but deletions in
- * the queue.  E_LIMIT quota_exceeded; E_NO_SPACE disk_full; E_GONE link_expired (the link
- * answered 401, 403, 404 or 410); E_UPSTREAM bad_media, media_unavailable;
- * E_UNAVAILABLE storage_off. */
+/* Blocks.  Views in *ret live in the arena.  The bucket is tried with its pauses before the
+ * disk is.  On failure nothing is left but deletions in the queue.  E_LIMIT quota_exceeded;
+ * E_NO_SPACE disk_full, storage_full; E_GONE link_expired (the link answered 401, 403, 404 or
+ * 410); E_UPSTREAM bad_media, media_unavailable; E_UNAVAILABLE storage_off,
+ * storage_unavailable; E_FORBIDDEN storage_refused. */
 enum status library_fetch(struct worker *w, const struct generation *g,
                           const struct library_source *source, struct arena *a,
                           struct library_take *ret, struct err *err);
 /* For whoever holds the job's lease: what an earlier take of this work has left unfinished is
- * a dead one's; its room is given back at once, so that the next take finds it. */
+ * a dead one's; its room is given back at once, so that the next take finds it.  Uploads that
+ * may go on stay for that take. */
 enum status library_discard_dead(struct worker *w, const struct generation *g, struct arena *a,
                                  struct err *err);
+/* No further take follows: those go too. */
+enum status library_give_up(struct worker *w, const struct generation *g, struct arena *a,
+                            struct err *err);
 /* In a transaction that holds the owner's lock. */
 enum status library_settle(struct db_conn *tx, const struct library_take *take, struct err *err);
+/* What the record then says of storage, keys, size and facts. */
+void library_describe(const struct library_take *take, struct arena *a, struct generation *g);
 /* In a transaction of its own. */
 void library_discard(struct worker *w, const struct library_take *take);
 
@@ -60,7 +77,8 @@ void library_discard(struct worker *w, const struct library_take *take);
 enum status library_write(struct worker *w, struct object *o, struct str bytes, struct arena *a,
                           struct err *err);
 /* Bytes of one's own (an input image) as a free object, still `writing` until
- * quota_settle(); key inputs/{user}/{uuid}.{ext}. */
+ * quota_settle(); key [prefix/]inputs/{user}/{uuid}.{ext}; in the
+ * bucket where there is one that answers. */
 enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes, const char *type,
                               struct arena *a, struct object *ret, struct err *err);
 /* The same for what an upstream gave as bytes; key results/{user}/{uuid}.{ext}. */

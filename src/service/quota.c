@@ -90,6 +90,18 @@ enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, 
     return OK;
 }
 
+enum status quota_resume(struct app *app, struct db_conn *tx, struct object *o, struct err *err)
+{
+    struct quota q;
+    int64_t now = clock_wall_ms();
+    if (o->counter == COUNTER_SORA && o->lease_until < now) {
+        TRY(quota_read(app, tx, o->user_id, &q, err));
+        if (o->reserved > q.available)
+            return quota_refuse(&q, err);
+    }
+    return object_reserve(tx, o->id, o->reserved, now + RESERVATION_MS, err);
+}
+
 enum status quota_keep(struct db_conn *tx, int64_t generation_id, struct err *err)
 {
     return object_keep_leases(tx, generation_id, clock_wall_ms() + RESERVATION_MS, err);
@@ -103,7 +115,7 @@ static enum status charge(struct db_conn *tx, const struct object *o, int64_t by
 
 enum status quota_settle(struct db_conn *tx, const struct object *o, struct err *err)
 {
-    TRY(object_settle(tx, o, err));
+    TRY(object_settle(tx, o, clock_wall_ms(), err));
     return charge(tx, o, o->size, err);
 }
 

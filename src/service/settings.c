@@ -18,6 +18,7 @@ struct snapshot {
     struct settings settings;
     atomic_int holders;
     struct arena *arena;
+    struct snapshot *base; /* whose views are used; NULL: none */
 };
 
 struct settings_store {
@@ -41,7 +42,9 @@ static void snapshot_drop(struct snapshot *snap)
     if (!snap || atomic_fetch_sub(&snap->holders, 1) != 1)
         return;
     arena_free(snap->arena);
+    struct snapshot *base = snap->base;
     free(snap);
+    snapshot_drop(base);
 }
 DEFINE_CLEANUP(struct snapshot, snapshot_drop)
 
@@ -164,18 +167,40 @@ void settings_write(struct app *app, struct json_out *j)
 
 /* --- changing ------------------------------------------------------------ */
 
-/* What one member of the request asks for. */
-struct change {
-    const struct setting *setting;
-    struct str text; /* STR_NONE: back to its first value */
-};
-
 static enum status unknown_setting(struct str key, struct err *err)
 {
     char name[ERR_FIELD_MAX];
     snprintf(name, sizeof(name), "%.*s", STR_ARG(key));
     return err_field(err, "unknown_setting", name, "There is no setting %s.", name);
 }
+
+enum status settings_try(struct app *app, struct json body, const struct settings **ret,
+                         struct err *err)
+{
+    _cleanup_(snapshot_dropp) struct snapshot *snap = snapshot_new();
+    snap->base = CONTAINER_OF(settings_hold(app), struct snapshot, settings);
+    snap->settings = snap->base->settings;
+    for (size_t i = 0; i < json_size(body); i++) {
+        struct str key, text;
+        struct json value = json_member(body, i, &key);
+        const struct setting *s = settings_table_find(key);
+        if (!s)
+            return unknown_setting(key, err);
+        text = str_of(s->first);
+        if (!json_is_null(value))
+            TRY(s->kind->read(s, value, snap->arena, &text, err));
+        TRY(s->kind->load(s, text, snap->arena, &snap->settings, err));
+    }
+    *ret = &snap->settings;
+    snap = NULL;
+    return OK;
+}
+
+/* What one member of the request asks for. */
+struct change {
+    const struct setting *setting;
+    struct str text; /* STR_NONE: back to its first value */
+};
 
 /* An empty secret is none. */
 static enum status seal(const struct key_ring *keys, const struct setting *s, struct arena *a,

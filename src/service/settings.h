@@ -58,5 +58,9 @@ void settings_write(struct app *app, struct json_out *j);
  * told to the others on the channel "settings" and as an event of the site. */
 enum status settings_change(struct app *app, struct db_conn *db, const struct actor *actor,
                             struct json body, struct err *err);
+/* What the settings would be with the members of an object, kept nowhere; to be dropped like a
+ * held one.  A secret that the object leaves out is the one that is stored. */
+enum status settings_try(struct app *app, struct json body, const struct settings **ret,
+                         struct err *err);
 /* Another node, or the command line, has changed them.  Outside of a transaction. */
 enum status settings_reload(struct app *app, struct db_conn *db, struct err *err);

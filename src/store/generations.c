@@ -236,6 +236,31 @@ enum status generation_set_result(struct db_conn *tx, const struct generation *g
                    NULL, err);
 }
 
+enum status generation_claim_saving(struct db_conn *tx, int64_t id, int64_t now_ms,
+                                    int64_t until_ms, bool *ret_claimed, struct err *err)
+{
+    static const char sql[] = "UPDATE sora_generations SET saving_until = $3 WHERE id = $1 AND "
+                              "storage_type = 'upstream' AND COALESCE(saving_until, 0) < $2";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(now_ms), P_INT(until_ms)), &changed, err));
+    *ret_claimed = changed > 0;
+    return OK;
+}
+
+enum status generation_keep_saving(struct db_conn *tx, int64_t id, int64_t until_ms,
+                                   struct err *err)
+{
+    static const char sql[] = "UPDATE sora_generations SET saving_until = $2 "
+                              "WHERE id = $1 AND saving_until IS NOT NULL";
+    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(until_ms)), NULL, err);
+}
+
+enum status generation_end_saving(struct db_conn *tx, int64_t id, struct err *err)
+{
+    return db_exec(tx, "UPDATE sora_generations SET saving_until = NULL WHERE id = $1",
+                   DB_ARGS(P_INT(id)), NULL, err);
+}
+
 enum status generation_delete(struct db_conn *tx, int64_t id, struct err *err)
 {
     return db_exec(tx, "DELETE FROM sora_generations WHERE id = $1", DB_ARGS(P_INT(id)), NULL, err);

@@ -41,6 +41,13 @@ enum status generation_set_failure(struct db_conn *tx, int64_t id, const struct 
                                    struct err *err);
 /* What a completed one has: storage, links, keys, size, facts, expiry, reason. */
 enum status generation_set_result(struct db_conn *tx, const struct generation *g, struct err *err);
+/* Claims to save an upstream's work until then; *ret_claimed false: it is no such work any
+ * more, or somebody else's live claim stands. */
+enum status generation_claim_saving(struct db_conn *tx, int64_t id, int64_t now_ms,
+                                    int64_t until_ms, bool *ret_claimed, struct err *err);
+enum status generation_keep_saving(struct db_conn *tx, int64_t id, int64_t until_ms,
+                                   struct err *err);
+enum status generation_end_saving(struct db_conn *tx, int64_t id, struct err *err);
 enum status generation_delete(struct db_conn *tx, int64_t id, struct err *err);
 
 /* Mean time from start to completion of the last 20 completed of a model; 0: none yet. */

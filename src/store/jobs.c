@@ -305,6 +305,17 @@ enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t
                         DB_ARGS(P_INT(generation_id)), ret_id, &found, err);
 }
 
+enum status job_account_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret,
+                                      struct err *err)
+{
+    bool found;
+    *ret = 0;
+    return db_query_int(db,
+                        "SELECT COALESCE(account_id, 0) FROM jobs WHERE generation_id = $1 "
+                        "ORDER BY id DESC LIMIT 1",
+                        DB_ARGS(P_INT(generation_id)), ret, &found, err);
+}
+
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err)
 {

@@ -67,6 +67,9 @@ enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, str
 /* The live job of a generation; 0 without one. */
 enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret_id,
                               struct err *err);
+/* The account that made it; 0: there is no job of it any more, or its account has gone. */
+enum status job_account_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret,
+                                      struct err *err);
 /* From 1: among those of the same group that wait. */
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err);

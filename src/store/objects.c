@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                                    \
     "id, user_id, generation_id, counter, storage, key, type, checksum, state, reserved, size, "   \
-    "place, lease_until, created_at"
+    "place, lease_until, created_at, upload_id, source"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct object *o)
 {
@@ -26,6 +26,8 @@ static void read_row(const struct db_rows *r, struct arena *a, struct object *o)
     o->place = db_int(r, 11);
     o->lease_until = db_int(r, 12);
     o->created_at = db_int(r, 13);
+    o->upload_id = db_text_in(r, 14, a);
+    o->source = db_text_in(r, 15, a);
 }
 
 enum status object_insert(struct db_conn *tx, struct object *o, struct err *err)
@@ -80,6 +82,75 @@ enum status object_list_of_generation(struct db_conn *db, int64_t generation_id,
                      DB_ARGS(P_INT(generation_id)), a, ret, max, ret_count, err);
 }
 
+enum status object_list_unfinished(struct db_conn *db, int64_t generation_id, struct arena *a,
+                                   struct object *ret, size_t max, size_t *ret_count,
+                                   struct err *err)
+{
+    return read_list(db,
+                     "SELECT " COLUMNS " FROM objects WHERE generation_id = $1 AND "
+                     "state = 'writing' AND storage = 's3' AND upload_id IS NOT NULL AND "
+                     "source IS NOT NULL ORDER BY place, id DESC",
+                     DB_ARGS(P_INT(generation_id)), a, ret, max, ret_count, err);
+}
+
+static enum status need_change(int64_t changed, struct err *err)
+{
+    return changed ? OK : err_set(err, E_CONFLICT, "object_lost");
+}
+
+enum status object_set_upload(struct db_conn *tx, const struct object *o, struct err *err)
+{
+    static const char sql[] = "UPDATE objects SET upload_id = $2, source = $3 "
+                              "WHERE id = $1 AND state = 'writing'";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(o->id), P_STR(o->upload_id), P_STR_OR_NULL(o->source)),
+                &changed, err));
+    return need_change(changed, err);
+}
+
+/* The row is asked for in the statement: where it has gone, so has its part. */
+enum status object_add_part(struct db_conn *tx, int64_t object_id, const struct object_part *part,
+                            struct err *err)
+{
+    static const char sql[] =
+        "INSERT INTO object_parts (object_id, number, size, etag, digest) "
+        "SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS TEXT) "
+        "FROM objects WHERE id = $1 AND state = 'writing'";
+    int64_t changed;
+    TRY(db_exec(tx, sql,
+                DB_ARGS(P_INT(object_id), P_INT(part->number), P_INT(part->size), P_STR(part->etag),
+                        P_STR(part->digest)),
+                &changed, err));
+    return need_change(changed, err);
+}
+
+enum status object_list_parts(struct db_conn *db, int64_t object_id, struct arena *a,
+                              struct object_part **ret, size_t *ret_count, struct err *err)
+{
+    static const char count_sql[] = "SELECT COUNT(*) FROM object_parts WHERE object_id = $1";
+    static const char sql[] = "SELECT number, size, etag, digest FROM object_parts "
+                              "WHERE object_id = $1 ORDER BY number LIMIT $2";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    int64_t most;
+    size_t n = 0;
+    bool row;
+    TRY(db_query_int(db, count_sql, DB_ARGS(P_INT(object_id)), &most, &row, err));
+    struct object_part *parts = arena_alloc(a, ((size_t)most + 1) * sizeof(*parts));
+    if (!parts)
+        return err_set(err, E_NO_MEMORY, "no_memory");
+    TRY(db_query(db, sql, DB_ARGS(P_INT(object_id), P_INT(most)), &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || db_int(rows, 0) != (int64_t)n + 1)
+            break;
+        parts[n++] = (struct object_part){db_int(rows, 0), db_int(rows, 1), db_text_in(rows, 2, a),
+                                          db_text_in(rows, 3, a)};
+    }
+    *ret = parts;
+    *ret_count = n;
+    return OK;
+}
+
 enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t lease_until_ms,
                            struct err *err)
 {
@@ -88,7 +159,7 @@ enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int
     int64_t changed;
     TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(reserved), P_INT(lease_until_ms)), &changed,
                 err));
-    return changed ? OK : err_set(err, E_CONFLICT, "object_lost");
+    return need_change(changed, err);
 }
 
 enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t lease_until_ms,
@@ -100,25 +171,37 @@ enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_
                    DB_ARGS(P_INT(generation_id), P_INT(lease_until_ms)), NULL, err);
 }
 
-enum status object_settle(struct db_conn *tx, const struct object *o, struct err *err)
+enum status object_settle(struct db_conn *tx, const struct object *o, int64_t now_ms,
+                          struct err *err)
 {
     static const char sql[] =
         "UPDATE objects SET state = 'stored', reserved = 0, lease_until = NULL, size = $2, "
-        "checksum = $3, type = $4 WHERE id = $1 AND state = 'writing'";
+        "checksum = $3, type = $4, upload_id = NULL, source = NULL "
+        "WHERE id = $1 AND state = 'writing' AND lease_until >= $5";
+    static const char parts_sql[] = "DELETE FROM object_parts WHERE object_id = $1";
     int64_t changed;
-    TRY(db_exec(tx, sql, DB_ARGS(P_INT(o->id), P_INT(o->size), P_STR(o->checksum), P_STR(o->type)),
-                &changed, err));
-    return changed ? OK : err_set(err, E_CONFLICT, "object_lost");
+    TRY(db_exec(
+        tx, sql,
+        DB_ARGS(P_INT(o->id), P_INT(o->size), P_STR(o->checksum), P_STR(o->type), P_INT(now_ms)),
+        &changed, err));
+    TRY(need_change(changed, err));
+    return o->upload_id.n ? db_exec(tx, parts_sql, DB_ARGS(P_INT(o->id)), NULL, err) : OK;
 }
+
+/* An object in S3 that was never finished may have an upload, and bytes under way. */
+enum { UNFINISHED_LOOKS = 2 };
 
 enum status object_discard(struct db_conn *tx, const struct object *o, int64_t now_ms,
                            struct err *err)
 {
     static const char queue_sql[] =
-        "INSERT INTO deletions (storage, key, next_at, created_at) VALUES ($1, $2, $3, $3)";
+        "INSERT INTO deletions (storage, key, looks, next_at, created_at) "
+        "VALUES ($1, $2, $3, $4, $4)";
+    bool unfinished = o->state == OBJECT_WRITING && o->storage == STORAGE_S3;
     TRY(db_exec(tx, queue_sql,
-                DB_ARGS(P_Z(storage_type_name(o->storage)), P_STR(o->key), P_INT(now_ms)), NULL,
-                err));
+                DB_ARGS(P_Z(storage_type_name(o->storage)), P_STR(o->key),
+                        P_INT(unfinished ? UNFINISHED_LOOKS : 0), P_INT(now_ms)),
+                NULL, err));
     return db_exec(tx, "DELETE FROM objects WHERE id = $1", DB_ARGS(P_INT(o->id)), NULL, err);
 }
 
@@ -159,33 +242,44 @@ enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int6
 {
     /* One that is being written may get its file after us, but not after its lease. */
     static const char queue_sql[] =
-        "INSERT INTO deletions (storage, key, next_at, created_at) "
-        "SELECT storage, key, COALESCE(lease_until, CAST($2 AS BIGINT)), CAST($2 AS BIGINT) "
+        "INSERT INTO deletions (storage, key, looks, next_at, created_at) "
+        "SELECT storage, key, CASE WHEN state = 'writing' AND storage = 's3' THEN 2 ELSE 0 END, "
+        "COALESCE(lease_until, CAST($2 AS BIGINT)), CAST($2 AS BIGINT) "
         "FROM objects WHERE user_id = $1";
     TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(user_id), P_INT(now_ms)), NULL, err));
     return db_exec(tx, "DELETE FROM objects WHERE user_id = $1", DB_ARGS(P_INT(user_id)), NULL,
                    err);
 }
 
-enum status deletion_list_due(struct db_conn *db, int64_t now_ms, struct arena *a,
-                              struct deletion *ret, size_t max, size_t *ret_count, struct err *err)
+enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t now_ms,
+                              struct arena *a, struct deletion *ret, size_t max, size_t *ret_count,
+                              struct err *err)
 {
-    static const char sql[] = "SELECT id, attempts, storage, key FROM deletions "
-                              "WHERE next_at <= $1 ORDER BY next_at LIMIT $2";
+    static const char sql[] = "SELECT id, attempts, key, looks FROM deletions "
+                              "WHERE next_at <= $1 AND storage = $2 ORDER BY next_at LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     size_t n = 0;
     bool row;
-    TRY(db_query(db, sql, DB_ARGS(P_INT(now_ms), P_INT(max)), &rows, err));
+    TRY(db_query(db, sql, DB_ARGS(P_INT(now_ms), P_Z(storage_type_name(storage)), P_INT(max)),
+                 &rows, err));
     for (;;) {
         TRY(db_next(rows, &row, err));
         if (!row || n == max)
             break;
-        ret[n] = (struct deletion){.id = db_int(rows, 0), .attempts = db_int(rows, 1)};
-        storage_type_parse(db_text(rows, 2), &ret[n].storage);
-        ret[n++].key = db_text_in(rows, 3, a);
+        ret[n++] = (struct deletion){.id = db_int(rows, 0),
+                                     .attempts = db_int(rows, 1),
+                                     .storage = storage,
+                                     .key = db_text_in(rows, 2, a),
+                                     .looks = db_int(rows, 3)};
     }
     *ret_count = n;
     return OK;
+}
+
+enum status deletion_looked(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct err *err)
+{
+    static const char sql[] = "UPDATE deletions SET looks = looks - 1, next_at = $2 WHERE id = $1";
+    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(next_at_ms)), NULL, err);
 }
 
 enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err)

@@ -16,6 +16,18 @@ enum status object_load(struct db_conn *db, int64_t id, struct arena *a, struct 
 enum status object_list_of_generation(struct db_conn *db, int64_t generation_id, struct arena *a,
                                       struct object *ret, size_t max, size_t *ret_count,
                                       struct err *err);
+/* Writing ones in S3 that have parts, by place; what an earlier writer has left. */
+enum status object_list_unfinished(struct db_conn *db, int64_t generation_id, struct arena *a,
+                                   struct object *ret, size_t max, size_t *ret_count,
+                                   struct err *err);
+/* Of a writing one: its upload in parts, and what holds of its source.  E_CONFLICT, code
+ * "object_lost". */
+enum status object_set_upload(struct db_conn *tx, const struct object *o, struct err *err);
+enum status object_add_part(struct db_conn *tx, int64_t object_id, const struct object_part *part,
+                            struct err *err);
+/* In order, from 1, without a gap; what lies behind a gap is left out. */
+enum status object_list_parts(struct db_conn *db, int64_t object_id, struct arena *a,
+                              struct object_part **ret, size_t *ret_count, struct err *err);
 /* Raises the reservation of a writing one and prolongs its lease. */
 enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t lease_until_ms,
                            struct err *err);
@@ -24,8 +36,10 @@ enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int
 enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t lease_until_ms,
                                struct err *err);
 /* writing → stored: size, checksum, type; the reservation is gone.  E_CONFLICT, code
- * "object_lost", if the row is not writing any more. */
-enum status object_settle(struct db_conn *tx, const struct object *o, struct err *err);
+ * "object_lost", if the row is not writing any more, or its lease has ended: its room may be
+ * somebody else's by now. */
+enum status object_settle(struct db_conn *tx, const struct object *o, int64_t now_ms,
+                          struct err *err);
 /* Removes the row and queues its bytes for deletion. */
 enum status object_discard(struct db_conn *tx, const struct object *o, int64_t now_ms,
                            struct err *err);
@@ -45,9 +59,15 @@ struct deletion {
     int64_t id, attempts;
     enum storage_type storage;
     struct str key;
+    /* Of an object in S3 that was never finished: how often it must still be looked for, with
+     * whatever uploads of its key there are; bytes that were on their way may come late. */
+    int64_t looks;
 };
-enum status deletion_list_due(struct db_conn *db, int64_t now_ms, struct arena *a,
-                              struct deletion *ret, size_t max, size_t *ret_count, struct err *err);
+enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t now_ms,
+                              struct arena *a, struct deletion *ret, size_t max, size_t *ret_count,
+                              struct err *err);
 enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err);
+/* One look less to make, the next not before next_at_ms. */
+enum status deletion_looked(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct err *err);
 enum status deletion_later(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct str why,
                            struct err *err);

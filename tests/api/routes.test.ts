@@ -242,6 +242,12 @@ const KNOWN: Record<string, Known> = {
     unknown: "generation_not_found",
     foreign: () => workId,
   },
+  "POST /api/v1/sora/generations/{id}/save": {
+    body: {},
+    optional: true,
+    unknown: "generation_not_found",
+    foreign: () => workId,
+  },
   "GET /api/v1/sora/quota": {},
   "GET /api/v1/sora/models": {},
   "GET /api/v1/sora/storage-status": {},
@@ -308,6 +314,7 @@ const KNOWN: Record<string, Known> = {
   },
   "GET /api/v1/admin/settings": {},
   "PATCH /api/v1/admin/settings": { body: {}, wrong: SETTINGS },
+  "POST /api/v1/admin/settings/sora-s3/test": { body: {}, optional: true, wrong: SETTINGS },
   "GET /api/v1/admin/audit": { query: PAGES },
 
   "POST /sora/v1/chat/completions": CHAT,
@@ -427,9 +434,9 @@ describe("Every route, from the router's own table", () => {
       const takes = methods.includes("GET") ? [...methods, "HEAD"] : methods;
       // "…/accounts/test" may also be an account's address.
       const twin = path.replace(/\/test$/, "/{id}");
-      if (twin !== path && !path.includes("{id}")) {
-        takes.push(...TABLE.filter((r) => r.path === twin).map((r) => r.method), "HEAD");
-      }
+      const others = TABLE.filter((r) => r.path === twin && twin !== path);
+      if (others.length > 0 && !path.includes("{id}"))
+        takes.push(...others.map((r) => r.method), "HEAD");
       for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
         if (takes.includes(method)) continue;
         for (const language of ["zh", "en"] as const) {

@@ -232,6 +232,23 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/sora/generations/{id}/save': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Save what is an upstream's link into the bucket; answered when it is done */
+    post: operations['saveGeneration']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/sora/quota': {
     parameters: {
       query?: never
@@ -512,6 +529,23 @@ export interface paths {
     head?: never
     /** Change settings; in force at once */
     patch: operations['changeSettings']
+    trace?: never
+  }
+  '/api/v1/admin/settings/sora-s3/test': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** Ask the bucket whether it is there (HeadBucket), with the form's members instead of the settings */
+    post: operations['testSoraS3']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
     trace?: never
   }
   '/api/v1/admin/audit': {
@@ -1517,6 +1551,16 @@ export interface components {
       | 'bucket_not_found'
       | 'storage_off'
       | 'storage_unavailable'
+      | 'storage_denied'
+      | 'storage_key_wrong'
+      | 'storage_credentials_expired'
+      | 'storage_wrong_region'
+      | 'storage_clock_wrong'
+      | 'storage_refused'
+      | 'storage_full'
+      | 'saving'
+      | 'upload_gone'
+      | 'part_unknown'
       | 'object_not_found'
       | 'file_not_found'
       | 'file_too_large'
@@ -2340,6 +2384,38 @@ export interface operations {
       503: components['responses']['Unavailable']
     }
   }
+  saveGeneration: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        id: components['parameters']['id']
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description As it is now, in the bucket. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Generation']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      409: components['responses']['Conflict']
+      410: components['responses']['Gone']
+      413: components['responses']['TooLarge']
+      429: components['responses']['TooMany']
+      502: components['responses']['BadGateway']
+      503: components['responses']['Unavailable']
+    }
+  }
   getQuota: {
     parameters: {
       query?: never
@@ -3072,6 +3148,35 @@ export interface operations {
         }
         content: {
           'application/json': components['schemas']['Settings']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      413: components['responses']['TooLarge']
+      503: components['responses']['Unavailable']
+    }
+  }
+  testSoraS3: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/json': components['schemas']['SettingsChange']
+      }
+    }
+    responses: {
+      /** @description The outcome. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['ConnectionTest']
         }
       }
       400: components['responses']['BadRequest']

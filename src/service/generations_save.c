@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ST-6: what is an upstream's link becomes an object in the bucket.
+ *
+ * The claim on the record is a time, prolonged with the room of what is being written, so that
+ * a dead process keeps nobody out for long; one transaction, under the owner's lock, then
+ * settles the objects and changes the record, if it still is what was claimed. */
+#include <time.h>
+
+#include "base/clock.h"
+#include "platform/json_in.h"
+#include "service/events.h"
+#include "service/generations.h"
+#include "service/library.h"
+#include "service/quota.h"
+#include "service/relay_link.h"
+#include "service/storage.h"
+#include "store/generations.h"
+#include "store/jobs.h"
+
+enum { WAIT_MS = 60000, LOOK_MS = 200, WAITERS_MAX = 2 };
+
+/* Of the threads that move media, so many at most wait for others of them. */
+static atomic_int waiters;
+
+/* ---- the claim */
+
+static enum status check_storage(struct app *app, struct err *err)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
+    return storage_is_wanted(settings) ? OK
+                                       : err_set(err, E_UNAVAILABLE, "storage_not_configured");
+}
+
+static enum status check_room(struct worker *w, int64_t user_id, struct err *err)
+{
+    struct quota q;
+    TRY(quota_read(w->app, w->db, user_id, &q, err));
+    return q.limit && q.available <= 0 ? quota_refuse(&q, err) : OK;
+}
+
+static enum status claim(struct worker *w, const struct generation *g, bool *ret_claimed,
+                         struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    int64_t now = clock_wall_ms();
+    TRY(db_begin(tx, err));
+    TRY(quota_lock_user(tx, g->user_id, err));
+    TRY(generation_claim_saving(tx, g->id, now, now + LIBRARY_SAVING_MS, ret_claimed, err));
+    return db_commit(tx, err);
+}
+
+static void end_claim(struct worker *w, const struct generation *g)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    struct err ignored; /* it ends by itself then */
+    if (db_begin(tx, &ignored) == OK && quota_lock_user(tx, g->user_id, &ignored) == OK &&
+        generation_end_saving(tx, g->id, &ignored) == OK)
+        db_commit(tx, &ignored);
+}
+
+/* Until the other one has saved it (*ret_claimed false), or has given up. */
+static enum status wait_for_other(struct worker *w, struct generation *g, struct arena *a,
+                                  bool *ret_claimed, struct err *err)
+{
+    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
+    for (int64_t until = clock_mono_ms() + WAIT_MS; clock_mono_ms() < until;) {
+        nanosleep(&pause, NULL);
+        TRY(generation_load_owned(w->db, g->user_id, g->id, a, g, err));
+        if (g->storage_type != STORAGE_UPSTREAM)
+            return OK;
+        TRY(claim(w, g, ret_claimed, err));
+        if (*ret_claimed)
+            return OK;
+    }
+    return err_set(err, E_CONFLICT, "saving");
+}
+
+static enum status claim_or_wait(struct worker *w, struct generation *g, struct arena *a,
+                                 bool *ret_claimed, struct err *err)
+{
+    TRY(claim(w, g, ret_claimed, err));
+    if (*ret_claimed)
+        return OK;
+    enum status status = err_set(err, E_CONFLICT, "saving");
+    if (atomic_fetch_add(&waiters, 1) < WAITERS_MAX)
+        status = wait_for_other(w, g, a, ret_claimed, err);
+    atomic_fetch_sub(&waiters, 1);
+    return status;
+}
+
+/* ---- the links */
+
+struct links {
+    struct job_media media[LIBRARY_MAX_FILES];
+    size_t count;
+    struct pool_ref account;
+};
+
+static void read_link(struct links *l, struct str address, enum media_type type, struct app *app,
+                      struct arena *a)
+{
+    struct job_media *m = &l->media[l->count++];
+    struct relay_link link;
+    struct url target;
+    struct err ignored;
+    *m = (struct job_media){.url = arena_str(a, address), .type = type};
+    if (relay_link_read_object(m->url, &m->object_id) || !relay_link_read(m->url, &link))
+        return;
+    m->needs_credential = true;
+    if (!l->account.account)
+        pool_hold(app->pool, link.account_id, &l->account);
+    if (l->account.account &&
+        url_resolve(&l->account.account->target.base, link.target, a, &target, &ignored) == OK)
+        m->url = url_text(&target, a);
+}
+
+static enum status read_links(struct worker *w, const struct generation *g, struct links *ret,
+                              struct arena *a, struct err *err)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    int64_t account_id;
+    *ret = (struct links){0};
+    TRY(json_parse(g->media_urls, &doc, err));
+    TRY(job_account_of_generation(w->db, g->id, &account_id, err));
+    if (account_id)
+        pool_hold(w->app->pool, account_id, &ret->account);
+    for (size_t i = 0; i < json_size(json_root(doc)) && i < LIBRARY_MAX_FILES; i++)
+        read_link(ret, json_str_or(json_at(json_root(doc), i), STR("")), g->media_type, w->app, a);
+    return ret->count ? OK : err_set(err, E_GONE, "link_expired");
+}
+
+/* ---- saving */
+
+static enum status settle(struct worker *w, const struct generation *g,
+                          const struct library_take *take, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    bool mine;
+    int64_t now = clock_wall_ms();
+    TRY(db_begin(tx, err));
+    TRY(quota_lock_user(tx, g->user_id, err));
+    /* Deleted meanwhile, or saved by somebody who took this one for dead; else it is ours,
+     * whatever time the claim still has. */
+    TRY(generation_claim_saving(tx, g->id, INT64_MAX, now, &mine, err));
+    if (!mine)
+        return err_set(err, E_CONFLICT, "not_saveable");
+    TRY(library_settle(tx, take, err));
+    TRY(generation_set_result(tx, g, err));
+    TRY(generation_end_saving(tx, g->id, err));
+    TRY(events_note(tx, TOPIC_USER, EVENT_GENERATION, g->user_id, g->id, err));
+    TRY(events_note(tx, TOPIC_USER, EVENT_QUOTA, g->user_id, 0, err));
+    return db_commit(tx, err);
+}
+
+static enum status take(struct worker *w, struct generation *g, struct arena *a, struct err *err)
+{
+    struct library_take taken;
+    struct links links;
+    enum status status = read_links(w, g, &links, a, err);
+    const struct library_source source = {.media = links.media,
+                                          .count = links.count,
+                                          .account = links.account.account,
+                                          .cancelled = jobs_are_cut(w->app),
+                                          .saving = true};
+    if (status == OK)
+        status = library_fetch(w, g, &source, a, &taken, err);
+    pool_drop(&links.account);
+    TRY(status);
+    library_describe(&taken, a, g);
+    g->storage_reason = STR_NONE;
+    g->expires_at = 0;
+    status = settle(w, g, &taken, err);
+    if (status != OK && status != E_IO)
+        library_discard(w, &taken);
+    return status;
+}
+
+/* A bucket that will not have it is, to the owner of the work, one that is not there now. */
+static enum status explain(enum status status, struct err *err)
+{
+    bool bucket = status == E_FORBIDDEN && str_eq(str_of(err->code), STR("storage_refused"));
+    return bucket ? err_set(err, E_UNAVAILABLE, "storage_unavailable") : status;
+}
+
+enum status generation_save(struct worker *w, int64_t user_id, int64_t id, struct arena *a,
+                            struct err *err)
+{
+    struct generation g;
+    bool claimed = false;
+    TRY(generation_load_owned(w->db, user_id, id, a, &g, err));
+    if (g.storage_type != STORAGE_UPSTREAM)
+        return err_set(err, E_CONFLICT, "not_saveable");
+    TRY(check_storage(w->app, err));
+    TRY(claim_or_wait(w, &g, a, &claimed, err));
+    if (!claimed)
+        return OK;
+    enum status status = check_room(w, user_id, err);
+    if (status == OK)
+        status = take(w, &g, a, err);
+    if (status != OK)
+        end_claim(w, &g);
+    return explain(status, err);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/store_keeper.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "media/local.h"
+#include "net/fetch.h"
+#include "service/quota.h"
+#include "service/storage.h"
+#include "store/objects.h"
+
+enum {
+    TICK_MS = 50,
+    BATCH = 64,
+    DELETION_FIRST_MS = 5000, /* doubled with each failure, up to an hour */
+    SECOND_LOOK_MS = 60000,   /* a request that was under way is answered or given up by then */
+    CHECK_MS = 20000,         /* HeadBucket: three times within the minute that it is good for */
+    BUCKET_PAUSE_MS = 1000,   /* after a failure of the whole bucket; doubled, up to the most */
+    BUCKET_PAUSE_MAX_MS = 30000,
+    ARENA_BYTES = 4 << 20,
+};
+
+struct store_keeper {
+    struct app *app;
+    struct db_conn *db;
+    struct fetcher *fetcher;
+    struct arena *arena;
+    pthread_t thread;
+    atomic_bool stopping;
+    int64_t next_second, next_ten, next_check; /* mono ms */
+    uint64_t checked; /* the stamp of the settings that were checked last */
+    bool healthy;
+    int64_t bucket_pause_ms, bucket_rests_until; /* 0: it does not rest */
+};
+
+static void report(const char *what, enum status status, const struct err *err)
+{
+    if (status != OK)
+        log_warn("periodic work failed", LOG_Z("what", what), LOG_Z("code", err->code),
+                 LOG_Z("why", err->detail));
+}
+
+static int64_t back_off(int64_t attempts)
+{
+    int64_t delay = (int64_t)DELETION_FIRST_MS << MIN(attempts, 10);
+    return MIN(delay, CLOCK_HOUR_MS);
+}
+
+/* ---- the deletion queue (SG-7) */
+
+/* why NULL: it is gone. */
+static enum status settle(struct store_keeper *k, const struct deletion *d, const struct err *why,
+                          struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = k->db;
+    int64_t now = clock_wall_ms();
+    TRY(db_begin(tx, err));
+    if (why)
+        TRY(deletion_later(tx, d->id, now + back_off(d->attempts),
+                           str_of(why->detail[0] ? why->detail : why->code), err));
+    else if (d->looks > 1)
+        TRY(deletion_looked(tx, d->id, now + SECOND_LOOK_MS, err));
+    else
+        TRY(deletion_done(tx, d->id, err));
+    return db_commit(tx, err);
+}
+
+static enum status clear_disk(struct store_keeper *k, struct err *err)
+{
+    struct deletion due[BATCH];
+    size_t n;
+    TRY(deletion_list_due(k->db, STORAGE_LOCAL, clock_wall_ms(), k->arena, due, BATCH, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        struct err why = {0};
+        bool gone = local_remove(k->app->local, due[i].key, &why) == OK;
+        TRY(settle(k, &due[i], gone ? NULL : &why, err));
+    }
+    return OK;
+}
+
+static enum status clear_unfinished(struct store_keeper *k, const struct s3 *s3,
+                                    const struct deletion *d, struct err *err)
+{
+    TRY(s3_upload_abort_all(s3, d->key, err));
+    TRY(s3_delete(s3, d->key, err));
+    return settle(k, d, NULL, err);
+}
+
+/* Finished ones in one request. */
+static enum status clear_batch(struct store_keeper *k, const struct s3 *s3,
+                               const struct deletion *due, size_t n, struct err *err)
+{
+    struct str keys[BATCH];
+    const struct deletion *of[BATCH];
+    bool gone[BATCH];
+    struct err why;
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (due[i].looks == 0) {
+            of[count] = &due[i];
+            keys[count++] = due[i].key;
+        }
+    }
+    if (count == 0)
+        return OK;
+    TRY(s3_delete_many(s3, keys, count, gone, err));
+    why = *err; /* of those that stayed */
+    for (size_t i = 0; i < count; i++)
+        TRY(settle(k, of[i], gone[i] ? NULL : &why, err));
+    return OK;
+}
+
+static enum status clear_due(struct store_keeper *k, const struct s3 *s3, size_t *ret_n,
+                             struct err *err)
+{
+    struct deletion due[BATCH];
+    TRY(deletion_list_due(k->db, STORAGE_S3, clock_wall_ms(), k->arena, due, BATCH, ret_n, err));
+    TRY(clear_batch(k, s3, due, *ret_n, err));
+    for (size_t i = 0; i < *ret_n; i++) {
+        if (due[i].looks > 0)
+            TRY(clear_unfinished(k, s3, &due[i], err));
+    }
+    return OK;
+}
+
+/* An outage is the bucket's, not the rows': they wait as they are, and go soon after its end. */
+static void clear_bucket(struct store_keeper *k)
+{
+    struct storage_bucket bucket;
+    struct err err = {0};
+    size_t n = 0;
+    if (clock_mono_ms() < k->bucket_rests_until)
+        return;
+    if (storage_open(k->app, k->fetcher, &bucket, &err) != OK)
+        return; /* none: they wait for the settings */
+    bucket.s3.cancelled = &k->stopping;
+    bucket.s3.tries = 1;
+    enum status status = clear_due(k, &bucket.s3, &n, &err);
+    storage_close(&bucket);
+    db_rollback(k->db);
+    if (status == OK) {
+        k->bucket_pause_ms = 0;
+        return;
+    }
+    k->bucket_pause_ms = MIN(MAX(2 * k->bucket_pause_ms, BUCKET_PAUSE_MS), BUCKET_PAUSE_MAX_MS);
+    k->bucket_rests_until = clock_mono_ms() + k->bucket_pause_ms;
+    report("deletions in the bucket", status, &err);
+}
+
+/* ---- writers that died */
+
+static enum status give_back(struct store_keeper *k, const struct object *o, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = k->db;
+    struct object again;
+    TRY(db_begin(tx, err));
+    TRY(quota_lock_user(tx, o->user_id, err));
+    enum status status = object_load(tx, o->id, k->arena, &again, err);
+    if (status == E_NOT_FOUND)
+        return OK;
+    TRY(status);
+    /* It may have been settled, or prolonged, since it was listed. */
+    if (again.state != OBJECT_WRITING || again.lease_until >= clock_wall_ms())
+        return OK;
+    TRY(quota_release(tx, &again, clock_wall_ms(), err));
+    return db_commit(tx, err);
+}
+
+static enum status clear_dead(struct store_keeper *k, struct err *err)
+{
+    struct object expired[BATCH];
+    size_t n;
+    TRY(object_list_expired(k->db, clock_wall_ms(), k->arena, expired, BATCH, &n, err));
+    for (size_t i = 0; i < n; i++)
+        TRY(give_back(k, &expired[i], err));
+    return OK;
+}
+
+/* ---- health (ST-7) */
+
+/* Told once, when it changes. */
+static void note_health(struct store_keeper *k, enum status status, const struct err *err)
+{
+    if (k->healthy && status != OK)
+        log_warn("the bucket does not answer", LOG_Z("code", err->code), LOG_Z("why", err->detail));
+    if (!k->healthy && status == OK)
+        log_info("the bucket answers");
+    k->healthy = status == OK;
+    if (k->healthy)
+        k->bucket_rests_until = 0;
+}
+
+static void check_bucket(struct store_keeper *k)
+{
+    struct storage_bucket bucket;
+    struct err err = {0};
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(k->app);
+    uint64_t stamp = storage_is_wanted(settings) ? storage_stamp(settings) : 0;
+    if (stamp == k->checked && clock_mono_ms() < k->next_check)
+        return;
+    k->checked = stamp;
+    k->next_check = clock_mono_ms() + CHECK_MS;
+    if (!stamp || storage_open(k->app, k->fetcher, &bucket, &err) != OK)
+        return;
+    bucket.s3.cancelled = &k->stopping;
+    note_health(k, storage_check(k->app, &bucket, &err), &err);
+    storage_close(&bucket);
+}
+
+/* ---- rounds */
+
+static bool is_due(int64_t *next, int64_t every_ms)
+{
+    int64_t now = clock_mono_ms();
+    if (now < *next)
+        return false;
+    *next = now + every_ms;
+    return true;
+}
+
+static void every_second(struct store_keeper *k)
+{
+    struct err err;
+    report("deletions on the disk", clear_disk(k, &err), &err);
+    db_rollback(k->db);
+    check_bucket(k);
+    clear_bucket(k);
+}
+
+static void every_ten(struct store_keeper *k)
+{
+    struct err err;
+    report("unfinished objects", clear_dead(k, &err), &err);
+    db_rollback(k->db);
+}
+
+static void *keeper_main(void *arg)
+{
+    struct store_keeper *k = arg;
+    struct timespec pause = {.tv_nsec = TICK_MS * 1000000L};
+    struct err err;
+    while (!atomic_load(&k->stopping)) {
+        nanosleep(&pause, NULL);
+        if (is_due(&k->next_second, CLOCK_SECOND_MS))
+            every_second(k);
+        if (is_due(&k->next_ten, 10 * CLOCK_SECOND_MS))
+            every_ten(k);
+        arena_reset(k->arena);
+    }
+    report("deletions on the disk", clear_disk(k, &err), &err);
+    return NULL;
+}
+
+struct store_keeper *store_keeper_start(struct app *app)
+{
+    struct store_keeper *k = mem_zalloc(sizeof(*k));
+    k->app = app;
+    k->db = db_conn_new(app->db);
+    k->fetcher = fetcher_new(str_of(app->resolver));
+    k->arena = arena_new(ARENA_BYTES);
+    pthread_create(&k->thread, NULL, keeper_main, k);
+    return k;
+}
+
+void store_keeper_stop(struct store_keeper *k)
+{
+    if (!k)
+        return;
+    atomic_store(&k->stopping, true);
+    pthread_join(k->thread, NULL);
+    fetcher_free(k->fetcher);
+    db_conn_free(k->db);
+    arena_free(k->arena);
+    free(k);
+}
