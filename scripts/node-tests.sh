@@ -1,5 +1,5 @@
 #!/bin/bash
-# node-tests.sh api|edge|e2e|fault [FILE…]: runs a suite of tests/ with Node's own test runner
+# node-tests.sh api|edge|e2e|fault|s3 [FILE…]: runs a suite of tests/ with Node's own test runner
 # against the programs of build/asan, or of the preset KINORA_PRESET (KINORA_BIN and KINORA_DEMO_BIN
 # say otherwise).
 set -euo pipefail

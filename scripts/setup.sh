@@ -10,11 +10,12 @@ build=(gcc libc6-dev cmake ninja-build pkg-config python3 git ca-certificates cu
     libjansson-dev libmagic-dev ffmpeg)
 lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libcmocka-dev
     shellcheck)
-test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk)
+ceph=(radosgw ceph-mon ceph-osd ceph-common)
+test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk "${ceph[@]}")
 # shellcheck disable=SC2034 # chosen by name below
 full=("${test[@]}" valgrind nginx-light slowhttptest)
 # shellcheck disable=SC2034
-s3=("${build[@]}" radosgw ceph-mon ceph-osd ceph-common)
+s3=("${build[@]}" "${ceph[@]}")
 # shellcheck disable=SC2034
 bench=("${build[@]}" nginx-light haproxy golang-go wrk nghttp2-client linux-perf openssl procps)
 
