@@ -23,6 +23,7 @@ gate "functions" scripts/check-functions
 gate "words" scripts/check-words
 gate "spec coverage" scripts/coverage
 mapfile -t shell < <(git ls-files '*.sh' .ci/run)
+gate "mutants apply" bash -c 'for p in tests/mutants/*.patch; do git apply --check "$p" || exit; done'
 gate "shell scripts" shellcheck --severity=warning "${shell[@]}"
 [ "${1-}" = --quick ] || gate "clang-tidy" scripts/tidy.sh
 exit $failed

@@ -218,8 +218,7 @@ struct str s3_link(const struct s3 *s, struct str key, struct str disposition, i
         .method = STR("GET"), .params = params, .param_count = disposition.n ? 1 : 0};
     if (!s3_place(s, key, a, &r.host, &r.path))
         return STR_NONE;
-    struct str query =
-        sigv4_presign(&s->key, &r, now_ms + atomic_load(s->skew_ms), life_s, a);
+    struct str query = sigv4_presign(&s->key, &r, now_ms + atomic_load(s->skew_ms), life_s, a);
     if (!query.p)
         return STR_NONE;
     return arena_printf(a, "%s://%.*s%.*s?%.*s", s->endpoint.https ? "https" : "http",

@@ -28,7 +28,8 @@ enum {
  * older kind of bucket names is no host's name at all. */
 static bool bucket_can_lead(const struct s3 *s)
 {
-    if (s->path_style || s->endpoint.host_is_ip || (s->endpoint.https && str_has_char(s->bucket, '.')))
+    if (s->path_style || s->endpoint.host_is_ip ||
+        (s->endpoint.https && str_has_char(s->bucket, '.')))
         return false;
     for (size_t i = 0; i < s->bucket.n; i++) {
         char c = s->bucket.p[i];

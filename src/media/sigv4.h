@@ -27,7 +27,7 @@ struct sigv4_request {
     struct str host; /* as the Host header has it */
     struct str path; /* percent-encoded, as it is sent */
     const struct sigv4_param *params;
-    size_t param_count; /* up to SIGV4_PARAMS_MAX - SIGV4_OWN_PARAMS */
+    size_t param_count;                /* up to SIGV4_PARAMS_MAX - SIGV4_OWN_PARAMS */
     const struct http_header *headers; /* to be sent and signed beside Host */
     size_t header_count;               /* up to SIGV4_HEADERS_MAX - SIGV4_OWN_HEADERS */
 };

@@ -27,8 +27,7 @@ static atomic_int waiters;
 static enum status check_storage(struct app *app, struct err *err)
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
-    return storage_is_wanted(settings) ? OK
-                                       : err_set(err, E_UNAVAILABLE, "storage_not_configured");
+    return storage_is_wanted(settings) ? OK : err_set(err, E_UNAVAILABLE, "storage_not_configured");
 }
 
 static enum status check_room(struct worker *w, int64_t user_id, struct err *err)

@@ -130,8 +130,7 @@ enum status library_resume_begin(struct library_file *f, struct err *err)
     f->length = length_of(f);
     f->object = f->left;
     f->left.id = 0;
-    f->writer =
-        s3_writer_new(&f->s3, f->object.key, f->object.type, f->length, &f->hooks, &state);
+    f->writer = s3_writer_new(&f->s3, f->object.key, f->object.type, f->length, &f->hooks, &state);
     log_info("an upload goes on", LOG_I("object", f->object.id), LOG_I("from", f->object.size));
     return OK;
 }

@@ -47,9 +47,9 @@ bool storage_is_wanted(const struct settings *s)
 
 uint64_t storage_stamp(const struct settings *s)
 {
-    const struct str texts[] = {s->sora_s3_endpoint,      s->sora_s3_region,
-                                s->sora_s3_bucket,        s->sora_s3_access_key_id,
-                                s->sora_s3_ca_pem,        s->sora_s3_secret_access_key};
+    const struct str texts[] = {s->sora_s3_endpoint, s->sora_s3_region,
+                                s->sora_s3_bucket,   s->sora_s3_access_key_id,
+                                s->sora_s3_ca_pem,   s->sora_s3_secret_access_key};
     uint64_t stamp = s->sora_s3_force_path_style ? 2 : 1;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         stamp = stamp * 1099511628211u ^ str_hash(texts[i]);
@@ -140,7 +140,8 @@ static struct str cdn_link(struct str cdn, struct str key, bool download, struct
     if (!url_percent_encode(key, true, &path))
         return STR_NONE;
     struct str text = buf_str(&path);
-    return arena_printf(a, "%.*s/%.*s%s", STR_ARG(cdn), STR_ARG(text), download ? "?download=1" : "");
+    return arena_printf(a, "%.*s/%.*s%s", STR_ARG(cdn), STR_ARG(text),
+                        download ? "?download=1" : "");
 }
 
 struct str storage_link(const struct storage_bucket *b, struct str key, struct str disposition,
@@ -150,6 +151,6 @@ struct str storage_link(const struct storage_bucket *b, struct str key, struct s
     if (cdn.n)
         return cdn_link(cdn, key, download, a);
     /* A player must not begin anew each time that a list is read. */
-    return s3_link(&b->s3, key, disposition, now_ms / STEADY_MS * STEADY_MS,
-                   LINK_LIFE_HOURS * 3600, a);
+    return s3_link(&b->s3, key, disposition, now_ms / STEADY_MS * STEADY_MS, LINK_LIFE_HOURS * 3600,
+                   a);
 }

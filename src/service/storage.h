@@ -34,8 +34,7 @@ enum status storage_open(struct app *app, struct fetcher *fetcher, struct storag
                          struct err *err);
 /* The same with settings that are not in force; they become the bucket's, whatever comes. */
 enum status storage_open_with(struct app *app, const struct settings *settings,
-                              struct fetcher *fetcher, struct storage_bucket *ret,
-                              struct err *err);
+                              struct fetcher *fetcher, struct storage_bucket *ret, struct err *err);
 void storage_close(struct storage_bucket *b);
 
 /* HeadBucket, once; the outcome is what storage_is_healthy() tells for the next minute. */

@@ -107,11 +107,10 @@ static void test_presigned(void **state)
     struct sigv4_request r = request("GET", "/test.txt");
     struct str query = sigv4_presign(&key, &r, may_24, 86400, arena);
     assert_string_equal(
-        query.p,
-        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524"
-        "%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400"
-        "&X-Amz-SignedHeaders=host&X-Amz-Signature="
-        "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
+        query.p, "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524"
+                 "%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400"
+                 "&X-Amz-SignedHeaders=host&X-Amz-Signature="
+                 "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
 }
 
 static void test_full_arena(void **state)
