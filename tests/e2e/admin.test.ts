@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { atBothWidths, Stage } from "../lib/browser.ts";
 import { eventually } from "../lib/kinora.ts";
+import { OAuthServer } from "../lib/oauth.ts";
 
 const stage = await Stage.open("admin");
 const { admin, demo } = stage;
@@ -15,7 +16,6 @@ atBothWidths(
     const v = await enter({ person: admin, path: "/admin/accounts" });
     await v.click("account-add");
     await v.click("tab-oauth");
-    await v.see("oauth-note");
     assert.ok(await v.at("account-submit").isDisabled());
     await v.click("tab-apikey");
     await v.click("account-submit");
@@ -46,6 +46,44 @@ atBothWidths(
     await v.click("account-menu-remove");
     await v.click("confirm-ok");
     await v.gone("account-row");
+  },
+);
+
+atBothWidths(
+  stage,
+  "[AC-3, UI-8, V-8] an administrator signs in at an upstream, and the account is kept",
+  async (enter, size) => {
+    const server = await OAuthServer.start();
+    try {
+      const v = await enter({ person: admin, path: "/admin/accounts" });
+      await v.click("account-add");
+      await v.click("tab-oauth");
+      await v.fill("account-name", `signed in ${size.name}`);
+      await v.fill("account-base-url", server.issuer);
+      await v.fill("oauth-issuer", server.issuer);
+      await v.fill("oauth-client-id", server.client.client_id);
+      await v.click("oauth-more");
+      await v.fill("oauth-scopes", server.client.scopes);
+      await v.fill("oauth-redirect-uri", server.client.redirect_uri);
+      await v.click("oauth-copy");
+      const link = (await v.at("oauth-link").getAttribute("href"))!;
+      await v.see("oauth-status", /10 minutes/);
+      assert.ok(await v.at("account-submit").isDisabled());
+      await v.fill("oauth-code", await server.signIn(link));
+      await v.page.keyboard.press("Enter");
+      await v.see("oauth-status", /Signed in/);
+      await v.click("account-test");
+      await v.see("account-test-ok", /Connected/);
+      await v.click("account-submit");
+      await v.gone("account-dialog");
+      const row = await v.see("account-row", `signed in ${size.name}`);
+      await v.at("account-menu", row).click();
+      await v.click("account-menu-remove");
+      await v.click("confirm-ok");
+      await v.gone("account-row");
+    } finally {
+      await server.stop();
+    }
   },
 );
 

@@ -1,5 +1,15 @@
 import type { Client, Query } from './client'
-import type { Account, AdminSettings, AuditEntry, Group, Page, TestResult, User } from './types'
+import type {
+  Account,
+  AdminSettings,
+  AuditEntry,
+  Group,
+  Page,
+  SignInBegun,
+  SignInGrant,
+  TestResult,
+  User,
+} from './types'
 
 const root = '/api/v1/admin'
 
@@ -31,6 +41,10 @@ export function adminApi(client: Client) {
       ...resource<Account>(client, 'accounts'),
       test: (id: number, body?: unknown) => client.post<TestResult>(`${root}/accounts/${id}/test`, body),
       testDraft: (body: unknown) => client.post<TestResult>(`${root}/accounts/test`, body),
+      /** A sign-in at the upstream: the address to open, then what was sent back for a grant. */
+      authorizeUrl: (body: unknown) => client.post<SignInBegun>(`${root}/accounts/oauth/authorize-url`, body),
+      exchange: (body: { code: string; state: string }) =>
+        client.post<SignInGrant>(`${root}/accounts/oauth/exchange`, body),
       reset: (id: number) => client.post<Account>(`${root}/accounts/${id}/reset`),
     },
     audit: (query: Query) => client.get<Page<AuditEntry>>(`${root}/audit`, query),

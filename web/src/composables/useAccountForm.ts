@@ -20,6 +20,16 @@ const serverFields: Record<string, keyof AccountForm> = {
   'credentials.base_url': 'baseUrl',
   api_key: 'apiKey',
   'credentials.api_key': 'apiKey',
+  issuer: 'issuer',
+  authorize_url: 'authorizeUrl',
+  token_url: 'tokenUrl',
+  client_id: 'clientId',
+  client_secret: 'clientSecret',
+  scopes: 'scopes',
+  redirect_uri: 'redirectUri',
+  access_token: 'accessToken',
+  refresh_token: 'refreshToken',
+  grant: 'grant',
   priority: 'priority',
   concurrency: 'concurrency',
   proxy_url: 'proxyUrl',
@@ -95,7 +105,7 @@ export function useAccountForm(known: () => Account | null, done: (account: Acco
   /** Tries what is typed, before it is kept; an edit without a new key uses the one the server has. */
   async function test() {
     touchAll()
-    if (problems.value.baseUrl || problems.value.apiKey || testing.value) return
+    if (problems.value.baseUrl || problems.value.apiKey || problems.value.grant || testing.value) return
     testing.value = true
     result.value = null
     const account = known()
@@ -110,12 +120,27 @@ export function useAccountForm(known: () => Account | null, done: (account: Acco
   }
 
   watch(
-    () => [form.baseUrl, form.apiKey, form.dialect],
+    () => [form.baseUrl, form.apiKey, form.dialect, form.grant, form.accessToken],
     () => (result.value = null),
   )
   watch(form, () => error.value && (error.value = null))
 
-  return { form, problem, problems, valid, busy, generalError, result, testing, touch, open, setType, send, test }
+  return {
+    known,
+    form,
+    problem,
+    problems,
+    valid,
+    busy,
+    generalError,
+    result,
+    testing,
+    touch,
+    open,
+    setType,
+    send,
+    test,
+  }
 }
 
 export type AccountFormState = ReturnType<typeof useAccountForm>

@@ -7,6 +7,17 @@ export interface AccountForm {
   platform: string
   baseUrl: string
   apiKey: string
+  issuer: string
+  authorizeUrl: string
+  tokenUrl: string
+  clientId: string
+  clientSecret: string
+  scopes: string
+  redirectUri: string
+  /** What a sign-in has brought; it stands for client and tokens. */
+  grant: string
+  accessToken: string
+  refreshToken: string
   honoursIdempotency: boolean
   http2: boolean
   dialect: string
@@ -44,8 +55,7 @@ export function upstreamRoot(baseUrl: string): string {
 export function endpointOf(baseUrl: string, dialect: string): string {
   const root = upstreamRoot(baseUrl)
   if (dialect === 'fal') return `${baseUrl.trim().replace(/\/+$/, '')}/fal-ai/…`
-  if (dialect === 'ark')
-    return `${root.replace(/\/api(\/v3)?$/, '')}/api/v3/contents/generations/tasks`
+  if (dialect === 'ark') return `${root.replace(/\/api(\/v3)?$/, '')}/api/v3/contents/generations/tasks`
   return dialect === 'chat' ? `${root}/sora/v1/chat/completions` : `${root}/v1/videos`
 }
 
@@ -104,21 +114,68 @@ function checkApiKey(form: AccountForm, stored: string | null): Problem | null {
   return leadsElsewhere(form.baseUrl, stored) ? { key: 'keyAgain' } : null
 }
 
+/** An address that may be left out. */
+function checkAddress(text: string): Problem | null {
+  return text.trim() ? checkBaseUrl(text) : null
+}
+
+/** Someone has signed in at the upstream, or has its tokens at hand. */
+export function hasTokens(form: AccountForm): boolean {
+  return Boolean(form.grant || form.accessToken.trim() || form.refreshToken.trim())
+}
+
+function checkOauth(form: AccountForm, stored: string | null): Problems {
+  const renews = Boolean(form.refreshToken.trim())
+  const problems: Problems = {}
+  const put = (field: keyof AccountForm, problem: Problem | null) => problem && (problems[field] = problem)
+  put('issuer', checkAddress(form.issuer))
+  put('authorizeUrl', checkAddress(form.authorizeUrl))
+  put('tokenUrl', checkAddress(form.tokenUrl))
+  put('clientId', renews && !form.clientId.trim() ? { key: 'required' } : null)
+  if (renews && !form.issuer.trim() && !form.tokenUrl.trim()) problems.issuer = { key: 'required' }
+  if (!hasTokens(form) && stored === null) problems.grant = { key: 'signIn' }
+  else if (!hasTokens(form) && leadsElsewhere(form.baseUrl, stored ?? '')) problems.grant = { key: 'signInAgain' }
+  return problems
+}
+
 /** `stored`: the address of the account that is edited, whose key stays where none is typed; null for a new one. */
 export function checkAccount(form: AccountForm, stored: string | null): Problems {
   const problems: Problems = {}
   const put = (field: keyof AccountForm, problem: Problem | null) => problem && (problems[field] = problem)
   put('name', form.name.trim() ? null : { key: 'required' })
   put('baseUrl', checkBaseUrl(form.baseUrl))
-  put('apiKey', checkApiKey(form, stored))
+  if (form.type === 'oauth') Object.assign(problems, checkOauth(form, stored))
+  else put('apiKey', checkApiKey(form, stored))
   put('priority', checkNumber(form.priority, 0, 1_000_000))
   put('concurrency', checkNumber(form.concurrency, 1, 10_000))
   put('mapping', parseMapping(form.mapping) ? null : { key: 'mapping' })
   return problems
 }
 
-/** A key that was not typed is left out, which keeps the one the server has. */
+/** A secret that was not typed is left out, which keeps the one the server has. */
+export function buildClient(form: AccountForm): Record<string, string> {
+  const secret = form.clientSecret.trim()
+  return {
+    issuer: form.issuer.trim(),
+    authorize_url: form.authorizeUrl.trim(),
+    token_url: form.tokenUrl.trim(),
+    client_id: form.clientId.trim(),
+    scopes: form.scopes.trim(),
+    redirect_uri: form.redirectUri.trim(),
+    ...(secret ? { client_secret: secret } : {}),
+  }
+}
+
+/** What a sign-in has brought goes before what was pasted. */
+function buildTokens(form: AccountForm): Record<string, string> {
+  if (form.grant) return { grant: form.grant }
+  const access = form.accessToken.trim()
+  const refresh = form.refreshToken.trim()
+  return { ...(access ? { access_token: access } : {}), ...(refresh ? { refresh_token: refresh } : {}) }
+}
+
 export function buildCredentials(form: AccountForm): Record<string, string> {
+  if (form.type === 'oauth') return { base_url: form.baseUrl.trim(), ...buildClient(form), ...buildTokens(form) }
   const key = form.apiKey.trim()
   return { base_url: form.baseUrl.trim(), ...(key ? { api_key: key } : {}) }
 }
@@ -149,6 +206,16 @@ export function emptyForm(): AccountForm {
     platform: 'sora',
     baseUrl: '',
     apiKey: '',
+    issuer: '',
+    authorizeUrl: '',
+    tokenUrl: '',
+    clientId: '',
+    clientSecret: '',
+    scopes: '',
+    redirectUri: '',
+    grant: '',
+    accessToken: '',
+    refreshToken: '',
     honoursIdempotency: false,
     http2: false,
     dialect: 'chat',
@@ -169,6 +236,12 @@ export function formOf(account: Account): AccountForm {
     name: account.name,
     platform: account.platform,
     baseUrl: String(account.credentials?.base_url ?? ''),
+    issuer: account.credentials.issuer ?? '',
+    authorizeUrl: account.credentials.authorize_url ?? '',
+    tokenUrl: account.credentials.token_url ?? '',
+    clientId: account.credentials.client_id ?? '',
+    scopes: account.credentials.scopes ?? '',
+    redirectUri: account.credentials.redirect_uri ?? '',
     dialect: account.dialect,
     honoursIdempotency: account.honours_idempotency ?? false,
     http2: account.http2 ?? false,

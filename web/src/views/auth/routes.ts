@@ -19,4 +19,10 @@ export const authRoutes: RouteRecordRaw[] = [
     component: () => import('./SetupView.vue'),
     meta: { title: 'setup.title', lightsDown: true },
   },
+  {
+    path: '/oauth/callback',
+    name: 'oauth-callback',
+    component: () => import('./OauthCallbackView.vue'),
+    meta: { title: 'oauthCallback.title', lightsDown: true },
+  },
 ]
