@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { Demo } from "../lib/demo.ts";
+import { Demo, type Recorded } from "../lib/demo.ts";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
 import { stopAll } from "../lib/raw.ts";
 
@@ -58,6 +58,7 @@ beforeEach(async () => {
   }
 });
 
+const hopOf = (r: Recorded) => r.headers.find(([n]) => n.toLowerCase() === "x-kinora-hop")?.[1];
 const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 
 function post(to: Kinora, bearer: string, path: string, body: string, headers = {}) {
@@ -82,7 +83,7 @@ describe("a row of three", () => {
     const [seen] = await demo.requests("chat");
     assert.equal(sha256(bytes), seen.answer.sha256);
     assert.equal(seen.body.sha256, sha256(body));
-    assert.equal(seen.headers.find(([n]) => n.toLowerCase() === "x-kinora-hop")![1], "3");
+    assert.equal(hopOf(seen), "3");
   });
 
   test("[GW-14] [GW-6] a refusal's Retry-After reaches the client, and no site waits longer", async () => {
@@ -187,6 +188,8 @@ describe("a key that both know", () => {
     const { submissions } = await demo.state();
     const made = submissions.by_prompt.find((p) => p.prompt.includes("made once"))!;
     assert.equal(made.accepted, 1);
+    const [seen] = await demo.requests("videos.create");
+    assert.equal(hopOf(seen), "2");
     await eventually("main has one job", async () => (await demo.jobs()).length === 1);
   });
 });
