@@ -162,6 +162,8 @@ void step_free(struct step *s);
 /* What a submission says beside its dialect's words: its key, and how far the request has come. */
 enum { STEP_OWN_HEADERS = 2 };
 size_t step_own_headers(struct step *s, struct http_header *ret);
+/* Whom an account's own address may lead to (AC-7). */
+struct guard step_guard(struct step *s);
 /* The account's guard and limits on a fetch, with room for STEP_OWN_HEADERS (jobs_submit.c). */
 struct fetch_request;
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret);

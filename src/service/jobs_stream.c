@@ -322,7 +322,7 @@ static void fill_request(struct job_stream *st, const struct dialect_http *http)
         .header_count = n,
         .body = http->body,
         .body_length = (int64_t)http->body.n,
-        .guard = {.level = GUARD_ADMIN},
+        .guard = step_guard(s),
         .ca_pem = account->ca_pem,
         .proxy_url = account->proxy_url,
         .http2 = account->http2,

@@ -98,6 +98,18 @@ size_t step_own_headers(struct step *s, struct http_header *ret)
     return STEP_OWN_HEADERS;
 }
 
+/* The setting may change meanwhile: the step has its own copy. */
+struct guard step_guard(struct step *s)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(s->app);
+    size_t n = settings->allowed_private_network_count;
+    struct cidr *copy = arena_alloc(s->arena, (n + 1) * sizeof(*copy));
+    if (!copy)
+        return (struct guard){.level = GUARD_ADMIN};
+    memcpy(copy, settings->allowed_private_networks, n * sizeof(*copy));
+    return (struct guard){GUARD_ADMIN, copy, n};
+}
+
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret)
 {
     const struct pool_account *account = s->hold->slot.account;
@@ -112,7 +124,7 @@ void step_fetch_request(struct step *s, const struct dialect_http *http, struct 
         .header_count = http->header_count,
         .body = http->body,
         .body_length = (int64_t)http->body.n,
-        .guard = {.level = GUARD_ADMIN},
+        .guard = step_guard(s),
         .ca_pem = account->ca_pem,
         .proxy_url = account->proxy_url,
         .connect_timeout_ms = CONNECT_MS,

@@ -7,6 +7,7 @@
 #include "pool/tokens.h"
 #include "service/metrics.h"
 #include "service/relay_impl.h"
+#include "service/settings.h"
 
 enum { HEADERS_MAX = 6 };
 
@@ -289,6 +290,7 @@ void relay_call_start(struct relay *r)
     struct err err;
     struct str whole;
     bool in_memory = spool_whole(&r->spool, &whole);
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(r->host.app);
     struct upstream_request request = {
         .url = &account->chat,
         .method = STR("POST"),
@@ -296,7 +298,8 @@ void relay_call_start(struct relay *r)
         .header_count = write_headers(r, headers),
         .body_length = (int64_t)r->spool.length,
         .body = in_memory ? whole : STR_NONE,
-        .guard = {.level = GUARD_ADMIN},
+        .guard = {GUARD_ADMIN, settings->allowed_private_networks,
+                  settings->allowed_private_network_count},
         .ca_pem = account->ca_pem,
         .proxy_url = account->proxy_url,
         .http2 = account->http2,

@@ -7,6 +7,7 @@
 #include "service/metrics.h"
 #include "service/relay_impl.h"
 #include "service/relay_link.h"
+#include "service/settings.h"
 
 enum {
     CONNECT_MS = 10000,
@@ -220,12 +221,14 @@ static void start(struct passage *p)
     }
     url.path = str_cut(&target, '?');
     url.query = target;
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(p->host.app);
     struct upstream_request request = {.url = &url,
                                        .method = head->method == HTTP_HEAD ? STR("HEAD")
                                                                            : STR("GET"),
                                        .headers = headers,
                                        .header_count = n,
-                                       .guard = {.level = GUARD_ADMIN},
+                                       .guard = {GUARD_ADMIN, settings->allowed_private_networks,
+                                                 settings->allowed_private_network_count},
                                        .ca_pem = account->ca_pem,
                                        .proxy_url = account->proxy_url,
                                        .http2 = account->http2,
