@@ -27,9 +27,13 @@ const fault = (type: string, msg: string) => [{ loc: ["body", "prompt"], msg, ty
 export class Fal extends StandIn {
   readonly key = KEY;
   readonly made: Request[] = [];
+  // The film's address, by the prompt, instead of one of ours.
+  readonly links = new Map<string, string>();
   private busy = 0;
 
   protected answer(asked: Asked): Reply {
+    const to = /^\/redirect\?(.*)$/.exec(asked.path)?.[1];
+    if (to) return { ...detail(302, "elsewhere"), headers: { location: to } };
     if (asked.headers.authorization !== `Key ${KEY}`) return detail(401, "Authentication is required");
     const parts = asked.path.split("?")[0].split("/").slice(1);
     const at = parts.indexOf("requests");
@@ -90,6 +94,8 @@ export class Fal extends StandIn {
       return detail(422, fault("content_policy_violation", "The content was flagged by a content checker."));
     if (prompt.includes("gateway") && made.results++ === 0) return detail(504, "Gateway Timeout");
     if (prompt.includes("empty")) return { status: 200, body: { seed: 1 } };
+    const given = this.links.get(prompt);
+    if (given) return { status: 200, body: { video: { url: given } } };
     const link = `${this.mediaUrl}/files/${made.id}`;
     if (made.app.includes("flux")) {
       const n = made.input.num_images ?? 1;
