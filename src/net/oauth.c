@@ -248,7 +248,7 @@ enum status oauth_read_callback(struct str pasted, struct arena *a, struct oauth
     }
     if (!back.error.n && !oauth_is_token(back.code))
         return err_field(err, "oauth_code_invalid", "code",
-                         "code must be the code, or the whole address you were sent to");
+                         "Paste the code, or the whole address you were sent to.");
     *ret = back;
     return OK;
 }
