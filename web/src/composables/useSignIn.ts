@@ -43,7 +43,8 @@ export function useSignIn(form: AccountForm, known: () => Account | null) {
 
   async function exchange() {
     const code = pasted.value.trim()
-    if (!code || !begun.value) return
+    // Enter is a change too.
+    if (!code || !begun.value || busy.value) return
     const { state } = begun.value
     const given = await run(() => api.exchange({ code, state }))
     if (given) form.grant = given.grant
