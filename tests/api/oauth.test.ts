@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { Demo } from "../lib/demo.ts";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
 import { OAuthServer, REDIRECT } from "../lib/oauth.ts";
 import { documented } from "../lib/openapi.ts";
@@ -343,6 +344,28 @@ describe("A token endpoint that behaves badly", () => {
     await eventually("the token", async () => Number(token(id).failures) === 0 && token(id).refresh_at);
     assert.equal((await look(id)).overloaded_until, null);
   });
+
+  for (const route of ["videos.create", "videos.get", "videos.content"]) {
+    test(`[AC-3 ST-2] a job whose ${route} is answered 401 renews the token, and completes`, async () => {
+      const demo = await Demo.start("--speed", "200", "--plain-media");
+      try {
+        say = json(200, { access_token: `new-${route}`, refresh_token: "next", expires_in: 3600 });
+        const { id } = await account(
+          { base_url: demo.url, token_url: `${url}/token`, client_id: "c", refresh_token: "first", access_token: "old" },
+          { dialect: "videos" },
+        );
+        calls = 0;
+        await demo.fault({ route, status: 401, times: 1 });
+        const done = await admin.ended(await admin.generate(`renewed for ${route}`));
+        assert.equal(done.status, "completed", JSON.stringify(done));
+        assert.equal(calls, 1);
+        assert.equal((await look(id)).status_reason_code, null);
+        assert.equal((await demo.state()).jobs.made, 1);
+      } finally {
+        await demo.stop();
+      }
+    });
+  }
 
   test("[AC-3] secrets are in no log, error, metric or audit row", async () => {
     const texts = [
