@@ -212,6 +212,8 @@ enum status s3_call_run(const struct s3 *s, const struct s3_call *c, struct aren
         if (s->before_try)
             s->before_try(s->ctx);
         enum status status = try_once(s, c, str_of(hash), a, ret, &how, err);
+        if (c->ret_tries)
+            *c->ret_tries = try;
         if (status == OK)
             return OK;
         if (corrections < CORRECTIONS_MAX && correct_clock(s, &how)) {

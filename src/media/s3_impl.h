@@ -14,6 +14,7 @@ struct s3_call {
     size_t header_count;
     struct str body;
     size_t max_answer;   /* 0: S3_ANSWER_MAX */
+    int *ret_tries;      /* how many were made; may be NULL */
     const char *element; /* the answer's document; another one is an error, also with 200 */
 };
 

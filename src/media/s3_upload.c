@@ -18,19 +18,55 @@ static bool copy(struct str text, char *out, size_t size)
     return true;
 }
 
+/* ---- uploads of one key, whoever began them */
+
+struct left {
+    struct str key, but; /* but: this one is not meant */
+    char ids[LEFT_MAX][S3_UPLOAD_ID_MAX];
+    size_t count;
+};
+
+static bool note_left(struct str key, struct str id, int64_t begun_ms, void *ctx)
+{
+    struct left *left = ctx;
+    (void)begun_ms;
+    if (str_eq(key, left->key) && !str_eq(id, left->but) &&
+        copy(id, left->ids[left->count], S3_UPLOAD_ID_MAX))
+        left->count++;
+    return left->count < LEFT_MAX;
+}
+
+static enum status abort_others(const struct s3 *s, struct str key, struct str but, struct err *err)
+{
+    struct left left = {.key = key, .but = but};
+    TRY(s3_each_upload(s, key, note_left, &left, err));
+    for (size_t i = 0; i < left.count; i++)
+        TRY(s3_upload_abort(s, key, left.ids[i], err));
+    return OK;
+}
+
+enum status s3_upload_abort_all(const struct s3 *s, struct str key, struct err *err)
+{
+    return abort_others(s, key, STR_NONE, err);
+}
+
 enum status s3_upload_begin(const struct s3 *s, struct str key, struct str type,
                             char ret_id[S3_UPLOAD_ID_MAX], struct err *err)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
-    struct s3_call post = {
-        .method = STR("POST"), .key = key, .element = "InitiateMultipartUploadResult"};
+    int tries = 0;
+    struct s3_call post = {.method = STR("POST"),
+                           .key = key,
+                           .ret_tries = &tries,
+                           .element = "InitiateMultipartUploadResult"};
     struct fetch_answer answer;
     s3_call_param(&post, "uploads", STR(""));
     s3_call_header(&post, "content-type", type);
     TRY(s3_call_run(s, &post, a, &answer, err));
     if (!copy(s3_xml_text(answer.body, "UploadId", a), ret_id, S3_UPLOAD_ID_MAX))
         return err_set(err, E_UPSTREAM, "not_this_api");
-    return OK;
+    /* A try whose answer was lost has begun another one, which nobody would ever end. */
+    return tries > 1 ? abort_others(s, key, str_of(ret_id), err) : OK;
 }
 
 static struct str find_etag(const struct fetch_answer *answer)
@@ -162,31 +198,5 @@ enum status s3_upload_parts(const struct s3 *s, struct str key, const char *id, 
         more = more && n > before;
     }
     *ret_count = n;
-    return OK;
-}
-
-/* ---- what somebody has left */
-
-struct left {
-    struct str key;
-    char ids[LEFT_MAX][S3_UPLOAD_ID_MAX];
-    size_t count;
-};
-
-static bool note_left(struct str key, struct str id, int64_t begun_ms, void *ctx)
-{
-    struct left *left = ctx;
-    (void)begun_ms;
-    if (str_eq(key, left->key) && copy(id, left->ids[left->count], S3_UPLOAD_ID_MAX))
-        left->count++;
-    return left->count < LEFT_MAX;
-}
-
-enum status s3_upload_abort_all(const struct s3 *s, struct str key, struct err *err)
-{
-    struct left left = {.key = key};
-    TRY(s3_each_upload(s, key, note_left, &left, err));
-    for (size_t i = 0; i < left.count; i++)
-        TRY(s3_upload_abort(s, key, left.ids[i], err));
     return OK;
 }
