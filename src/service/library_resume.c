@@ -7,6 +7,7 @@
  * was there is dropped. */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "service/library_impl.h"
@@ -130,6 +131,8 @@ enum status library_resume_begin(struct library_file *f, struct err *err)
     f->length = length_of(f);
     f->object = f->left;
     f->left.id = 0;
+    f->renewed_at = clock_mono_ms();
+    f->renewed_size = f->object.size;
     f->writer = s3_writer_new(&f->s3, f->object.key, f->object.type, f->length, &f->hooks, &state);
     log_info("an upload goes on", LOG_I("object", f->object.id), LOG_I("from", f->object.size));
     return OK;
