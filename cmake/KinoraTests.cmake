@@ -84,6 +84,12 @@ if(KINORA_TESTS)
     kinora_program(codec_reader SOURCES ${CMAKE_SOURCE_DIR}/tests/edge/codec_reader.c LIBRARIES ${libraries})
 endif()
 
+# What the s3 suite asks how requests are signed.
+if(KINORA_TESTS)
+    kinora_libraries_for(${CMAKE_SOURCE_DIR}/tests/s3/signer.c libraries)
+    kinora_program(s3_signer SOURCES ${CMAKE_SOURCE_DIR}/tests/s3/signer.c LIBRARIES ${libraries})
+endif()
+
 # What the fault suite preloads into kinora; without the sanitizers, whose own wrappers come after.
 if(KINORA_TESTS AND EXISTS ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)
     add_library(kinora-shim SHARED ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)
