@@ -342,10 +342,11 @@ enum status job_count_direct(struct db_conn *db, int64_t user_id, int64_t *ret_o
     return OK;
 }
 
-/* Objects that go with jobs: images given as bytes (what was uploaded has another key and
- * stays), and media that came as bytes. */
+/* Objects that go with jobs: images given as bytes (what was uploaded is its owner's, counts
+ * against the quota and stays), and media that came as bytes.  Keys do not tell: in a bucket
+ * they have a prefix, which may have been another one then. */
 #define OWN_INPUTS(which)                                                                          \
-    "key LIKE 'inputs/%' AND id IN (SELECT input_object_id FROM jobs WHERE " which ")"
+    "counter = 'free' AND id IN (SELECT input_object_id FROM jobs WHERE " which ")"
 #define OWN_RESULTS(which)                                                                         \
     "id IN (SELECT object_id FROM job_results WHERE job_id IN "                                    \
     "(SELECT id FROM jobs WHERE " which "))"

@@ -175,6 +175,45 @@ ON_EVERY_ENGINE(ended_rows_stay)
     site_close(&s);
 }
 
+static int64_t add_input(struct site *s, int64_t job_id, const char *key, const char *counter)
+{
+    static const char sql[] = "INSERT INTO objects (user_id, counter, storage, key, type, state, "
+                              "size, created_at) VALUES ((SELECT id FROM users), $1, 's3', $2, "
+                              "'image/png', 'stored', 5, 1000) RETURNING id";
+    int64_t id;
+    bool found;
+    ok(db_begin(s->db, err));
+    ok(db_query_int(s->db, sql, DB_ARGS(P_Z(counter), P_Z(key)), &id, &found, err));
+    ok(db_exec(s->db, "UPDATE jobs SET input_object_id = $1 WHERE id = $2",
+               DB_ARGS(P_INT(id), P_INT(job_id)), NULL, err));
+    ok(db_commit(s->db, err));
+    return id;
+}
+
+ON_EVERY_ENGINE(inputs_go_too)
+{
+    struct site s;
+    begin(&s, e);
+    struct job dropped = add_job(&s, JOB_STUDIO), old = add_job(&s, JOB_STUDIO);
+    struct job kept = add_job(&s, JOB_STUDIO);
+    add_input(&s, dropped.id, "media/eu/inputs/1/a.png", "free");
+    add_input(&s, old.id, "inputs/1/b.png", "free");
+    add_input(&s, kept.id, "inputs/sora/1/c.png", "sora");
+    ok(db_begin(s.db, err));
+    ok(job_drop_input(s.db, dropped.id, 2000, err));
+    ok(job_drop_input(s.db, kept.id, 2000, err));
+    ok(db_commit(s.db, err));
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM deletions WHERE key LIKE '%/a.png'"), 1);
+    old.state = JOB_ENDED;
+    old.ended_at = 1000;
+    ok(save(&s, &old, JOB_QUEUED, err));
+    ok(job_remove_old(s.db, 1000 + CLOCK_HOUR_MS, err));
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM deletions"), 2);
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM objects WHERE counter = 'sora'"), 1);
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM objects"), 1);
+    site_close(&s);
+}
+
 int main(void)
 {
     crypto_init(NULL);
@@ -186,6 +225,8 @@ int main(void)
                    ended_by_its_owner),
         EVERYWHERE("[GW-10] ended rows of direct calls stay a day, others an hour",
                    ended_rows_stay),
+        EVERYWHERE("[GW-10] [SG-7] an input goes with its job, under whatever prefix it lies",
+                   inputs_go_too),
     };
     return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
 }
