@@ -28,6 +28,10 @@ enum status media_poster(const char *url, struct arena *a, struct str *ret_jpeg,
  * "application/octet-stream" when unknown.  A constant string.  The types that are
  * served are told by their signatures, others by libmagic; no child.  Thread: any. */
 const char *media_type_sniff(struct str head);
+/* A picture or a video that a browser shows without running anything of it: no SVG, whose
+ * scripts would be those of the origin that it comes from. */
+bool media_type_is_picture(const char *type);
+bool media_type_is_video(const char *type);
 /* "mp4", "png" … for a type, "bin" otherwise.  Parameters behind `;` do not matter. */
 const char *media_type_extension(const char *type);
 /* Type by a name's ending, or NULL. */

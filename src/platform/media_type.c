@@ -122,6 +122,16 @@ const char *media_type_sniff(struct str head)
     return type ? type : type_of_magic(head);
 }
 
+bool media_type_is_picture(const char *type)
+{
+    return str_starts(str_of(type), STR("image/")) && !str_starts(str_of(type), STR("image/svg"));
+}
+
+bool media_type_is_video(const char *type)
+{
+    return str_starts(str_of(type), STR("video/"));
+}
+
 const char *media_type_extension(const char *type)
 {
     struct str rest = str_of(type);

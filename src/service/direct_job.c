@@ -43,7 +43,7 @@ static enum status put_image(struct worker *w, const struct direct_order *o, str
     const char *type = media_type_sniff(bytes);
     if (bytes.n > DIRECT_IMAGE_MAX)
         return err_say(err, E_TOO_LARGE, "image_too_large", "The image may be 20 MiB at most.");
-    if (!type || !str_starts(str_of(type), STR("image/")))
+    if (!media_type_is_picture(type))
         return err_field(err, "invalid_field", o->image_field, "%s is no picture.", o->image_field);
     return library_put_input(w, o->spec.user_id, bytes, type, a, ret, err);
 }

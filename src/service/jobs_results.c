@@ -39,7 +39,7 @@ enum status step_settle_results(struct step *s, struct db_conn *tx)
 static enum status put(struct step *s, struct str bytes, struct object *ret)
 {
     const char *type = media_type_sniff(bytes);
-    if (!type || !str_starts(str_of(type), STR("image/")))
+    if (!media_type_is_picture(type))
         return err_set(&s->err, E_UPSTREAM, "bad_media");
     return library_put_result(s->w, s->job.user_id, bytes, type, s->arena, ret, &s->err);
 }

@@ -115,7 +115,7 @@ static enum status finish_store(struct library_file *f, unsigned char digest[SHA
 
 static bool is_media(const char *type, enum media_type wanted)
 {
-    return strncmp(type, wanted == MEDIA_VIDEO ? "video/" : "image/", 6) == 0;
+    return wanted == MEDIA_VIDEO ? media_type_is_video(type) : media_type_is_picture(type);
 }
 
 static enum status begin_object(struct library_file *f)

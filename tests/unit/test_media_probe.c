@@ -90,6 +90,19 @@ static void other_types_are_named_and_never_guessed(void **state)
                         "application/octet-stream");
 }
 
+static void what_runs_is_no_picture(void **state)
+{
+    static const char *const pictures[] = {"image/jpeg", "image/png", "image/webp", "image/avif"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(pictures); i++)
+        assert_true(media_type_is_picture(pictures[i]));
+    assert_false(media_type_is_picture("image/svg+xml"));
+    assert_false(media_type_is_picture("text/html"));
+    assert_false(media_type_is_picture("video/mp4"));
+    assert_true(media_type_is_video("video/mp4"));
+    assert_false(media_type_is_video("text/xml"));
+}
+
 static void names_and_types_map_both_ways(void **state)
 {
     (void)state;
@@ -244,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(signatures_tell_the_served_types),
         cmocka_unit_test(other_types_are_named_and_never_guessed),
+        cmocka_unit_test(what_runs_is_no_picture),
         cmocka_unit_test(names_and_types_map_both_ways),
         cmocka_unit_test(a_film_has_size_and_length),
         cmocka_unit_test(a_film_made_upright_is_upright),
