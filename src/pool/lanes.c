@@ -132,23 +132,25 @@ static struct heap *heap_of(struct lane *lane, enum place place)
 
 static void member_take_out(struct member *m, enum place place, bool limited)
 {
-    struct heap *h = heap_of(m->lane, place);
-    if (h)
-        heap_remove(h, m);
-    m->lane->full -= place == PLACE_FULL;
-    m->lane->limited -= place == PLACE_COOLING && limited;
+    struct lane *lane = m->lane;
+    if (place == PLACE_OUT)
+        return;
+    if (place != PLACE_FULL)
+        heap_remove(heap_of(lane, place), m);
+    lane->full -= place == PLACE_FULL;
+    lane->limited -= place == PLACE_COOLING && limited;
 }
 
 static void member_put_in(struct member *m, enum place place, bool limited, int64_t until)
 {
     const struct entry *e = m->entry;
-    struct heap *h = heap_of(m->lane, place);
+    struct lane *lane = m->lane;
     if (place == PLACE_READY)
-        heap_put(h, e->version->priority, e->used_tick, m);
-    else if (h)
-        heap_put(h, until, 0, m);
-    m->lane->full += place == PLACE_FULL;
-    m->lane->limited += place == PLACE_COOLING && limited;
+        heap_put(&lane->ready, e->version->priority, e->used_tick, m);
+    else if (place == PLACE_COOLING || place == PLACE_PACED)
+        heap_put(heap_of(lane, place), until, 0, m);
+    lane->full += place == PLACE_FULL;
+    lane->limited += place == PLACE_COOLING && limited;
 }
 
 static void set_active(struct entry *e, bool active)

@@ -105,12 +105,30 @@ static int64_t tried_and_full(struct pool *p, const struct pool_want *want, cons
     return n;
 }
 
-static enum pool_result choose_pinned(struct pool *p, const struct pool_want *want,
-                                      struct entry **ret)
+static enum pool_result may_begin(const struct pool_want *want, const struct entry *e, int64_t now,
+                                  int64_t *ret_retry_ms)
+{
+    bool limited;
+    int64_t until = marks_cooling_until(&e->marks, &limited);
+    if (want_tried(want, e->id) || !version_usable(e->version))
+        return POOL_NONE;
+    if (MAX(until, e->tokenless_until) <= now)
+        return POOL_GOT;
+    *ret_retry_ms = MAX(until, e->tokenless_until) - now;
+    return limited && until >= e->tokenless_until ? POOL_LIMITED : POOL_COOLING;
+}
+
+static enum pool_result choose_pinned(struct pool *p, const struct pool_want *want, int64_t now,
+                                      struct entry **ret, int64_t *ret_retry_ms)
 {
     struct entry *e = entry_find(p, want->only_account);
+    enum pool_result result = POOL_GOT;
     if (!e || e->version->fault)
         return POOL_NONE;
+    if (want->to_begin)
+        result = may_begin(want, e, now, ret_retry_ms);
+    if (result != POOL_GOT)
+        return result;
     if (!want->running && e->in_flight >= e->version->concurrency)
         return POOL_FULL;
     *ret = e;
@@ -122,7 +140,7 @@ enum pool_result pool_choose(struct pool *p, const struct pool_want *want,
                              int64_t *ret_retry_ms)
 {
     if (want->only_account)
-        return choose_pinned(p, want, ret);
+        return choose_pinned(p, want, now, ret, ret_retry_ms);
     struct bucket *b = bucket_find(p, want->platform, want_bucket(want));
     if (!b)
         return POOL_NONE;

@@ -67,6 +67,8 @@ struct pool_want {
     size_t tried_count;
     int64_t only_account; /* 0: any; else this one (a pinned job), whatever its marks */
     bool running;         /* its work is there already: also above only_account's limit */
+    bool to_begin;        /* it may run on only_account alone but has not: as for any other, not
+                           * when tried, disabled or cooling down */
 };
 
 enum pool_result {

@@ -40,7 +40,7 @@ bool caller_join(struct pool *p, int64_t id)
 void caller_leave(struct pool *p, int64_t id)
 {
     struct caller **at = caller_find(p, id), *c = *at;
-    if (--c->waiting > 0)
+    if (!c || --c->waiting > 0)
         return;
     *at = c->next;
     free(c);

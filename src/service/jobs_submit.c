@@ -79,6 +79,7 @@ void jobs_want(const struct job_due *due, struct pool_want *ret)
                               .ungrouped = due->ungrouped,
                               .model = due->model,
                               .only_account = due->pinned_to,
+                              .to_begin = due->pinned_to != 0,
                               .again = tried.n > 0,
                               .reserved = true};
     while (tried.n && ret->tried_count < POOL_MAX_TRIED) {

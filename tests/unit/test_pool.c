@@ -212,6 +212,16 @@ ON_EVERY_ENGINE(cooling)
 
     pool_clear(w.pool, b);
     assert_int_equal(use(&w, POOL_SUCCESS), b);
+
+    /* One that has not begun there waits for it, and does not come twice. */
+    want.running = false;
+    want.to_begin = true;
+    assert_int_equal(try_take(&w, &want, &retry), POOL_NONE);
+    want.tried_count = 0;
+    assert_int_equal(try_take(&w, &want, &retry), POOL_LIMITED);
+    assert_in_range(retry, 20000, 30000);
+    pool_clear(w.pool, a);
+    assert_int_equal(try_take(&w, &want, &retry), POOL_GOT);
     end(&w);
 }
 
