@@ -267,7 +267,8 @@ const char *message_of(const char *code, enum language language)
 
 struct str message_of_failure(const struct failure *f, enum language language, struct arena *a)
 {
-    const char *sentence = f->code.n ? message_of(arena_strz(a, f->code), language) : NULL;
+    const char *code = f->code.n ? arena_strz(a, f->code) : NULL; /* NULL: no memory either */
+    const char *sentence = code ? message_of(code, language) : NULL;
     if (!sentence)
         sentence = message_of(failure_class_code(f->class), language);
     struct str text = str_of(sentence);

@@ -54,6 +54,15 @@ ptrdiff_t str_find_char(struct str s, char c)
     return hit ? hit - s.p : -1;
 }
 
+ptrdiff_t str_find_ci(struct str s, struct str needle)
+{
+    for (size_t i = 0; i + needle.n <= s.n; i++) {
+        if (str_same_bytes_ci(s.p + i, needle.p, needle.n))
+            return (ptrdiff_t)i;
+    }
+    return -1;
+}
+
 int str_cmp(struct str a, struct str b)
 {
     size_t n = a.n < b.n ? a.n : b.n;

@@ -40,6 +40,8 @@ bool str_has_char(struct str s, char c);
 /* Offset of the first match, or -1. */
 ptrdiff_t str_find(struct str s, struct str needle);
 ptrdiff_t str_find_char(struct str s, char c);
+/* ASCII case folded. */
+ptrdiff_t str_find_ci(struct str s, struct str needle);
 /* Lexicographic by bytes, as memcmp. */
 int str_cmp(struct str a, struct str b);
 

@@ -42,6 +42,10 @@ static void beginnings_and_ends_are_found(void **state)
     assert_int_equal(str_find(STR_NONE, STR("x")), -1);
     assert_int_equal(str_find(STR("x"), STR("")), 0);
     assert_int_equal(str_find_char(STR("a,b"), ','), 1);
+    assert_int_equal(str_find_ci(STR("Task Not Found"), STR("not found")), 5);
+    assert_int_equal(str_find_ci(STR("hello"), STR("LOW")), -1);
+    assert_int_equal(str_find_ci(STR("lo"), STR("low")), -1);
+    assert_int_equal(str_find_ci(STR("x"), STR("")), 0);
     assert_false(str_has_char(STR_NONE, 'x'));
 }
 
