@@ -93,6 +93,14 @@ enum status direct_job_describe(struct worker *w, const struct relay_caller *c, 
     return OK;
 }
 
+static struct idempotency key_of(const struct job_spec *spec, const struct request_key *once,
+                                 struct arena *a)
+{
+    return (struct idempotency){.scope = arena_printf(a, "key:%lld", (long long)spec->api_key_id),
+                                .key = once->key,
+                                .request_hash = once->hash};
+}
+
 /* The same key and words: whatever has become of it. */
 static enum status join(struct db_conn *tx, const struct idempotency *row, struct str hash,
                         struct arena *a, struct job *ret, struct err *err)
@@ -102,6 +110,18 @@ static enum status join(struct db_conn *tx, const struct idempotency *row, struc
     /* Rows of chat answers stay for an hour, the key for a day. */
     enum status status = job_load(tx, row->job_id, a, ret, err);
     return status == E_NOT_FOUND ? err_set(err, E_GONE, "result_gone") : status;
+}
+
+/* The same without the lock. */
+static enum status find_joined(struct db_conn *db, const struct direct_order *o, struct arena *a,
+                               bool *ret_found, struct job *ret, struct err *err)
+{
+    struct idempotency row = key_of(&o->spec, &o->once, a);
+    *ret_found = false;
+    if (!o->once.key.n)
+        return OK;
+    TRY(idempotency_find(db, &row, a, ret_found, err));
+    return *ret_found ? join(db, &row, o->once.hash, a, ret, err) : OK;
 }
 
 static enum status check_room(struct db_conn *db, int64_t user_id, struct err *err)
@@ -131,9 +151,7 @@ static enum status commit(struct worker *w, const struct job_spec *spec,
                           struct arena *a, struct job *ret, bool *ret_joined, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = w->db;
-    struct idempotency row = {.scope = arena_printf(a, "key:%lld", (long long)spec->api_key_id),
-                              .key = once->key,
-                              .request_hash = once->hash};
+    struct idempotency row = key_of(spec, once, a);
     bool first = true;
     TRY(db_begin(tx, err));
     if (once->key.n)
@@ -156,9 +174,15 @@ enum status direct_job_make(struct worker *w, const struct direct_order *o, stru
     struct job_spec spec = o->spec;
     struct object input = {0};
     bool joined = false;
-    /* An equal call may have taken the last place; otherwise a refusal costs no file. */
-    if (!o->once.key.n)
-        TRY(check_room(w->db, spec.user_id, err));
+    /* Once without the lock, so that neither a refusal nor a repetition costs a file.  The key
+     * is looked for afterwards: the equal call may be what has taken the last place. */
+    enum status allowed = check_room(w->db, spec.user_id, err);
+    struct err refusal = *err;
+    TRY(find_joined(w->db, o, a, &joined, ret, err));
+    if (joined)
+        return OK;
+    *err = refusal;
+    TRY(allowed);
     TRY(keep_image(w, o, a, &spec, &input, err));
     enum status status = commit(w, &spec, &o->once, &input, a, ret, &joined, err);
     if (input.id && (status != OK || joined))

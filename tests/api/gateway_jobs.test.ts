@@ -202,7 +202,9 @@ describe("the answer follows the job", () => {
       assert.equal(answer.headers.get("retry-after"), "5");
     }
     const image = "data:image/png;base64,iVBORw0KGgo=";
-    assert.equal((await post("crowd", { image })).status, 429);
+    for (const headers of [{}, { "idempotency-key": "crowded out" }])
+      assert.equal((await post("crowd", { image }, { headers })).status, 429);
+    assert.equal(rows.query("SELECT id FROM objects").length, 0);
     const other = await admin.member("another@example.org");
     const headers = { authorization: `Bearer ${await other.key()}` };
     const taken = await post("crowd", { stream: true }, { headers, signal: leave.signal });

@@ -64,6 +64,10 @@ export function violations(rows: Rows, folders: string[]): string[] {
     say(statSync(path).size !== Number(o.size), `object ${o.key}: another size`);
     say(sum !== o.checksum, `object ${o.key}: another checksum`);
   }
+  for (const { key } of rows.query("SELECT key FROM objects WHERE counter = 'free' AND " +
+    "generation_id IS NULL AND id NOT IN (SELECT input_object_id FROM jobs WHERE input_object_id IS NOT NULL) AND " +
+    "id NOT IN (SELECT object_id FROM job_results)"))
+    found.push(`object ${key} is nobody's`);
   return found;
 }
 
