@@ -169,6 +169,12 @@ static void begin(struct chat_answer *c)
     exchange_write(c->x, buf_str(&out));
 }
 
+/* A database that is away for a moment may say more at the next look; nothing else will. */
+static bool may_pass(enum status status)
+{
+    return status == E_UNAVAILABLE || status == E_IO;
+}
+
 static void on_worked(struct task *task)
 {
     struct chat_answer *c = CONTAINER_OF(task, struct chat_answer, done);
@@ -180,7 +186,7 @@ static void on_worked(struct task *task)
     }
     if (c->over)
         return;
-    if (c->outcome != OK && (first || c->outcome == E_NOT_FOUND)) {
+    if (c->outcome != OK && (first || !may_pass(c->outcome))) {
         fail(c, &c->err);
         return;
     }
