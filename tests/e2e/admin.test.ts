@@ -107,6 +107,32 @@ atBothWidths(
 
 atBothWidths(
   stage,
+  "[AC-6] a cool-down shows its cause and the time left, and goes with one click",
+  async (enter) => {
+    const account = await admin.account(demo, "chat");
+    const key = await admin.key();
+    await demo.fault({ route: "chat", status: 429, headers: { "Retry-After": "600" } });
+    const refused = await fetch(`${stage.kinora.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "m", messages: [{ role: "user", content: "x" }] }),
+    });
+    assert.equal(refused.status, 429);
+    await refused.text();
+    const v = await enter({ person: admin, path: "/admin/accounts" });
+    const row = v.page.locator('[data-testid="account-row"][data-state="cooling"]');
+    await row.getByText("The upstream limits this account's rate").waitFor();
+    await row.getByText(/^9:\d\d$/).waitFor();
+    await row.getByText("0 / 20").waitFor();
+    await row.getByText("1 failed").waitFor();
+    await v.at("account-clear", row).click();
+    await v.page.locator('[data-testid="account-row"][data-state="active"]').waitFor();
+    await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
+  },
+);
+
+atBothWidths(
+  stage,
   "[AD-1] people and groups are made and changed, settings are kept",
   async (enter, size) => {
     const group = `painters ${size.name}`;
