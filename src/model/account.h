@@ -18,6 +18,8 @@ struct account {
     struct str ca_pem;        /* STR_NONE: none, as for the proxy */
     struct str models;        /* JSON array of names; "[]": all */
     struct str model_mapping; /* JSON object: ours → theirs */
+    struct str listed_models; /* JSON array of what the upstream says it serves; STR_NONE: unknown;
+                               * read only, as store/account_models has them */
     int64_t priority, concurrency;
     bool honours_idempotency;
     bool http2; /* asked for where the upstream's TLS agrees */

@@ -48,9 +48,10 @@ static void add_int(struct sha256 *h, int64_t v)
 void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZE])
 {
     _cleanup_(sha256_freep) struct sha256 *h = sha256_new();
-    const struct str texts[] = {row->name,          row->platform,  row->dialect, row->base_url,
-                                row->credentials,   row->proxy_url, row->ca_pem,  row->models,
-                                row->model_mapping, row->oauth};
+    const struct str texts[] = {row->name,     row->platform,     row->dialect,
+                                row->base_url, row->credentials,  row->proxy_url,
+                                row->ca_pem,   row->models,       row->model_mapping,
+                                row->oauth,    row->listed_models};
     const int64_t numbers[] = {row->type,
                                row->priority,
                                row->concurrency,
@@ -138,25 +139,46 @@ static void read_mapping(struct json mapping, struct version *v)
     qsort(v->mapping, v->mapping_count, sizeof(*v->mapping), by_name);
 }
 
-/* The names it serves: its list and what is mapped; without a list, all. */
+/* What is mapped is asked for by our name. */
+static bool is_mapped_to(const struct version *v, struct str theirs)
+{
+    for (size_t i = 0; i < v->mapping_count; i++) {
+        if (str_eq(v->mapping[i].theirs, theirs))
+            return true;
+    }
+    return false;
+}
+
+static size_t add_names(struct json list, const struct version *v, bool told, struct str *names,
+                        size_t count)
+{
+    for (size_t i = 0; i < json_size(list); i++) {
+        struct str name = json_str_or(json_at(list, i), STR_NONE);
+        if (name.n > 0 && !(told && is_mapped_to(v, name)))
+            names[count++] = name;
+    }
+    return count;
+}
+
+/* The names it serves: its list and what is mapped.  Without a list, all; then what its
+ * upstream tells is shown, and limits nothing. */
 static enum status read_models(struct pool *p, const struct account *row, struct version *v,
                                struct err *err)
 {
-    _cleanup_(json_doc_freep) struct json_doc *models = NULL, *mapping = NULL;
+    _cleanup_(json_doc_freep) struct json_doc *models = NULL, *mapping = NULL, *told = NULL;
     TRY(json_parse(row->models, &models, err));
     TRY(json_parse(row->model_mapping, &mapping, err));
+    TRY(json_parse(row->listed_models.n ? row->listed_models : STR("[]"), &told, err));
     read_mapping(json_root(mapping), v);
 
-    size_t listed = json_size(json_root(models)), count = 0;
-    _cleanup_free_ struct str *names = mem_calloc(listed + v->mapping_count + 1, sizeof(*names));
-    for (size_t i = 0; i < listed; i++) {
-        struct str name = json_str_or(json_at(json_root(models), i), STR_NONE);
-        if (name.n > 0)
-            names[count++] = name;
-    }
+    bool all = json_size(json_root(models)) == 0;
+    struct json list = json_root(all ? told : models);
+    _cleanup_free_ struct str *names = mem_calloc(json_size(list) + v->mapping_count + 1,
+                                                  sizeof(*names));
+    size_t count = add_names(list, v, all, names, 0);
     for (size_t i = 0; i < v->mapping_count; i++)
         names[count++] = v->mapping[i].ours.name;
-    v->models = model_class_intern(p, names, count, listed == 0);
+    v->models = model_class_intern(p, names, count, all);
     return OK;
 }
 

@@ -10,6 +10,7 @@
 #include "pool/pool.h"
 #include "pool/tokens.h"
 #include "service/identity.h"
+#include "service/model_lists.h"
 #include "service/settings.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
@@ -22,7 +23,7 @@ struct janitor {
     struct db_conn *db;
     pthread_t thread;
     atomic_bool stopping, reload_pool, reload_settings;
-    int64_t next_reload, next_second, next_minute; /* mono ms */
+    int64_t next_reload, next_second, next_ten, next_minute; /* mono ms */
 };
 
 static void report(const char *what, enum status status, const struct err *err)
@@ -40,6 +41,13 @@ static void every_second(struct janitor *j)
     report("pool marks", pool_flush(j->app->pool, j->db, &err), &err);
     db_rollback(j->db);
     report("tokens", tokens_tick(j->app->tokens, j->db, &err), &err);
+}
+
+static void every_ten(struct janitor *j)
+{
+    struct err err;
+    report("model lists", model_lists_tick(j->app, j->db, &err), &err);
+    db_rollback(j->db);
 }
 
 static enum status work_sign_ins(struct janitor *j, int64_t now, struct err *err)
@@ -101,6 +109,8 @@ static void *janitor_main(void *arg)
         reload(j);
         if (is_due(&j->next_second, CLOCK_SECOND_MS))
             every_second(j);
+        if (is_due(&j->next_ten, 10 * CLOCK_SECOND_MS))
+            every_ten(j);
         if (is_due(&j->next_minute, CLOCK_MINUTE_MS))
             every_minute(j);
     }

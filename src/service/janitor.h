@@ -3,7 +3,7 @@
 /* janitor — all periodic work in one place, on one thread.
  *
  *   every second    marks, counts and use times of the pool; the deletion queue
- *   every 10 s      objects whose writer died
+ *   every 10 s      accounts whose models are to be asked for
  *   every minute    job rows that are over, ended sessions, old idempotency keys */
 #include "service/app.h"
 

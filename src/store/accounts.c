@@ -11,7 +11,8 @@
     "last_used_at, created_at, updated_at, http2, oauth, "                                         \
     "(SELECT t.expires_at FROM account_tokens t WHERE t.account_id = accounts.id), "               \
     "(SELECT t.renewed_at FROM account_tokens t WHERE t.account_id = accounts.id), "               \
-    "(SELECT t.sign_in_again FROM account_tokens t WHERE t.account_id = accounts.id)"
+    "(SELECT t.sign_in_again FROM account_tokens t WHERE t.account_id = accounts.id), "            \
+    "(SELECT m.names FROM account_models m WHERE m.account_id = accounts.id)"
 
 static const char sql_insert[] =
     "INSERT INTO accounts (name, platform, type, dialect, base_url, credentials, priority, "
@@ -112,6 +113,7 @@ static enum status read_account(const struct db_rows *rows, struct arena *a, str
         .token_expires_at = db_int(rows, 25),
         .token_renewed_at = db_int(rows, 26),
         .sign_in_again = db_int(rows, 27) != 0,
+        .listed_models = db_is_null(rows, 28) ? STR_NONE : db_text_in(rows, 28, a),
     };
     if (!account_type_parse(db_text(rows, 3), &account.type) ||
         !account_status_parse(db_text(rows, 14), &account.status))

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import OpenAI from "openai";
 import { Kinora, type Person, eventually } from "../lib/kinora.ts";
+import { Rows } from "../lib/rows.ts";
 import { FILM, KINDS, VideoServer } from "../lib/servers.ts";
 
 let kinora: Kinora;
@@ -100,4 +101,44 @@ describe("Behind one Kinora", { concurrency: true }, () => {
           assert.match(server.seen.at(-1)!.body, /"response_format":"b64_json"/);
         });
     });
+});
+
+test("[ST-11] [GW-1] What an upstream says it serves is listed, by our names, and asked again later", async (t) => {
+  const server = await VideoServer.start("vllm-omni");
+  t.after(() => server.stop());
+  server.models = [{ id: "Wan-AI/Wan2.2" }, { id: "theirs" }, { id: "qwen-image" }];
+  const account = await admin.ask("POST", "/api/v1/admin/accounts", {
+    name: "lists",
+    platform: "sora",
+    type: "apikey",
+    dialect: "videos",
+    credentials: { base_url: server.base, api_key: "server-key" },
+    priority: 9,
+    concurrency: 9,
+    group_ids: [1],
+    model_mapping: { ours: "theirs" },
+  });
+  const client = new OpenAI({ apiKey: await admin.key(), baseURL: `${kinora.url}/v1` });
+  const names = async () => (await client.models.list()).data.map((m) => m.id);
+  const rows = new Rows(kinora);
+  assert.ok(!(await names()).includes("Wan-AI/Wan2.2"));
+  // A quarter of an hour later.
+  rows.change(`UPDATE accounts SET updated_at = 0 WHERE id = ${account.id}`);
+  await eventually("they are listed", async () => (await names()).includes("Wan-AI/Wan2.2"));
+  const listed = await names();
+  assert.ok(listed.includes("ours") && !listed.includes("theirs"));
+  const { data } = await admin.ask("GET", "/api/v1/sora/models");
+  assert.equal(data.find((m: any) => m.id === "qwen-image").media_type, "image");
+  assert.equal(server.seen.filter((call) => call.path === "/v1/models").length, 1);
+  // An hour later it serves something else; and then it says nothing, which changes nothing.
+  server.models = [{ id: "Wan-AI/Wan3" }];
+  const hourLater = `UPDATE account_models SET next_at = 0 WHERE account_id = ${account.id}`;
+  rows.change(hourLater);
+  await eventually("anew", async () => (await names()).includes("Wan-AI/Wan3"));
+  assert.ok(!(await names()).includes("Wan-AI/Wan2.2"));
+  server.models = undefined as never; // an answer without a list
+  rows.change(hourLater);
+  const failures = `SELECT failures AS n FROM account_models WHERE account_id = ${account.id}`;
+  await eventually("it has failed", async () => Number(rows.one(failures).n) === 1);
+  assert.ok((await names()).includes("Wan-AI/Wan3"));
 });

@@ -27,6 +27,7 @@ const PNG =
 
 export class VideoServer {
   readonly kind: Kind;
+  models: { id: string }[] = [];
   readonly seen: { method: string; path: string; type: string; body: string; key: string }[] = [];
   private readonly server: Server;
   private readonly tasks = new Map<string, Task>();
@@ -69,7 +70,8 @@ export class VideoServer {
     if (key !== "Bearer server-key") return this.say(answer, this.refusal(401, "no key"));
     const path = url.replace(/^\/api\/v1|^\/v1/, "").replace(/\?.*/, "");
     const task = this.tasks.get(/^\/videos\/([^/]+)/.exec(path)?.[1] ?? "");
-    if (method === "POST" && path === "/videos") this.say(answer, this.submit(type, body));
+    if (path === "/models") this.say(answer, { status: 200, body: { data: this.models } });
+    else if (method === "POST" && path === "/videos") this.say(answer, this.submit(type, body));
     else if (method === "POST" && path === "/images/generations")
       this.say(answer, { status: 200, body: { created: 1, data: [{ b64_json: PNG }] } });
     else if (!task) this.say(answer, this.refusal(404, "task_not_exist"));
