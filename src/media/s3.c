@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/s3.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/hex.h"
 #include "media/s3_impl.h"
 #include "platform/crypto.h"
 
-enum { CALL_ARENA = 12 << 20, GET_ARENA = 1 << 20 };
+enum { CALL_ARENA = 12 << 20 };
 
 /* Every call has a small arena of its own: a transfer of hours makes thousands of them. */
 static enum status run(const struct s3 *s, const struct s3_call *c, struct err *err)
@@ -67,15 +64,11 @@ enum status s3_head(const struct s3 *s, struct str key, int64_t *ret_size, struc
     return OK;
 }
 
-enum status s3_get(const struct s3 *s, struct str key, int64_t from, int64_t length, size_t max,
-                   struct arena *a, struct str *ret, struct err *err)
+enum status s3_get(const struct s3 *s, struct str key, size_t max, struct arena *a, struct str *ret,
+                   struct err *err)
 {
-    struct s3_call get = {.method = STR("GET"), .key = key, .max_answer = max};
+    const struct s3_call get = {.method = STR("GET"), .key = key, .max_answer = max};
     struct fetch_answer answer;
-    if (length) {
-        struct str range = arena_printf(a, "bytes=%" PRId64 "-%" PRId64, from, from + length - 1);
-        s3_call_header(&get, "range", range);
-    }
     TRY(s3_call_run(s, &get, a, &answer, err));
     *ret = answer.body;
     return OK;
@@ -140,71 +133,6 @@ enum status s3_delete_many(const struct s3 *s, const struct str *keys, size_t n,
     s3_call_header(&post, "content-md5", buf_str(&sum));
     TRY(s3_call_run(s, &post, a, &answer, err));
     read_deletions(answer.body, keys, n, a, ret_gone, err);
-    return OK;
-}
-
-/* ---- lists */
-
-static int64_t time_of(struct str item, const char *name)
-{
-    int64_t at = 0;
-    return clock_parse_rfc3339(s3_xml_raw(item, name), &at) ? at : 0;
-}
-
-/* False when fn has seen enough. */
-static bool each_key(struct str body, struct arena *a, s3_each_fn *fn, void *ctx)
-{
-    struct str item;
-    while (s3_xml_next(&body, "Contents", &item)) {
-        int64_t size = 0;
-        str_to_i64(s3_xml_raw(item, "Size"), &size);
-        if (!fn(s3_xml_text(item, "Key", a), size, time_of(item, "LastModified"), ctx))
-            return false;
-    }
-    return true;
-}
-
-enum status s3_each(const struct s3 *s, struct str prefix, s3_each_fn *fn, void *ctx,
-                    struct err *err)
-{
-    char token[1024] = "";
-    for (;;) {
-        _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
-        struct s3_call list = {.method = STR("GET"), .element = "ListBucketResult"};
-        struct fetch_answer answer;
-        s3_call_param(&list, "list-type", STR("2"));
-        s3_call_param(&list, "prefix", prefix);
-        if (token[0])
-            s3_call_param(&list, "continuation-token", str_of(token));
-        TRY(s3_call_run(s, &list, a, &answer, err));
-        if (!each_key(answer.body, a, fn, ctx))
-            return OK;
-        struct str next = s3_xml_text(answer.body, "NextContinuationToken", a);
-        if (!str_eq(s3_xml_raw(answer.body, "IsTruncated"), STR("true")))
-            return OK;
-        if (!next.n || next.n >= sizeof(token) || str_eq(next, str_of(token)))
-            return err_set(err, E_UPSTREAM, "not_this_api");
-        memcpy(token, next.p, next.n);
-        token[next.n] = '\0';
-    }
-}
-
-/* Up to the thousand that one answer has: whoever comes again finds the next. */
-enum status s3_each_upload(const struct s3 *s, struct str prefix, s3_each_upload_fn *fn, void *ctx,
-                           struct err *err)
-{
-    _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
-    struct s3_call list = {.method = STR("GET"), .element = "ListMultipartUploadsResult"};
-    struct fetch_answer answer;
-    struct str item;
-    s3_call_param(&list, "uploads", STR(""));
-    s3_call_param(&list, "prefix", prefix);
-    TRY(s3_call_run(s, &list, a, &answer, err));
-    while (s3_xml_next(&answer.body, "Upload", &item)) {
-        struct str key = s3_xml_text(item, "Key", a), id = s3_xml_text(item, "UploadId", a);
-        if (!fn(key, id, time_of(item, "Initiated"), ctx))
-            break;
-    }
     return OK;
 }
 

@@ -45,9 +45,9 @@ enum status s3_check(const struct s3 *s, struct err *err);
 enum status s3_put(const struct s3 *s, struct str key, struct str type, struct str bytes,
                    struct err *err);
 enum status s3_head(const struct s3 *s, struct str key, int64_t *ret_size, struct err *err);
-/* The bytes from..from+length, in the arena; length 0: all, at most max. */
-enum status s3_get(const struct s3 *s, struct str key, int64_t from, int64_t length, size_t max,
-                   struct arena *a, struct str *ret, struct err *err);
+/* The whole of it, in the arena; at most max bytes. */
+enum status s3_get(const struct s3 *s, struct str key, size_t max, struct arena *a, struct str *ret,
+                   struct err *err);
 /* Absent counts as deleted. */
 enum status s3_delete(const struct s3 *s, struct str key, struct err *err);
 enum { S3_DELETE_MAX = 1000 };
@@ -76,15 +76,6 @@ enum status s3_upload_parts(const struct s3 *s, struct str key, const char *id, 
                             size_t max, size_t *ret_count, struct err *err);
 /* Aborts whatever uploads of exactly this key there are. */
 enum status s3_upload_abort_all(const struct s3 *s, struct str key, struct err *err);
-
-/* Keys under a prefix in the order of their bytes; false from fn stops. */
-typedef bool s3_each_fn(struct str key, int64_t size, int64_t modified_ms, void *ctx);
-enum status s3_each(const struct s3 *s, struct str prefix, s3_each_fn *fn, void *ctx,
-                    struct err *err);
-/* Unfinished uploads under a prefix. */
-typedef bool s3_each_upload_fn(struct str key, struct str id, int64_t begun_ms, void *ctx);
-enum status s3_each_upload(const struct s3 *s, struct str prefix, s3_each_upload_fn *fn, void *ctx,
-                           struct err *err);
 
 /* An address that anyone may GET for life_s seconds; the answer then has this disposition
  * (STR_NONE: none).  STR_NONE when the arena is full. */

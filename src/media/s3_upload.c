@@ -21,25 +21,35 @@ static bool copy(struct str text, char *out, size_t size)
 /* ---- uploads of one key, whoever began them */
 
 struct left {
-    struct str key, but; /* but: this one is not meant */
     char ids[LEFT_MAX][S3_UPLOAD_ID_MAX];
     size_t count;
 };
 
-static bool note_left(struct str key, struct str id, int64_t begun_ms, void *ctx)
+/* But for one; the prefix that is asked for may have other keys behind it.  There is never more
+ * than a try or two, so the first answer has them all. */
+static enum status find_left(const struct s3 *s, struct str key, struct str but, struct left *ret,
+                             struct err *err)
 {
-    struct left *left = ctx;
-    (void)begun_ms;
-    if (str_eq(key, left->key) && !str_eq(id, left->but) &&
-        copy(id, left->ids[left->count], S3_UPLOAD_ID_MAX))
-        left->count++;
-    return left->count < LEFT_MAX;
+    _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
+    struct s3_call list = {.method = STR("GET"), .element = "ListMultipartUploadsResult"};
+    struct fetch_answer answer;
+    struct str item;
+    s3_call_param(&list, "uploads", STR(""));
+    s3_call_param(&list, "prefix", key);
+    TRY(s3_call_run(s, &list, a, &answer, err));
+    while (ret->count < LEFT_MAX && s3_xml_next(&answer.body, "Upload", &item)) {
+        struct str id = s3_xml_text(item, "UploadId", a);
+        if (str_eq(s3_xml_text(item, "Key", a), key) && !str_eq(id, but) &&
+            copy(id, ret->ids[ret->count], S3_UPLOAD_ID_MAX))
+            ret->count++;
+    }
+    return OK;
 }
 
 static enum status abort_others(const struct s3 *s, struct str key, struct str but, struct err *err)
 {
-    struct left left = {.key = key, .but = but};
-    TRY(s3_each_upload(s, key, note_left, &left, err));
+    struct left left = {.count = 0};
+    TRY(find_left(s, key, but, &left, err));
     for (size_t i = 0; i < left.count; i++)
         TRY(s3_upload_abort(s, key, left.ids[i], err));
     return OK;

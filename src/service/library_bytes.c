@@ -128,7 +128,7 @@ static enum status read_bucket(struct worker *w, const struct object *o, size_t 
 {
     struct storage_bucket bucket;
     TRY(storage_open(w->app, w->store_fetcher, &bucket, err));
-    enum status status = s3_get(&bucket.s3, o->key, 0, 0, max, a, ret, err);
+    enum status status = s3_get(&bucket.s3, o->key, max, a, ret, err);
     storage_close(&bucket);
     return status;
 }

@@ -239,8 +239,10 @@ test("[SG-2] a clock that is an hour off is set right by the store's own", async
   const before = way.seen.length;
   const g = await work("size=100004");
   assert.equal(g.storage_type, "s3");
-  // The second went by that clock, and the gateway, whose clock is ours, refused it.
-  assert.equal(way.seen.slice(before).filter((s) => s.kind === "put").length, 3);
+  // Another went by that clock: the gateway, whose clock is ours, refused it, or the look at the
+  // bucket that had come between.
+  const puts = way.seen.slice(before).filter((s) => s.kind === "put").length;
+  assert.ok(puts === 2 || puts === 3, String(puts));
   await clean();
 });
 
