@@ -104,11 +104,18 @@ static void add_poster(struct worker *w, const struct generation *g,
 
 /* ---- whole takes */
 
-/* An upload whose link broke, or whose process ends, waits for the next try. */
+static bool was_cancelled(const struct library_source *source)
+{
+    return source->cancelled && atomic_load(source->cancelled);
+}
+
+/* An upload whose link broke, or whose process ends, waits for the next try; after its owner's
+ * word there is none. */
 static bool can_go_on(const struct library_file *f)
 {
     const atomic_bool *ends = f->source->kept_when_cut;
-    bool broke = f->failed == OK && !f->store_failed && f->answer_status / 100 == 2;
+    bool broke = f->failed == OK && !f->store_failed && f->answer_status / 100 == 2 &&
+                 !was_cancelled(f->source);
     return ends && f->object.source.n && f->object.upload_id.n && (broke || atomic_load(ends));
 }
 
@@ -148,11 +155,6 @@ static enum status take_all(struct worker *w, const struct generation *g,
     }
     add_poster(w, g, target, ret, a);
     return OK;
-}
-
-static bool was_cancelled(const struct library_source *source)
-{
-    return source->cancelled && atomic_load(source->cancelled);
 }
 
 /* What a store's failure is for the job: worth another try, or not. */
