@@ -86,9 +86,19 @@ static enum status clear_disk(struct store_keeper *k, struct err *err)
 static enum status clear_unfinished(struct store_keeper *k, const struct s3 *s3,
                                     const struct deletion *d, struct err *err)
 {
-    TRY(s3_upload_abort_all(s3, d->key, err));
-    TRY(s3_delete(s3, d->key, err));
-    return settle(k, d, NULL, err);
+    struct err list_err = {0}, why = {0};
+    enum status listed = s3_upload_abort_all(s3, d->key, &list_err);
+    if (listed == E_UNAVAILABLE) {
+        *err = list_err;
+        return listed;
+    }
+    /* The list is a permission of its own: without it the object goes all the same. */
+    enum status gone = s3_delete(s3, d->key, &why);
+    if (gone == E_UNAVAILABLE) {
+        *err = why;
+        return gone;
+    }
+    return settle(k, d, listed != OK ? &list_err : gone != OK ? &why : NULL, err);
 }
 
 /* Finished ones in one request. */
@@ -120,12 +130,15 @@ static enum status clear_due(struct store_keeper *k, const struct s3 *s3, size_t
 {
     struct deletion due[BATCH];
     TRY(deletion_list_due(k->db, STORAGE_S3, clock_wall_ms(), k->arena, due, BATCH, ret_n, err));
-    TRY(clear_batch(k, s3, due, *ret_n, err));
-    for (size_t i = 0; i < *ret_n; i++) {
+    struct err batch_err = {0};
+    enum status batch = clear_batch(k, s3, due, *ret_n, &batch_err);
+    for (size_t i = 0; batch != E_UNAVAILABLE && i < *ret_n; i++) {
         if (due[i].looks > 0)
             TRY(clear_unfinished(k, s3, &due[i], err));
     }
-    return OK;
+    if (batch != OK)
+        *err = batch_err;
+    return batch;
 }
 
 /* An outage is the bucket's, not the rows': they wait as they are, and go soon after its end. */

@@ -231,6 +231,29 @@ test("[SG-7] deleting gives the bytes back at once, and the objects follow, afte
   await clean();
 });
 
+test("[SG-7] a bucket that lists no uploads to us holds no deletion up", async () => {
+  const g = await work("size=100006");
+  const [key] = g.s3_object_keys as string[];
+  way.break({ on: "uploads", times: Infinity, status: 403, code: "AccessDenied" });
+  const unfinished = Array.from({ length: 64 }, (_, i) => `('s3', 'sora/half-${i}.mp4', 2, 0, 0)`);
+  rows.change(`INSERT INTO deletions (storage, key, looks, next_at, created_at) VALUES ${unfinished}`);
+  await admin.ask("DELETE", `/api/v1/sora/generations/${g.id}`);
+  await eventually("the object gone", async () => !(await bucket.has(key)), 60);
+  assert.ok(rows.query("SELECT id FROM deletions WHERE attempts > 0").length > 0);
+  way.mend();
+  await clean();
+});
+
+test("[SG-6] a cancelled work gives its room back at once, in the middle of an upload", async () => {
+  const id = await admin.generate("size=20000000 hold=17000000");
+  await eventually("a part", async () => rows.query("SELECT number FROM object_parts").length > 0);
+  await admin.ask("POST", `/api/v1/sora/generations/${id}/cancel`);
+  await eventually("the room", async () =>
+    rows.query(`SELECT id FROM objects WHERE generation_id = ${id}`).length === 0);
+  source.release();
+  await clean();
+});
+
 test("[SG-2] a clock that is an hour off is set right by the store's own", async () => {
   const hour = 3600_000;
   // What a store whose clock is an hour ahead would say to the first request.
