@@ -85,7 +85,8 @@ enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, 
         if (bytes > q.available)
             return quota_refuse(&q, err);
     }
-    TRY(object_reserve(tx, o->id, o->reserved + bytes, clock_wall_ms() + RESERVATION_MS, err));
+    int64_t now = clock_wall_ms();
+    TRY(object_reserve(tx, o->id, o->reserved + bytes, now, now + RESERVATION_MS, err));
     o->reserved += bytes;
     return OK;
 }
@@ -99,12 +100,13 @@ enum status quota_resume(struct app *app, struct db_conn *tx, struct object *o, 
         if (o->reserved > q.available)
             return quota_refuse(&q, err);
     }
-    return object_reserve(tx, o->id, o->reserved, now + RESERVATION_MS, err);
+    return object_reserve(tx, o->id, o->reserved, 0, now + RESERVATION_MS, err);
 }
 
 enum status quota_keep(struct db_conn *tx, int64_t generation_id, struct err *err)
 {
-    return object_keep_leases(tx, generation_id, clock_wall_ms() + RESERVATION_MS, err);
+    int64_t now = clock_wall_ms();
+    return object_keep_leases(tx, generation_id, now, now + RESERVATION_MS, err);
 }
 
 static enum status charge(struct db_conn *tx, const struct object *o, int64_t bytes,

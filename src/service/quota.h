@@ -34,13 +34,15 @@ enum status quota_refuse(const struct quota *q, struct err *err);
  * (counter sora only). */
 enum status quota_reserve(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,
                           struct err *err);
-/* More room for an object that is being written. */
+/* More room for an object that is being written.  E_CONFLICT, code "object_lost": its lease has
+ * ended. */
 enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,
                          struct err *err);
 /* Goes on with an object that another writer has left: its room, if its lease has ended, must
  * still be there.  E_CONFLICT, code "object_lost". */
 enum status quota_resume(struct app *app, struct db_conn *tx, struct object *o, struct err *err);
-/* The room of all that is being written for a generation is kept for another while. */
+/* The room of all that is being written for a generation is kept for another while; what has
+ * ended stays so.  E_CONFLICT, code "object_lost": all of it has. */
 enum status quota_keep(struct db_conn *tx, int64_t generation_id, struct err *err);
 /* writing → stored; its size is charged.  E_CONFLICT, code "object_lost": its lease has ended. */
 enum status quota_settle(struct db_conn *tx, const struct object *o, struct err *err);

@@ -151,24 +151,28 @@ enum status object_list_parts(struct db_conn *db, int64_t object_id, struct aren
     return OK;
 }
 
-enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t lease_until_ms,
-                           struct err *err)
+enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t alive_at_ms,
+                           int64_t lease_until_ms, struct err *err)
 {
     static const char sql[] = "UPDATE objects SET reserved = $2, lease_until = $3 "
-                              "WHERE id = $1 AND state = 'writing'";
+                              "WHERE id = $1 AND state = 'writing' AND lease_until >= $4";
     int64_t changed;
-    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(reserved), P_INT(lease_until_ms)), &changed,
-                err));
+    TRY(db_exec(tx, sql,
+                DB_ARGS(P_INT(id), P_INT(reserved), P_INT(lease_until_ms), P_INT(alive_at_ms)),
+                &changed, err));
     return need_change(changed, err);
 }
 
-enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t lease_until_ms,
-                               struct err *err)
+enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t now_ms,
+                               int64_t lease_until_ms, struct err *err)
 {
-    return db_exec(tx,
-                   "UPDATE objects SET lease_until = $2 "
-                   "WHERE generation_id = $1 AND state = 'writing'",
-                   DB_ARGS(P_INT(generation_id), P_INT(lease_until_ms)), NULL, err);
+    static const char sql[] =
+        "UPDATE objects SET lease_until = $2 "
+        "WHERE generation_id = $1 AND state = 'writing' AND lease_until >= $3";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(generation_id), P_INT(lease_until_ms), P_INT(now_ms)),
+                &changed, err));
+    return need_change(changed, err);
 }
 
 enum status object_settle(struct db_conn *tx, const struct object *o, int64_t now_ms,

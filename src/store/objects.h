@@ -28,13 +28,14 @@ enum status object_add_part(struct db_conn *tx, int64_t object_id, const struct 
 /* In order, from 1, without a gap; what lies behind a gap is left out. */
 enum status object_list_parts(struct db_conn *db, int64_t object_id, struct arena *a,
                               struct object_part **ret, size_t *ret_count, struct err *err);
-/* Raises the reservation of a writing one and prolongs its lease. */
-enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t lease_until_ms,
-                           struct err *err);
-/* Prolongs all that is being written for a generation: while its second file comes in, the
- * first waits for it. */
-enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t lease_until_ms,
-                               struct err *err);
+/* Raises the reservation of a writing one and prolongs its lease.  E_CONFLICT, code
+ * "object_lost", if that ended before alive_at_ms: its room may be somebody else's by now. */
+enum status object_reserve(struct db_conn *tx, int64_t id, int64_t reserved, int64_t alive_at_ms,
+                           int64_t lease_until_ms, struct err *err);
+/* Prolongs all that is being written for a generation and has not ended: while its second
+ * file comes in, the first waits for it.  None of it there: E_CONFLICT, code "object_lost". */
+enum status object_keep_leases(struct db_conn *tx, int64_t generation_id, int64_t now_ms,
+                               int64_t lease_until_ms, struct err *err);
 /* writing → stored: size, checksum, type; the reservation is gone.  E_CONFLICT, code
  * "object_lost", if the row is not writing any more, or its lease has ended: its room may be
  * somebody else's by now. */
