@@ -61,10 +61,10 @@ static enum status settle(struct store_keeper *k, const struct deletion *d, cons
     int64_t now = clock_wall_ms();
     TRY(db_begin(tx, err));
     if (why)
-        TRY(deletion_later(tx, d->id, now + back_off(d->attempts),
+        TRY(deletion_later(tx, d, now + back_off(d->attempts),
                            str_of(why->detail[0] ? why->detail : why->code), err));
     else if (d->looks > 1)
-        TRY(deletion_looked(tx, d->id, now + SECOND_LOOK_MS, err));
+        TRY(deletion_looked(tx, d, now + SECOND_LOOK_MS, err));
     else
         TRY(deletion_done(tx, d->id, err));
     return db_commit(tx, err);

@@ -280,10 +280,12 @@ enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int
     return OK;
 }
 
-enum status deletion_looked(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct err *err)
+enum status deletion_looked(struct db_conn *tx, const struct deletion *d, int64_t next_at_ms,
+                            struct err *err)
 {
-    static const char sql[] = "UPDATE deletions SET looks = looks - 1, next_at = $2 WHERE id = $1";
-    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(next_at_ms)), NULL, err);
+    static const char sql[] = "UPDATE deletions SET looks = looks - 1, next_at = $2 "
+                              "WHERE id = $1 AND looks = $3";
+    return db_exec(tx, sql, DB_ARGS(P_INT(d->id), P_INT(next_at_ms), P_INT(d->looks)), NULL, err);
 }
 
 enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err)
@@ -291,10 +293,12 @@ enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err)
     return db_exec(tx, "DELETE FROM deletions WHERE id = $1", DB_ARGS(P_INT(id)), NULL, err);
 }
 
-enum status deletion_later(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct str why,
-                           struct err *err)
+enum status deletion_later(struct db_conn *tx, const struct deletion *d, int64_t next_at_ms,
+                           struct str why, struct err *err)
 {
     static const char sql[] = "UPDATE deletions SET attempts = attempts + 1, next_at = $2, "
-                              "last_error = $3 WHERE id = $1";
-    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(next_at_ms), P_STR(why)), NULL, err);
+                              "last_error = $3 WHERE id = $1 AND attempts = $4";
+    return db_exec(tx, sql,
+                   DB_ARGS(P_INT(d->id), P_INT(next_at_ms), P_STR(why), P_INT(d->attempts)), NULL,
+                   err);
 }

@@ -68,7 +68,9 @@ enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int
                               struct arena *a, struct deletion *ret, size_t max, size_t *ret_count,
                               struct err *err);
 enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err);
-/* One look less to make, the next not before next_at_ms. */
-enum status deletion_looked(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct err *err);
-enum status deletion_later(struct db_conn *tx, int64_t id, int64_t next_at_ms, struct str why,
-                           struct err *err);
+/* One look less to make, the next not before next_at_ms.  These two change nothing where
+ * another node has made the same look at the same time. */
+enum status deletion_looked(struct db_conn *tx, const struct deletion *d, int64_t next_at_ms,
+                            struct err *err);
+enum status deletion_later(struct db_conn *tx, const struct deletion *d, int64_t next_at_ms,
+                           struct str why, struct err *err);

@@ -170,6 +170,62 @@ ON_EVERY_ENGINE(lease_ends)
     shelf_close(&s);
 }
 
+/* Its room may be somebody else's by now. */
+ON_EVERY_ENGINE(ended_stays_ended)
+{
+    struct shelf s;
+    struct err why;
+    shelf_open(&s, e);
+    struct object late = object_of(&s, "late", COUNTER_SORA);
+    struct object other = object_of(&s, "other", COUNTER_SORA);
+    site_exec(&s.site,
+              "INSERT INTO sora_generations (id, user_id, model, prompt, media_type, params, "
+              "status, media_urls, s3_object_keys, created_at) "
+              "SELECT 7, id, 'm', 'p', 'video', '{}', 'generating', '[]', '[]', 1 FROM users");
+    late.generation_id = 7;
+    ok(reserve(&s, &late, 600, err));
+    lock(&s);
+    ok(end(&s, quota_keep(s.site.db, 7, err), err));
+    site_exec(&s.site, "UPDATE objects SET lease_until = 1");
+    ok(reserve(&s, &other, 900, err));
+
+    lock(&s);
+    assert_refused(end(&s, quota_keep(s.site.db, 7, err), err), E_CONFLICT, "object_lost");
+    assert_refused(extend(&s, &late, 10, err), E_CONFLICT, "object_lost");
+    assert_refused(settle(&s, &late, 600, err), E_CONFLICT, "object_lost");
+    lock(&s);
+    late.lease_until = 1;
+    assert_refused(end(&s, quota_resume(&s.site.app, s.site.db, &late, err), err), E_LIMIT,
+                   "quota_exceeded");
+    assert_int_equal(look(&s).reserved, 900);
+    shelf_close(&s);
+}
+
+/* Two nodes that have both listed an unfinished object make one look of the two. */
+ON_EVERY_ENGINE(looked_at_by_two)
+{
+    struct shelf s;
+    struct deletion d;
+    size_t n;
+    shelf_open(&s, e);
+    struct object half = object_of(&s, "half", COUNTER_SORA);
+    half.storage = STORAGE_S3;
+    ok(reserve(&s, &half, 600, err));
+    give_back(&s, half.id);
+    int64_t now = clock_wall_ms() + CLOCK_MINUTE_MS;
+    ok(deletion_list_due(s.site.db, STORAGE_S3, now, s.site.a, &d, 1, &n, err));
+    assert_int_equal(n, 1);
+    ok(db_begin(s.site.db, err));
+    for (int node = 0; node < 2; node++) {
+        ok(deletion_looked(s.site.db, &d, now, err));
+        ok(deletion_later(s.site.db, &d, now, STR("refused"), err));
+    }
+    ok(db_commit(s.site.db, err));
+    assert_int_equal(site_count(&s.site, "SELECT looks FROM deletions"), 1);
+    assert_int_equal(site_count(&s.site, "SELECT attempts FROM deletions"), 1);
+    shelf_close(&s);
+}
+
 ON_EVERY_ENGINE(free_of_charge)
 {
     struct shelf s;
@@ -193,6 +249,9 @@ int main(void)
         EVERYWHERE("[SG-6] [SG-7] what goes gives back what it was charged, and queues its file",
                    given_back),
         EVERYWHERE("[SG-6] a reservation is given back when its lease ends", lease_ends),
+        EVERYWHERE("[SG-6] what has lost its room is neither prolonged nor settled",
+                   ended_stays_ended),
+        EVERYWHERE("[SG-7] two nodes' look at one unfinished object counts once", looked_at_by_two),
         EVERYWHERE("[SG-6] posters and inputs are stored, and never charged", free_of_charge),
     };
     return cmocka_run_group_tests_name("quota", tests, NULL, NULL);
