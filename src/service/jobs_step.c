@@ -249,7 +249,8 @@ static enum status requeue(struct step *s, enum job_state from, const struct ref
     s->job.failure = refusal_failure(s, r);
     s->job.account_id = 0;
     s->job.submitted_at = 0;
-    s->job.next_at = clock_wall_ms() + delay_ms;
+    /* Never past the moment that ends its waiting: that answer is due then. */
+    s->job.next_at = MIN(clock_wall_ms() + delay_ms, s->job.pending_until);
     TRY(step_save(s, from, false));
     jobs_wake(s->jobs);
     return OK;
