@@ -329,6 +329,20 @@ static void undo_take(struct pool *p, const struct hold *hold, int64_t now)
         budget_count(&b->budget, now, -1);
 }
 
+void pool_note(struct pool *p, const struct pool_slot *slot, enum pool_outcome outcome,
+               int64_t retry_after_ms)
+{
+    const struct hold *hold = slot->held;
+    int64_t now = clock_wall_ms();
+    if (!hold)
+        return;
+    pthread_mutex_lock(&p->lock);
+    mark(p, hold->entry, outcome, retry_after_ms, hold->began_tick, now);
+    count_outcome(hold->entry, outcome, now);
+    entry_settle(p, hold->entry, now);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void pool_slot_end(struct pool_slot *slot)
 {
     struct hold *hold = slot->held;

@@ -112,6 +112,9 @@ void pool_release(struct pool *p, struct pool_slot *slot, enum pool_outcome outc
 /* The account as it is now (its token has been renewed); views of the old one end.  model: as it
  * was wanted.  An account that cannot be used any more stays as it was taken. */
 void pool_renew(struct pool *p, struct pool_slot *slot, struct str model);
+/* The outcome counts at once and the slot stays held; it is released as POOL_NEUTRAL then. */
+void pool_note(struct pool *p, const struct pool_slot *slot, enum pool_outcome outcome,
+               int64_t retry_after_ms);
 /* For _cleanup_ and for whoever leaves early: if still held, given back as if it had never
  * been taken, for nothing was sent. */
 void pool_slot_end(struct pool_slot *slot);

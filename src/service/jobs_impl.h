@@ -108,6 +108,9 @@ void step_keep(struct step *s);
 void *keeper_main(void *jobs);
 /* One claim's step, handed to a worker; false when the queue is full. */
 bool jobs_submit_step(struct jobs *j, const struct job_claim *claim);
+/* What the call meant for the account, at once: the slot itself is given back when the row
+ * says that it is free, so that who takes it finds its place among the rows. */
+void hold_note(struct jobs *j, struct hold *h, enum pool_outcome outcome, int64_t retry_after_ms);
 /* Whose work a state is. */
 struct workers *jobs_workers_for(const struct app *app, enum job_state state);
 /* The thread that claims (jobs_schedule.c). */
@@ -159,6 +162,8 @@ bool step_is_cut(const struct step *s);
 void step_done(struct step *s);
 void step_free(struct step *s);
 
+/* Gives the slot back if the outcome was kept; returns its status. */
+enum status step_gives_back(struct step *s, enum status kept);
 /* What a submission says beside its dialect's words: its key, and how far the request has come. */
 enum { STEP_OWN_HEADERS = 2 };
 size_t step_own_headers(struct step *s, struct http_header *ret);
@@ -200,5 +205,6 @@ void streams_cut(struct jobs *j);
 void jobs_after_cancel(struct jobs *j, int64_t job_id);
 /* The job's idle hold, if its row has ended or gone; false when the queue is full. */
 bool jobs_drop_hold(struct jobs *j, int64_t job_id);
-/* Tells the upstream, best effort, from a worker. */
+/* Tells the upstream that the job's task is wanted no more, from a worker; a row keeps it in
+ * mind until that has been done. */
 void upstream_forget(struct step *s);

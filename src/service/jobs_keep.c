@@ -89,6 +89,11 @@ static size_t copy_claims(struct jobs *j, struct job_claim **ret)
             size = size ? 2 * size : 64;
             *ret = mem_realloc(*ret, size * sizeof(**ret));
         }
+void hold_note(struct jobs *j, struct hold *h, enum pool_outcome outcome, int64_t retry_after_ms)
+{
+    pool_note(j->app->pool, &h->slot, outcome, retry_after_ms);
+}
+
         (*ret)[n++] = CONTAINER_OF(node, struct step, link)->claim;
     }
     pthread_mutex_unlock(&j->lock);

@@ -69,12 +69,12 @@ static enum status read_state(struct step *s, const struct dialect_outcome *outc
 {
     switch (outcome->state) {
     case DIALECT_DONE:
-        hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_delivered(s, JOB_POLLING, outcome);
+        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
+        return step_gives_back(s, step_delivered(s, JOB_POLLING, outcome));
     case DIALECT_FAILED:
     case DIALECT_CANCELLED:
-        hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_fail(s, &outcome->failure);
+        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
+        return step_gives_back(s, step_fail(s, &outcome->failure));
     case DIALECT_PENDING:
     case DIALECT_RUNNING:
         break;
@@ -89,25 +89,40 @@ static enum status is_missing(struct step *s, bool for_ever)
         s->job.missing_since = now;
     if (!for_ever && now - s->job.missing_since < MISSING_MS)
         return ask_again_in(s, back_off(s->job.attempts, MISSING_PAUSE_MS));
-    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-    return step_fail_as(s, FAILURE_UPSTREAM, "task_forgotten");
+    return step_gives_back(s, step_fail_as(s, FAILURE_UPSTREAM, "task_forgotten"));
+}
+
+static bool has_one_of(struct str text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_find_ci(text, str_of(words[i])) >= 0)
+            return true;
+    }
+    return false;
+}
+
+/* That it is not there, and that "it" is the task: a user, a model or a route may be missing
+ * too, which says nothing of what runs. */
+static bool is_about_missing_task(struct str text, struct str task_id)
+{
+    static const char *const absent[] = {"not_exist", "not exist", "not_found", "not found",
+                                         "notfound"};
+    static const char *const things[] = {"task", "video", "job", "generation"};
+    return has_one_of(text, absent, ARRAY_SIZE(absent)) &&
+           (has_one_of(text, things, ARRAY_SIZE(things)) || str_find(text, task_id) >= 0);
 }
 
 /* Some have no 404: new-api says "task_not_exist" with 400. */
 static bool says_missing(struct step *s, const struct dialect_answer *in)
 {
-    static const char *const words[] = {"not_exist", "not exist", "not_found", "not found"};
     struct str code, message;
     if (in->status == 404 || in->status == 410)
         return true;
     if (in->status != 400)
         return false;
     message = dialect_error_message(in, s->arena, &code);
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-        if (str_find(code, str_of(words[i])) >= 0 || str_find(message, str_of(words[i])) >= 0)
-            return true;
-    }
-    return false;
+    return is_about_missing_task(code, s->job.upstream_id) ||
+           is_about_missing_task(message, s->job.upstream_id);
 }
 
 static enum status read_answer(struct step *s, const struct fetch_answer *answer)

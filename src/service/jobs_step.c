@@ -126,6 +126,13 @@ enum status step_fail_as(struct step *s, enum failure_class class, const char *c
     return step_fail(s, &(struct failure){.class = class, .code = str_of(code)});
 }
 
+enum status step_gives_back(struct step *s, enum status kept)
+{
+    if (kept == OK)
+        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
+    return kept;
+}
+
 enum status step_delivered(struct step *s, enum job_state from,
                            const struct dialect_outcome *outcome)
 {
@@ -149,7 +156,10 @@ enum status step_delivered(struct step *s, enum job_state from,
     s->job.next_at = clock_wall_ms();
     if (s->job.state == JOB_ENDED)
         s->job.ended_at = s->job.next_at;
-    TRY(step_save(s, from, false));
+    enum status status = step_save(s, from, false);
+    if (status != OK)
+        s->job.state = from;
+    TRY(status);
     jobs_wake(s->jobs);
     return OK;
 }
@@ -268,11 +278,11 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
     /* The first time it may have been accepted, whatever is said now. */
     if (s->resubmission)
         return step_unknown(s, from, outcome);
-    hold_release_slot(s->jobs, s->hold, outcome, r->retry_after_ms);
+    hold_note(s->jobs, s->hold, outcome, r->retry_after_ms);
     if (may_switch && count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
-        return requeue(s, from, r, renewed, renewed ? 0 : retry_in(s));
+        return step_gives_back(s, requeue(s, from, r, renewed, renewed ? 0 : retry_in(s)));
     struct failure failure = refusal_failure(s, r);
-    return step_fail(s, &failure);
+    return step_gives_back(s, step_fail(s, &failure));
 }
 
 enum status step_not_said(struct step *s, enum job_state from)
@@ -282,10 +292,9 @@ enum status step_not_said(struct step *s, enum job_state from)
                         .message = arena_str(s->arena, str_of(s->err.text))};
     struct failure failure = refusal_failure(s, &r);
     s->job.account_id = s->hold->slot.account->id;
-    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
     if (count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
-        return requeue(s, from, &r, false, 0); /* nobody was asked */
-    return step_fail(s, &failure);
+        return step_gives_back(s, requeue(s, from, &r, false, 0)); /* nobody was asked */
+    return step_gives_back(s, step_fail(s, &failure));
 }
 
 /* step_orphan() sends it again then. */
@@ -298,13 +307,13 @@ static bool may_resubmit(const struct step *s)
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome)
 {
     bool again = may_resubmit(s);
-    hold_release_slot(s->jobs, s->hold, outcome, 0);
+    hold_note(s->jobs, s->hold, outcome, 0);
     s->job.state = from;
     if (again) {
         int64_t pause = RESUBMIT_MS << s->job.attempts, budget = retry_in(s);
-        return step_again_in(s, MAX(pause, budget));
+        return step_gives_back(s, step_again_in(s, MAX(pause, budget)));
     }
-    return step_fail_as(s, FAILURE_SUBMISSION_UNKNOWN, "submission_unknown");
+    return step_gives_back(s, step_fail_as(s, FAILURE_SUBMISSION_UNKNOWN, "submission_unknown"));
 }
 
 /* ---- running */
@@ -328,8 +337,8 @@ static enum status step_late(struct step *s)
 {
     bool pending = s->job.state == JOB_QUEUED && s->job.submitted_at == 0;
     upstream_forget(s);
-    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-    return step_fail_as(s, FAILURE_TIMEOUT, pending ? "no_free_account" : "job_too_long");
+    return step_gives_back(
+        s, step_fail_as(s, FAILURE_TIMEOUT, pending ? "no_free_account" : "job_too_long"));
 }
 
 static bool is_late(const struct job *j)

@@ -115,10 +115,10 @@ static enum status conclude_answer(struct job_stream *st)
     if (!st->reader || st->unreadable || d->stream_finish(st->reader, &s->err) != OK)
         return step_unknown(s, JOB_STREAMING, POOL_UNAVAILABLE);
     const struct dialect_outcome *outcome = d->stream_outcome(st->reader);
-    hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
+    hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
     if (outcome->state == DIALECT_DONE)
-        return step_delivered(s, JOB_STREAMING, outcome);
-    return step_fail(s, &outcome->failure);
+        return step_gives_back(s, step_delivered(s, JOB_STREAMING, outcome));
+    return step_gives_back(s, step_fail(s, &outcome->failure));
 }
 
 static enum status conclude(struct job_stream *st)
@@ -128,15 +128,15 @@ static enum status conclude(struct job_stream *st)
         return step_again_in(s, 0);
     if (atomic_load(&s->hold->cancelled))
         return OK;
-    if (st->late) {
-        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-        return step_fail_as(s, FAILURE_TIMEOUT, "job_too_long");
-    }
+    if (st->late)
+        return step_gives_back(s, step_fail_as(s, FAILURE_TIMEOUT, "job_too_long"));
     if (st->failed && st->failure.unsent)
         return step_refused(s, JOB_STREAMING, &(struct refusal){0});
-    if (st->failed)
+    /* A refusal is received with its head, whatever becomes of its words (ST-2). */
+    bool refused = st->status != 0 && st->status / 100 != 2;
+    if (st->failed && !refused)
         return step_unknown(s, JOB_STREAMING, POOL_UNAVAILABLE);
-    if (st->status / 100 != 2) {
+    if (refused) {
         struct dialect_answer in = {st->status, st->type, buf_str(&st->refusal)};
         struct refusal r = step_read_refusal(s, &in, st->retry_after_ms);
         return step_refused(s, JOB_STREAMING, &r);

@@ -142,12 +142,12 @@ static enum status accepted(struct step *s, const struct dialect_outcome *outcom
     s->job.progress = MAX(s->job.progress, outcome->progress);
     switch (outcome->state) {
     case DIALECT_DONE:
-        hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_delivered(s, JOB_SUBMITTING, outcome);
+        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
+        return step_gives_back(s, step_delivered(s, JOB_SUBMITTING, outcome));
     case DIALECT_FAILED:
     case DIALECT_CANCELLED:
-        hold_release_slot(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_fail(s, &outcome->failure);
+        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
+        return step_gives_back(s, step_fail(s, &outcome->failure));
     case DIALECT_PENDING:
     case DIALECT_RUNNING:
         break;
@@ -230,10 +230,14 @@ static enum status submit(struct step *s, const struct dialect_http *http)
     if (fetch_run(s->w->fetcher, &request, s->arena, &answer, &s->err) != OK) {
         if (step_is_cut(s))
             return OK;
-        if (answer.request_sent)
+        /* A refusal is received with its head, whatever becomes of its words (ST-2). */
+        bool refused = answer.status != 0 && answer.status / 100 != 2;
+        if (answer.request_sent && !refused)
             return step_unknown(s, JOB_SUBMITTING, POOL_UNAVAILABLE);
-        return step_refused(s, JOB_SUBMITTING,
-                            &(struct refusal){.reason = arena_str(s->arena, str_of(s->err.code))});
+        if (!refused)
+            return step_refused(
+                s, JOB_SUBMITTING,
+                &(struct refusal){.reason = arena_str(s->arena, str_of(s->err.code))});
     }
     struct dialect_answer in = {answer.status, answer.type, answer.body};
     if (answer.status / 100 != 2)
@@ -248,9 +252,7 @@ static enum status crowded_out(struct step *s)
 {
     s->job.state = JOB_QUEUED;
     jobs_account_full(s->jobs, s->hold->slot.account->id);
-    hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-    db_rollback(s->w->db);
-    return step_again_in(s, 0);
+    return step_gives_back(s, step_again_in(s, 0));
 }
 
 /* The account cools down until its token is tried again. */
@@ -271,10 +273,8 @@ static enum status start(struct step *s, enum job_state from)
         return step_unknown(s, from, POOL_NEUTRAL);
     if (status == E_INVALID)
         return step_not_said(s, from);
-    if (status == E_NOT_FOUND) {
-        hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-        return step_fail_as(s, FAILURE_INTERNAL, "input_lost");
-    }
+    if (status == E_NOT_FOUND)
+        return step_gives_back(s, step_fail_as(s, FAILURE_INTERNAL, "input_lost"));
     TRY(status);
     bool streams = http.answer_is_job;
     s->job.state = streams ? JOB_STREAMING : JOB_SUBMITTING;
