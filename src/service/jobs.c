@@ -10,6 +10,7 @@
 #include "platform/json_in.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
+#include "store/cancels.h"
 
 /* ---- rows */
 
@@ -118,7 +119,9 @@ enum status jobs_read_media(struct str result, struct arena *a, struct job_media
 
 enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err)
 {
-    TRY(job_end_by_owner(tx, job_id, clock_wall_ms(), err));
+    int64_t now = clock_wall_ms();
+    TRY(cancel_note_job(tx, job_id, now + JOBS_TELL_MS, err));
+    TRY(job_end_by_owner(tx, job_id, now, err));
     return events_note(tx, TOPIC_JOB, EVENT_JOB, job_id, 1, err);
 }
 

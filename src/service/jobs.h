@@ -37,7 +37,7 @@ enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct are
                      struct job *ret, struct err *err);
 void jobs_wake(struct jobs *j);
 /* Inside an open transaction: ends a live job as cancelled by its owner; the upstream is
- * told afterwards where it can be.  E_CONFLICT, code "already_finished". */
+ * told afterwards where it can be, if need be by the next process.  E_CONFLICT, code "already_finished". */
 enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err);
 
 /* Starts the scheduler and the lease keeper. */

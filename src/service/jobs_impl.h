@@ -34,8 +34,9 @@ enum {
     JOBS_MAX_SWITCHES = 3,
     JOBS_STORE_TRIES = 5,
     JOBS_FULL_ACCOUNTS = 16,
-    JOBS_FULL_MS = 1000, /* an account that other nodes have filled is left alone so long */
-    JOBS_RESUBMITS = 5,  /* of one submission, to an account that honours its key */
+    JOBS_FULL_MS = 1000,  /* an account that other nodes have filled is left alone so long */
+    JOBS_TELL_MS = 15000, /* whoever holds a cancelled job tells the upstream; then others do */
+    JOBS_RESUBMITS = 5,   /* of one submission, to an account that honours its key */
     JOBS_OTHER_FORMS = 64,
     /* An input image of 20 MiB thrice over in JSON, or 32 MiB of images in an answer. */
     JOBS_STEP_ARENA = 128 << 20,
@@ -48,6 +49,7 @@ struct hold {
     int64_t job_id;
     struct pool_slot slot; /* account NULL: none held */
     bool busy;             /* a step or a stream is using it */
+    bool dropping;         /* a worker is to look whether its job has ended */
     atomic_bool cancelled; /* its owner has ended the job, or the process ends */
     /* NULL: not known; the row may go before the upstream is told. */
     char *upstream_id, *upstream_ref;
@@ -97,20 +99,24 @@ struct step {
 /* holds and steps in memory (jobs_keep.c). */
 /* The job's hold, made if there is none; marked busy.  NULL: somebody is busy with it. */
 struct hold *hold_take(struct jobs *j, int64_t job_id);
+/* A worker is to drop it; false: there is none, or one has been asked already. */
+bool hold_drops(struct jobs *j, int64_t job_id);
+/* That worker has begun, or could not be asked. */
+void hold_dropped(struct jobs *j, int64_t job_id);
 /* Not busy any more; freed when nothing is held. */
 void hold_put(struct jobs *j, struct hold *h);
 /* Gives the slot back with its outcome; does nothing without one. */
 void hold_release_slot(struct jobs *j, struct hold *h, enum pool_outcome outcome,
                        int64_t retry_after_ms);
+/* What the call meant for the account, at once: the slot itself is given back when the row
+ * says that it is free, so that who takes it finds its place among the rows. */
+void hold_note(struct jobs *j, struct hold *h, enum pool_outcome outcome, int64_t retry_after_ms);
 /* A step's lease is kept from here on, until step_free(). */
 void step_keep(struct step *s);
 /* The thread that keeps leases, and gives back what ended jobs still hold. */
 void *keeper_main(void *jobs);
 /* One claim's step, handed to a worker; false when the queue is full. */
 bool jobs_submit_step(struct jobs *j, const struct job_claim *claim);
-/* What the call meant for the account, at once: the slot itself is given back when the row
- * says that it is free, so that who takes it finds its place among the rows. */
-void hold_note(struct jobs *j, struct hold *h, enum pool_outcome outcome, int64_t retry_after_ms);
 /* Whose work a state is. */
 struct workers *jobs_workers_for(const struct app *app, enum job_state state);
 /* The thread that claims (jobs_schedule.c). */
@@ -156,6 +162,8 @@ bool step_renew_token(struct step *s);
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome);
 /* Logs what a step could not do; its claim ends with its lease. */
 void step_report(struct step *s, enum status status);
+/* Gives the slot back if the outcome was kept; returns its status. */
+enum status step_gives_back(struct step *s, enum status kept);
 /* The process ends, and what was running has been stopped: the row stays as it stands. */
 bool step_is_cut(const struct step *s);
 /* Gives back what the job does not need any more, and the hold. */
@@ -171,6 +179,9 @@ size_t step_own_headers(struct step *s, struct http_header *ret);
 struct guard step_guard(struct step *s);
 /* The account's guard and limits on a fetch, with room for STEP_OWN_HEADERS (jobs_submit.c). */
 struct fetch_request;
+void step_fetch_from(struct step *s, const struct pool_account *account,
+                     const struct dialect_http *http, struct fetch_request *ret);
+/* The same for a step's own account, until the job is cancelled. */
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret);
 /* What is wanted, out of the row (jobs_submit.c); image bytes are read when asked for. */
 enum status step_read_request(struct step *s, struct dialect_request *ret);
@@ -208,3 +219,5 @@ bool jobs_drop_hold(struct jobs *j, int64_t job_id);
 /* Tells the upstream that the job's task is wanted no more, from a worker; a row keeps it in
  * mind until that has been done. */
 void upstream_forget(struct step *s);
+/* Tells upstreams what nobody else has told them: hands it to workers (jobs_cancel.c). */
+void jobs_tell_due(struct jobs *j, struct db_conn *db);

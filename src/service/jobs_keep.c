@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "service/jobs_impl.h"
 
-enum { TICK_MS = 100, IDLE_PER_ROUND = 256 };
+enum { TICK_MS = 100, TELL_TICK_MS = 1000, IDLE_PER_ROUND = 256 };
 
 /* ---- holds */
 
@@ -44,6 +44,26 @@ struct hold *hold_take(struct jobs *j, int64_t job_id)
     return h;
 }
 
+bool hold_drops(struct jobs *j, int64_t job_id)
+{
+    pthread_mutex_lock(&j->lock);
+    struct hold *h = find_hold(j, job_id);
+    bool first = h && !h->dropping;
+    if (first)
+        h->dropping = true;
+    pthread_mutex_unlock(&j->lock);
+    return first;
+}
+
+void hold_dropped(struct jobs *j, int64_t job_id)
+{
+    pthread_mutex_lock(&j->lock);
+    struct hold *h = find_hold(j, job_id);
+    if (h)
+        h->dropping = false;
+    pthread_mutex_unlock(&j->lock);
+}
+
 void hold_put(struct jobs *j, struct hold *h)
 {
     pthread_mutex_lock(&j->lock);
@@ -69,6 +89,11 @@ void hold_release_slot(struct jobs *j, struct hold *h, enum pool_outcome outcome
     jobs_freed(j, true);
 }
 
+void hold_note(struct jobs *j, struct hold *h, enum pool_outcome outcome, int64_t retry_after_ms)
+{
+    pool_note(j->app->pool, &h->slot, outcome, retry_after_ms);
+}
+
 /* ---- the keeper */
 
 void step_keep(struct step *s)
@@ -89,11 +114,6 @@ static size_t copy_claims(struct jobs *j, struct job_claim **ret)
             size = size ? 2 * size : 64;
             *ret = mem_realloc(*ret, size * sizeof(**ret));
         }
-void hold_note(struct jobs *j, struct hold *h, enum pool_outcome outcome, int64_t retry_after_ms)
-{
-    pool_note(j->app->pool, &h->slot, outcome, retry_after_ms);
-}
-
         (*ret)[n++] = CONTAINER_OF(node, struct step, link)->claim;
     }
     pthread_mutex_unlock(&j->lock);
@@ -109,15 +129,19 @@ static void keep_leases(struct jobs *j, struct db_conn *db)
         log_warn("leases could not be kept", LOG_Z("code", err.code), LOG_Z("why", err.detail));
 }
 
-/* Idle holds: all of them, or those whose owner has ended the job. */
-static size_t copy_idle(struct jobs *j, bool all, int64_t *ids, size_t max)
+/* Idle holds, but for the first `skip`: all of them, or those whose owner has ended the job. */
+static size_t copy_idle(struct jobs *j, bool all, size_t skip, int64_t *ids, size_t max)
 {
     size_t n = 0;
     pthread_mutex_lock(&j->lock);
     LIST_EACH(node, &j->holds)
     {
         struct hold *h = CONTAINER_OF(node, struct hold, link);
-        if (n < max && !h->busy && (all || atomic_load(&h->cancelled)))
+        if (h->busy || h->dropping || !(all || atomic_load(&h->cancelled)))
+            continue;
+        if (skip)
+            skip--;
+        else if (n < max)
             ids[n++] = h->job_id;
     }
     pthread_mutex_unlock(&j->lock);
@@ -127,17 +151,19 @@ static size_t copy_idle(struct jobs *j, bool all, int64_t *ids, size_t max)
 static void drop_cancelled(struct jobs *j)
 {
     int64_t ids[IDLE_PER_ROUND];
-    size_t n = copy_idle(j, false, ids, IDLE_PER_ROUND);
+    size_t n = copy_idle(j, false, 0, ids, IDLE_PER_ROUND);
     for (size_t i = 0; i < n; i++) {
         if (!jobs_drop_hold(j, ids[i]))
             return;
     }
 }
 
-static void drop_ended(struct jobs *j, struct db_conn *db)
+/* So many a round, those behind them in the next: *skip. */
+static void drop_ended(struct jobs *j, struct db_conn *db, size_t *skip)
 {
     int64_t ids[IDLE_PER_ROUND];
-    size_t n = copy_idle(j, true, ids, IDLE_PER_ROUND);
+    size_t n = copy_idle(j, true, *skip, ids, IDLE_PER_ROUND);
+    *skip = n == IDLE_PER_ROUND ? *skip + n : 0;
     for (size_t i = 0; i < n; i++) {
         bool live;
         struct err err;
@@ -153,15 +179,20 @@ void *keeper_main(void *jobs)
     struct jobs *j = jobs;
     struct db_conn *db = db_conn_new(j->app->db);
     struct timespec pause = {.tv_nsec = TICK_MS * 1000000L};
-    int64_t next = clock_mono_ms() + JOBS_KEEP_MS;
+    int64_t next = clock_mono_ms() + JOBS_KEEP_MS, tell_next = 0;
+    size_t skip = 0;
     while (!atomic_load(&j->cut)) {
         nanosleep(&pause, NULL);
         drop_cancelled(j);
+        if (clock_mono_ms() >= tell_next) {
+            tell_next = clock_mono_ms() + TELL_TICK_MS;
+            jobs_tell_due(j, db);
+        }
         if (clock_mono_ms() < next)
             continue;
         next = clock_mono_ms() + JOBS_KEEP_MS;
         keep_leases(j, db);
-        drop_ended(j, db);
+        drop_ended(j, db, &skip);
     }
     db_conn_free(db);
     return NULL;

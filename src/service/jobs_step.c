@@ -156,7 +156,7 @@ enum status step_delivered(struct step *s, enum job_state from,
     s->job.next_at = clock_wall_ms();
     if (s->job.state == JOB_ENDED)
         s->job.ended_at = s->job.next_at;
-    enum status status = step_save(s, from, false);
+    status = step_save(s, from, false);
     if (status != OK)
         s->job.state = from;
     TRY(status);

@@ -111,15 +111,16 @@ struct guard step_guard(struct step *s)
     return (struct guard){GUARD_ADMIN, copy, n};
 }
 
-void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret)
+void step_fetch_from(struct step *s, const struct pool_account *account,
+                     const struct dialect_http *http, struct fetch_request *ret)
 {
-    const struct pool_account *account = s->hold->slot.account;
+    struct arena *a = s->arena;
     struct http_header *headers =
-        arena_alloc(s->arena, (http->header_count + STEP_OWN_HEADERS) * sizeof(struct http_header));
+        arena_alloc(a, (http->header_count + STEP_OWN_HEADERS) * sizeof(struct http_header));
     for (size_t i = 0; i < http->header_count; i++)
         headers[i] = (struct http_header){http->headers[i].name, http->headers[i].value};
     *ret = (struct fetch_request){
-        .url = url_text(&http->url, s->arena),
+        .url = url_text(&http->url, a),
         .method = http->method,
         .headers = headers,
         .header_count = http->header_count,
@@ -131,8 +132,13 @@ void step_fetch_request(struct step *s, const struct dialect_http *http, struct 
         .connect_timeout_ms = CONNECT_MS,
         .total_timeout_ms = SUBMIT_MS,
         .max_body = ANSWER_BYTES,
-        .cancelled = &s->hold->cancelled,
     };
+}
+
+void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret)
+{
+    step_fetch_from(s, s->hold->slot.account, http, ret);
+    ret->cancelled = &s->hold->cancelled;
 }
 
 static enum status accepted(struct step *s, const struct dialect_outcome *outcome)

@@ -110,6 +110,16 @@ describe("switching accounts", () => {
       });
     }
 
+    test(`[ST-2] ${dialect}: a received refusal is one, though its words are cut`, async () => {
+      const prompt = `${dialect} cut refusal`;
+      const cut = { at: 3, how: "reset" };
+      await w.demo.fault({ route: SUBMIT[dialect], key: `${dialect}-first`, status: 503, cut });
+      const id = await w.person.generate(prompt, { model: dialect });
+      const g = await w.person.ended(id);
+      assert.equal(g.status, "completed", JSON.stringify(g));
+      assert.equal(Number(w.job(id).account_id), ids[`${dialect}-second`]);
+    });
+
     test(`[ST-2] ${dialect}: it switches when the connection is refused`, async () => {
       const path = `/api/v1/admin/accounts/${ids[`${dialect}-first`]}`;
       const place = (base_url: string) =>
@@ -284,6 +294,20 @@ describe("polls", () => {
     assert.match(g.error_message, /CUDA out of memory/);
   });
 
+  test("[ST-3] a 400 says that the task is missing only if it speaks of the task", async () => {
+    const says = (message: string) => ({ status: 400, error: { message, code: "invalid_request" } });
+    const id = await polled("not about it", says("The model was not found"));
+    assert.equal(w.job(id).missing_since, null);
+    await w.demo.control("DELETE", "/faults");
+    await w.demo.fault({ route: "videos.get", times: 0, ...says("Task Not Exist") });
+    due(id);
+    await w.until("it is missing",
+      `SELECT id FROM jobs WHERE generation_id = ${id} AND missing_since IS NOT NULL`);
+    await w.demo.control("DELETE", "/faults");
+    due(id);
+    assert.equal((await w.person.ended(id)).status, "completed");
+  });
+
   test("[ST-3] a task that is not known is asked for again before it is given up", async () => {
     const id = await polled("unknown", { status: 404 });
     assert.equal(w.job(id).state, "polling");
@@ -438,6 +462,54 @@ describe("the store", () => {
     await settled(w.kinora, w.demo);
   });
 });
+
+for (const engine of engines) {
+  describe(`telling the upstream of a cancellation on ${engine}`, () => {
+    let w: World;
+    before(async () => {
+      w = await World.start({ engine });
+      await w.person.account(w.demo, "videos");
+    });
+    after(() => w.stop());
+
+    const noted = () => w.rows.query("SELECT tries FROM upstream_cancels");
+    async function running(prompt: string): Promise<number> {
+      await w.demo.fault({ route: "videos.create", prompt, job: { duration_ms: 600000 } });
+      const id = await w.person.generate(prompt);
+      await w.until("an id", `SELECT id FROM jobs WHERE generation_id = ${id} AND upstream_id <> ''`);
+      return id;
+    }
+    const cancelled = async () => (await w.demo.state()).jobs.cancelled;
+
+    test(`[ST-5] ${engine}: a death between the commit and the call does not keep it from the upstream`, async () => {
+      const id = await running("dies before it tells");
+      w.stopAt(`send ${w.upstreamPort} DELETE~/v1/videos/ kill`);
+      await w.person.call("POST", `/api/v1/sora/generations/${id}/cancel`).catch(() => {});
+      await w.died();
+      assert.equal(noted().length, 1);
+      assert.equal(await cancelled(), 0);
+      await w.again();
+      w.rows.change("UPDATE upstream_cancels SET next_at = 0");
+      await w.demo.until((s) => s.jobs.cancelled === 1);
+      await eventually("nothing is left to tell", async () => noted().length === 0);
+      assert.equal((await w.person.ended(id)).status, "cancelled");
+      await settled(w.kinora, w.demo);
+    });
+
+    test(`[ST-5] ${engine}: an upstream that does not hear is told again`, async () => {
+      const before = await cancelled();
+      await w.demo.fault({ route: "videos.delete", times: 2, status: 503 });
+      const id = await running("does not hear");
+      await w.person.ask("POST", `/api/v1/sora/generations/${id}/cancel`);
+      for (const tries of [1, 2]) {
+        await eventually("a failed try", async () => Number(noted()[0]?.tries) === tries);
+        w.rows.change("UPDATE upstream_cancels SET next_at = 0");
+      }
+      await w.demo.until((s) => s.jobs.cancelled === before + 1);
+      await eventually("nothing is left to tell", async () => noted().length === 0);
+    });
+  });
+}
 
 describe("SIGTERM", () => {
   for (const [name, held] of [["drains", false], ["cuts, after the drain time,", true]] as const) {
