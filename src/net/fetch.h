@@ -38,6 +38,7 @@ struct fetch_request {
      * checked, and names of the proxy's own network (no dot, .local …) are refused.  socks5 leaves
      * names to us: they are looked up and checked here, and it is told the address. */
     struct str proxy_url;
+    bool http2;             /* asked for where the first origin's TLS agrees; else HTTP/1.1 */
     bool follow_redirects;  /* not a 307 or 308 when the body came from read_body */
     int connect_timeout_ms; /* name, connection and TLS; 0: libcurl's 300 s */
     int total_timeout_ms;   /* over all redirects; 0: none */

@@ -239,7 +239,9 @@ CURLcode fetch_curl_hop(struct fetch_run *run, const struct addresses *pinned)
     libcurl_set_manners(easy);
     if (!libcurl_set_proxy(easy, run->request->proxy_url))
         return CURLE_BAD_FUNCTION_ARGUMENT;
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    bool http2 = run->request->http2 && run->same_origin;
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                     http2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_RESOLVE, pins);

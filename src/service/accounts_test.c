@@ -167,6 +167,7 @@ static enum status ask(struct trial *t, const struct dialect *dialect, struct ac
         .guard = {GUARD_ADMIN, w->settings->allowed_private_networks,
                   w->settings->allowed_private_network_count},
         .ca_pem = account->ca_pem,
+        .http2 = account->http2,
         .proxy_url = account_proxy_with_auth(account->proxy_url, t->secrets.proxy_auth, w->arena),
         .connect_timeout_ms = CONNECT_MS,
         .total_timeout_ms = (int)MAX(t->until - clock_mono_ms(), 1),

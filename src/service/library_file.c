@@ -267,6 +267,7 @@ static void build_fetch(struct library_file *f, const struct settings *settings,
         return;
     r->trusted_origin = &account->target.base;
     r->ca_pem = account->ca_pem;
+    r->http2 = account->http2;
     r->proxy_url = account->proxy_url;
 }
 

@@ -152,6 +152,23 @@ test("[GW-7] without being asked for it, it is HTTP/1.1", async () => {
   assert.equal(version, "1.1");
 });
 
+for (const [http2, version] of [[false, "1.1"], [true, "2.0"]] as const) {
+  test(`[AC-1] [GW-8] an account with http2 ${http2} has its tasks made and polled in HTTP/${version}`, async () => {
+    const seen: string[] = [];
+    handler = (request, answer) => {
+      seen.push(`${request.method} ${request.httpVersion}`);
+      const status = request.method === "POST" ? "queued" : "completed";
+      answer.setHeader("content-type", "application/json");
+      answer.end(JSON.stringify({ id: "video_1", object: "video", status }));
+    };
+    await accounts({ dialect: "videos", http2 });
+    const answer = await post(form());
+    assert.equal(answer.status, 200);
+    await answer.text();
+    assert.deepEqual(seen, [`POST ${version}`, `GET ${version}`]);
+  });
+}
+
 for (const kind of ["http", "socks5h"] as const) {
   test(`[AC-1] [GW-7] HTTP/2 through a proxy of kind ${kind}`, async (t) => {
     const proxy = await Proxy.start(kind, "me:word");
