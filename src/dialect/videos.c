@@ -301,8 +301,9 @@ static enum dialect_state state_of(struct str word)
 
 static int64_t progress_of(struct json j)
 {
+    double number = json_real_or(j, -1);
     if (json_is_number(j))
-        return (int64_t)json_real_or(j, -1);
+        return number >= 0 && number <= 100 ? (int64_t)number : -1;
     struct str text = json_str_or(j, STR_NONE);
     int64_t value;
     if (str_ends(text, STR("%")))
