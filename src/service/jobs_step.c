@@ -133,6 +133,21 @@ enum status step_gives_back(struct step *s, enum status kept)
     return kept;
 }
 
+/* What came as bytes is nowhere else. */
+static enum status keep_results(struct step *s, const struct dialect_outcome *outcome,
+                                struct job_media *media)
+{
+    enum status status = step_keep_results(s, outcome, media);
+    for (int i = 0; i < SAVE_TRIES && may_pass(status); i++) {
+        struct timespec pause = {.tv_sec = SAVE_PAUSE_S};
+        log_warn("a result cannot be kept yet", LOG_I("job", s->job.id), LOG_Z("code", s->err.code),
+                 LOG_Z("why", s->err.detail));
+        nanosleep(&pause, NULL);
+        status = step_keep_results(s, outcome, media);
+    }
+    return status;
+}
+
 enum status step_delivered(struct step *s, enum job_state from,
                            const struct dialect_outcome *outcome)
 {
@@ -140,9 +155,9 @@ enum status step_delivered(struct step *s, enum job_state from,
     size_t n = outcome->media_count;
     if (n == 0)
         return step_fail_as(s, FAILURE_UPSTREAM, "no_result");
-    enum status status = step_keep_results(s, outcome, media);
+    enum status status = keep_results(s, outcome, media);
     /* What was made and cannot be kept is lost: nobody gives it twice. */
-    if (status == E_UPSTREAM || status == E_UNAVAILABLE || status == E_NO_SPACE)
+    if (status == E_UPSTREAM || may_pass(status))
         return step_fail_as(s, status == E_UPSTREAM ? FAILURE_UPSTREAM : FAILURE_INTERNAL,
                             s->err.code);
     TRY(status);

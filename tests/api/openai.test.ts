@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The OpenAI surface (docs/spec.md, GW-10, GW-11) with the official package, as it comes.
 import assert from "node:assert/strict";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import OpenAI, { toFile } from "openai";
 import type { Video } from "openai/resources/videos";
@@ -343,6 +345,20 @@ describe("Images", () => {
     const other = await client.images.generate({ model: "wan-image", prompt: "usual" });
     assertPng(await bytesOf(other.data![0]));
     assert.ok(other.data![0].url);
+  });
+
+  test("[ST-3] A picture that the disk does not take now is kept as soon as it does", async () => {
+    const folder = join(kinora.data, "media", "results"), aside = join(kinora.data, "aside");
+    const had = existsSync(folder);
+    if (had) renameSync(folder, aside);
+    writeFileSync(folder, "in the way");
+    const told = "a result cannot be kept yet", before = kinora.log.split(told).length;
+    const made = client.images.generate({ model: "gpt-image", prompt: "late" });
+    made.catch(() => {});
+    await eventually("a try", async () => kinora.log.split(told).length > before);
+    rmSync(folder);
+    if (had) renameSync(aside, folder);
+    assertPng(await bytesOf((await made).data![0]));
   });
 
   test("[GW-10] An edit carries the picture, and it is not kept", async () => {
