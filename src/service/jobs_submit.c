@@ -19,7 +19,7 @@ enum {
     SUBMIT_MS = 120000,
     ANSWER_BYTES = 32 << 20,
     INPUT_BYTES = 21 << 20,
-    TOKENLESS_MS = 1000, /* then another account may take it */
+    NOT_READY_MS = 1000, /* then another account may take it */
 };
 
 /* ---- the request, out of the row */
@@ -262,18 +262,18 @@ static enum status crowded_out(struct step *s)
     return step_gives_back(s, step_again_in(s, 0));
 }
 
-/* The account cools down until its token is tried again. */
-static enum status without_token(struct step *s)
+/* Its account cools down until its token is tried again, or its input cannot be read now. */
+static enum status wait_without_slot(struct step *s)
 {
     hold_release_slot(s->jobs, s->hold, POOL_NEUTRAL, 0);
-    return step_again_in(s, TOKENLESS_MS);
+    return step_again_in(s, NOT_READY_MS);
 }
 
 static enum status start(struct step *s, enum job_state from)
 {
     struct dialect_http http;
     if (!step_token(s))
-        return without_token(s);
+        return wait_without_slot(s);
     bool other_form = knows_other_form(s->jobs, s->hold->slot.account->id);
     enum status status = build(s, other_form, &http);
     if (s->resubmission && (status == E_INVALID || status == E_NOT_FOUND))
@@ -282,6 +282,8 @@ static enum status start(struct step *s, enum job_state from)
         return step_not_said(s, from);
     if (status == E_NOT_FOUND)
         return step_gives_back(s, step_fail_as(s, FAILURE_INTERNAL, "input_lost"));
+    if (status == E_UNAVAILABLE)
+        return wait_without_slot(s);
     TRY(status);
     bool streams = http.answer_is_job;
     s->job.state = streams ? JOB_STREAMING : JOB_SUBMITTING;

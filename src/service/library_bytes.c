@@ -8,7 +8,11 @@
 #include "service/quota.h"
 #include "store/objects.h"
 
-enum { INPUT_TRIES = 2 }; /* somebody waits for the answer */
+enum {
+    INPUT_MS = 3000, /* in all: a caller waits, on one of the few threads of the API */
+    POSTER_MS = 20000,
+    READ_MS = 20000,
+};
 
 static enum status write_file(struct worker *w, struct str key, struct str bytes, struct err *err)
 {
@@ -29,7 +33,8 @@ static enum status write_bytes(struct worker *w, const struct object *o, struct 
     if (o->storage == STORAGE_LOCAL)
         return write_file(w, o->key, bytes, err);
     TRY(storage_open(w->app, w->store_fetcher, &bucket, err));
-    bucket.s3.tries = INPUT_TRIES;
+    bucket.s3.tries = 1;
+    bucket.s3.timeout_ms = o->generation_id ? POSTER_MS : INPUT_MS;
     enum status status = s3_put(&bucket.s3, o->key, o->type, bytes, err);
     storage_close(&bucket);
     return status;
@@ -84,12 +89,11 @@ static enum status put_free(struct worker *w, enum storage_type storage, const c
     return library_write(w, ret, bytes, a, err);
 }
 
-/* In S3 every node can read it. */
+/* In S3 every node can read it; a bucket that does not answer now is not waited for. */
 enum status library_put_input(struct worker *w, int64_t user_id, struct str bytes, const char *type,
                               struct arena *a, struct object *ret, struct err *err)
 {
-    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(w->app);
-    if (storage_is_wanted(settings)) {
+    if (storage_is_healthy(w->app)) {
         struct err why = {0};
         if (put_free(w, STORAGE_S3, "inputs", user_id, bytes, type, a, ret, &why) == OK)
             return OK;
@@ -128,8 +132,13 @@ static enum status read_bucket(struct worker *w, const struct object *o, size_t 
 {
     struct storage_bucket bucket;
     TRY(storage_open(w->app, w->store_fetcher, &bucket, err));
+    bucket.s3.tries = 1;
+    bucket.s3.timeout_ms = READ_MS;
     enum status status = s3_get(&bucket.s3, o->key, max, a, ret, err);
     storage_close(&bucket);
+    /* No bucket there is a fault of the settings, and says nothing of the object. */
+    if (status == E_NOT_FOUND && !str_eq(str_of(err->code), STR("object_not_found")))
+        return err_set(err, E_UNAVAILABLE, "storage_unavailable");
     return status;
 }
 

@@ -254,6 +254,21 @@ test("[SG-6] a cancelled work gives its room back at once, in the middle of an u
   await clean();
 });
 
+test("[ST-1] a bucket that says nothing keeps nobody waiting who brings an image", async () => {
+  const image = "data:image/png;base64," + Buffer.from("\x89PNG\r\n\x1a\n....", "latin1").toString("base64");
+  await eventually("a healthy bucket", async () =>
+    (await admin.ask("GET", "/api/v1/sora/storage-status")).s3_healthy);
+  way.break({ on: "put", times: Infinity, stall: true });
+  const began = Date.now();
+  const id = await admin.generate("size=1000 with an image", { image_input: image });
+  assert.ok(Date.now() - began < 25_000, "less than one stalled connection lasts");
+  const input = rows.one("SELECT storage, counter FROM objects WHERE key LIKE '%inputs/%' ORDER BY id DESC");
+  assert.deepEqual([input.storage, input.counter], ["local", "free"]);
+  way.mend();
+  await admin.ended(id);
+  await clean();
+});
+
 test("[SG-2] a clock that is an hour off is set right by the store's own", async () => {
   const hour = 3600_000;
   // What a store whose clock is an hour ahead would say to the first request.
