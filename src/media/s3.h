@@ -33,8 +33,8 @@ struct s3 {
     const atomic_bool *cancelled; /* may be NULL */
     int tries;                    /* of each request */
     int timeout_ms;               /* of one try, in all; 0: as long as bytes move */
-    /* Before each try, which may last a minute; may be NULL. */
-    void (*before_try)(void *ctx);
+    /* Before each try, and about once a second within it; may be NULL. */
+    void (*while_waiting)(void *ctx);
     void *ctx;
 };
 

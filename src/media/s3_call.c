@@ -109,6 +109,8 @@ static enum status build(const struct s3 *s, const struct s3_call *c, struct str
         .total_timeout_ms = s->timeout_ms,
         .max_body = c->max_answer ? c->max_answer : S3_ANSWER_MAX,
         .cancelled = s->cancelled,
+        .on_wait = s->while_waiting,
+        .ctx = s->ctx,
     };
     return ret->url.p ? OK : err_set(err, E_NO_MEMORY, "no_memory");
 }
@@ -209,8 +211,8 @@ enum status s3_call_run(const struct s3 *s, const struct s3_call *c, struct aren
     hex_encode(digest, sizeof(digest), hash);
     for (int try = 1;; try++) {
         struct attempt how;
-        if (s->before_try)
-            s->before_try(s->ctx);
+        if (s->while_waiting)
+            s->while_waiting(s->ctx);
         enum status status = try_once(s, c, str_of(hash), a, ret, &how, err);
         if (c->ret_tries)
             *c->ret_tries = try;

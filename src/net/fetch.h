@@ -51,6 +51,8 @@ struct fetch_request {
     bool (*on_head)(const struct http_head *head, void *ctx);
     void *ctx;
     const atomic_bool *cancelled; /* looked at every second; may be NULL */
+    /* About once a second while the answer is awaited or bytes move; may be NULL. */
+    void (*on_wait)(void *ctx);
 };
 
 struct fetch_answer {

@@ -101,6 +101,8 @@ static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_o
 
     (void)down_total;
     (void)up_total;
+    if (r->on_wait)
+        r->on_wait(r->ctx);
     if (r->cancelled && atomic_load(r->cancelled)) {
         run->stop = FETCH_CANCELLED;
         return 1;

@@ -21,51 +21,64 @@ enum {
 
 /* ---- the ledger's side */
 
-static enum status reserve(struct library_file *f, int64_t bytes, struct err *err)
+static enum status reserve(struct library_file *f, int64_t least, int64_t most, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = f->w->db;
+    int64_t bytes;
     TRY(library_lock(f->w, f->g->user_id, err));
+    TRY(quota_choose(f->w->app, tx, &f->object, least, most, &bytes, err));
     if (f->object.id)
         TRY(quota_extend(f->w->app, tx, &f->object, bytes, err));
     else
         TRY(quota_reserve(f->w->app, tx, &f->object, bytes, err));
     TRY(db_commit(tx, err));
     f->renewed_at = clock_mono_ms();
-    f->renewed_size = f->object.size;
+    library_rate_anew(f);
     return OK;
 }
 
-static enum status renew(struct library_file *f)
+void library_rate_anew(struct library_file *f)
 {
-    int64_t elapsed_ms = clock_mono_ms() - f->renewed_at;
-    if (f->object.size - f->renewed_size < LEAST_RATE * elapsed_ms / 1000)
-        return err_say(f->err, E_TIMEOUT, "media_unavailable",
-                       "The upstream's file came too slowly.");
-    TRY(library_keep(f->w, f->g, f->source, f->err));
-    f->renewed_at += elapsed_ms;
-    f->renewed_size = f->object.size;
-    return OK;
+    f->rated_at = clock_mono_ms();
+    f->rated_size = f->object.size;
+    f->store_ms = 0;
 }
 
 /* A store that lets us wait says nothing of the upstream's speed. */
-static void keep_alive(void *ctx)
+static enum status judge_rate(struct library_file *f)
 {
-    struct library_file *f = ctx;
-    struct err ignored;
-    if (clock_mono_ms() - f->renewed_at < RENEW_MS ||
-        library_keep(f->w, f->g, f->source, &ignored) != OK)
-        return;
+    int64_t source_ms = clock_mono_ms() - f->rated_at - f->store_ms;
+    if (source_ms <= RENEW_MS)
+        return OK;
+    if (f->object.size - f->rated_size < LEAST_RATE * source_ms / 1000)
+        return err_say(f->err, E_TIMEOUT, "media_unavailable",
+                       "The upstream's file came too slowly.");
+    library_rate_anew(f);
+    return OK;
+}
+
+static enum status keep(struct library_file *f, struct err *err)
+{
+    if (clock_mono_ms() - f->renewed_at < RENEW_MS)
+        return OK;
+    TRY(library_keep(f->w, f->g, f->source, err));
     f->renewed_at = clock_mono_ms();
-    f->renewed_size = f->object.size;
+    return OK;
+}
+
+/* A part may take a slow line longer than a lease lasts. */
+static void keep_while_storing(void *file)
+{
+    struct err ignored; /* settling will say it */
+    keep(file, &ignored);
 }
 
 static enum status keep_room(struct library_file *f, size_t more)
 {
     if (f->object.size + (int64_t)more > f->object.reserved)
-        return reserve(f, MAX((int64_t)ROOM_BYTES, (int64_t)more), f->err);
-    if (clock_mono_ms() - f->renewed_at > RENEW_MS)
-        return renew(f);
-    return OK;
+        return reserve(f, (int64_t)more, MAX((int64_t)ROOM_BYTES, (int64_t)more), f->err);
+    TRY(judge_rate(f));
+    return keep(f, f->err);
 }
 
 /* ---- the store's side */
@@ -80,7 +93,7 @@ static void open_s3(struct library_file *f)
 {
     f->s3 = f->target->bucket.s3;
     f->s3.cancelled = f->source->cancelled;
-    f->s3.before_try = keep_alive;
+    f->s3.while_waiting = keep_while_storing;
     f->s3.ctx = f;
     f->hooks = (struct s3_writer_hooks){library_upload_begun, library_upload_part, f};
 }
@@ -93,10 +106,18 @@ static enum status open_store(struct library_file *f)
     return OK;
 }
 
+static enum status write_bucket(struct library_file *f, struct str bytes)
+{
+    int64_t began = clock_mono_ms();
+    enum status status = s3_writer_write(f->writer, bytes, f->err);
+    f->store_ms += clock_mono_ms() - began;
+    return blame_store(f, status);
+}
+
 static enum status write_store(struct library_file *f, struct str bytes)
 {
     if (f->target->type == STORAGE_S3)
-        return blame_store(f, s3_writer_write(f->writer, bytes, f->err));
+        return write_bucket(f, bytes);
     sha256_update(f->hash, bytes);
     return blame_store(f, local_write(f->local, bytes, f->err));
 }
@@ -134,7 +155,10 @@ static enum status begin_object(struct library_file *f)
     f->object.place = (int64_t)f->place;
     if (!f->object.key.p)
         return err_set(f->err, E_NO_MEMORY, "overloaded");
-    TRY(reserve(f, f->length > 0 ? f->length : ROOM_BYTES, f->err));
+    if (f->length > 0)
+        TRY(reserve(f, f->length, f->length, f->err));
+    else
+        TRY(reserve(f, (int64_t)f->head_n, ROOM_BYTES, f->err));
     return open_store(f);
 }
 

@@ -29,8 +29,9 @@ struct library_file {
     enum status failed; /* why the sink stopped it */
     int answer_status;
     int64_t length; /* of the whole file; -1 unknown */
-    int64_t renewed_at, renewed_size;
-    char head[64]; /* enough to know every type we keep */
+    int64_t renewed_at;
+    int64_t rated_at, rated_size, store_ms; /* since when the link's speed is measured */
+    char head[64];                          /* enough to know every type we keep */
     size_t head_n;
     /* The writer of this store. */
     struct sha256 *hash;
@@ -50,6 +51,8 @@ enum status library_keep(struct worker *w, const struct generation *g,
                          const struct library_source *source, struct err *err);
 /* The row goes, and whatever there is of it; logs what it cannot do. */
 void library_drop(struct worker *w, const struct object *o);
+/* The link's speed is measured from here on. */
+void library_rate_anew(struct library_file *f);
 struct str library_key(const struct library_target *target, struct arena *a, int64_t user_id,
                        const char *type);
 enum status library_lock(struct worker *w, int64_t user_id, struct err *err);

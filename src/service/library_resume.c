@@ -132,7 +132,7 @@ enum status library_resume_begin(struct library_file *f, struct err *err)
     f->object = f->left;
     f->left.id = 0;
     f->renewed_at = clock_mono_ms();
-    f->renewed_size = f->object.size;
+    library_rate_anew(f);
     f->writer = s3_writer_new(&f->s3, f->object.key, f->object.type, f->length, &f->hooks, &state);
     log_info("an upload goes on", LOG_I("object", f->object.id), LOG_I("from", f->object.size));
     return OK;

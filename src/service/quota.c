@@ -60,6 +60,16 @@ enum status quota_refuse(const struct quota *q, struct err *err)
     return E_LIMIT;
 }
 
+enum status quota_choose(struct app *app, struct db_conn *tx, const struct object *o, int64_t least,
+                         int64_t most, int64_t *ret, struct err *err)
+{
+    struct quota q = {.available = most};
+    if (o->counter == COUNTER_SORA)
+        TRY(quota_read(app, tx, o->user_id, &q, err));
+    *ret = MAX(least, MIN(most, q.available));
+    return OK;
+}
+
 enum status quota_reserve(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,
                           struct err *err)
 {

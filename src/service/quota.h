@@ -34,6 +34,10 @@ enum status quota_refuse(const struct quota *q, struct err *err);
  * (counter sora only). */
 enum status quota_reserve(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,
                           struct err *err);
+/* What to ask for where the size is not known: most, or what there is of it, but least at least.
+ * In the transaction that then reserves or extends. */
+enum status quota_choose(struct app *app, struct db_conn *tx, const struct object *o, int64_t least,
+                         int64_t most, int64_t *ret, struct err *err);
 /* More room for an object that is being written.  E_CONFLICT, code "object_lost": its lease has
  * ended. */
 enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,

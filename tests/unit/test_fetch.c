@@ -503,6 +503,24 @@ static void cancelling_ends_a_wait(void **state)
     pthread_join(thread, NULL);
 }
 
+static void end_the_wait(void *flag)
+{
+    atomic_store((atomic_bool *)flag, true);
+}
+
+static void whoever_waits_is_told_so(void **state)
+{
+    (void)state;
+    atomic_bool waited = false;
+    struct fetch_request r = request("/hang");
+    r.cancelled = &waited;
+    r.on_wait = end_the_wait;
+    r.ctx = &waited;
+    r.total_timeout_ms = 60000;
+    assert_int_equal(fetch_run(fetcher, &r, arena, &answer, &err), E_UNAVAILABLE);
+    assert_string_equal(err.code, "cancelled");
+}
+
 static bool take_some(struct str piece, void *ctx)
 {
     struct buf *out = ctx;
@@ -673,6 +691,7 @@ int main(void)
         TEST("[AC-5] what fails says how, and whether it was sent",
              what_fails_says_how_and_whether_it_was_sent),
         TEST("cancelling ends a wait", cancelling_ends_a_wait),
+        TEST("[SG-6] whoever waits for an answer is told so", whoever_waits_is_told_so),
         TEST("a body is bounded and may go to a sink", a_body_is_bounded_and_may_go_to_a_sink),
         TEST("[ST-3] a POST does not ride on a kept connection",
              a_post_does_not_ride_on_a_kept_connection),

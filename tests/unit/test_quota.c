@@ -170,6 +170,25 @@ ON_EVERY_ENGINE(lease_ends)
     shelf_close(&s);
 }
 
+ON_EVERY_ENGINE(of_unknown_size)
+{
+    struct shelf s;
+    struct err why;
+    int64_t bytes;
+    shelf_open(&s, e);
+    struct object o = object_of(&s, "one", COUNTER_SORA), full = object_of(&s, "two", COUNTER_SORA);
+    ok(quota_choose(&s.site.app, s.site.db, &o, 10, 300, &bytes, err));
+    assert_int_equal(bytes, 300);
+    ok(quota_choose(&s.site.app, s.site.db, &o, 10, 8000, &bytes, err));
+    assert_int_equal(bytes, 1000);
+    ok(reserve(&s, &o, bytes, err));
+    ok(quota_choose(&s.site.app, s.site.db, &full, 10, 8000, &bytes, err));
+    assert_int_equal(bytes, 10);
+    assert_refused(reserve(&s, &full, bytes, err), E_LIMIT, "quota_exceeded");
+    ok(settle(&s, &o, 400, err));
+    shelf_close(&s);
+}
+
 /* Its room may be somebody else's by now. */
 ON_EVERY_ENGINE(ended_stays_ended)
 {
@@ -249,6 +268,8 @@ int main(void)
         EVERYWHERE("[SG-6] [SG-7] what goes gives back what it was charged, and queues its file",
                    given_back),
         EVERYWHERE("[SG-6] a reservation is given back when its lease ends", lease_ends),
+        EVERYWHERE("[SG-6] what has no known size is refused only where it does not fit",
+                   of_unknown_size),
         EVERYWHERE("[SG-6] what has lost its room is neither prolonged nor settled",
                    ended_stays_ended),
         EVERYWHERE("[SG-7] two nodes' look at one unfinished object counts once", looked_at_by_two),
