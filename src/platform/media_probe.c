@@ -12,17 +12,28 @@ enum { POSTER_MAX = 1024 * 1024, REPORT_MAX = 64 * 1024 };
 static const struct child_limits limits = {
     .timeout_ms = 20000, .memory_bytes = 1024u * 1024 * 1024, .cpu_seconds = 20};
 
-/* http for the signed address on loopback, file for tools.  Without the list of
+/* http and https for signed addresses, file for the disk.  Without the list of
  * formats, a playlist or a concat script posing as a video could name any address.
  * image2 is what pictures go through when they are files. */
-#define SOURCE_LIMITS                                                                              \
-    "-protocol_whitelist", "http,tcp,file", "-format_whitelist",                                   \
+#define SOURCE_LIMITS(url, ca_file)                                                                \
+    "-protocol_whitelist", is_https(url) ? "https,tls,tcp" : "http,tcp,file",                      \
+        is_https(url) ? "-tls_verify" : NOTHING, is_https(url) ? "1" : NOTHING_VALUE,              \
+        ca_file ? "-ca_file" : NOTHING, ca_file ? ca_file : NOTHING_VALUE, "-format_whitelist",    \
         "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,webp_pipe,image2,avi,mpegts"
+
+/* What is said already: they take no option of TLS for another protocol. */
+#define NOTHING       "-v"
+#define NOTHING_VALUE "error"
+
+static bool is_https(const char *url)
+{
+    return str_starts(str_of(url), STR("https://"));
+}
 
 /* Anything else could be read as an option or as another of their protocols. */
 static enum status check_source(const char *url, struct err *err)
 {
-    if (url[0] == '/' || str_starts(str_of(url), STR("http://")))
+    if (url[0] == '/' || is_https(url) || str_starts(str_of(url), STR("http://")))
         return OK;
     return err_set(err, E_INTERNAL, "invalid_media_source");
 }
@@ -90,11 +101,12 @@ static void read_facts(struct json report, struct media_facts *ret)
         ret->duration_ms = 0;
 }
 
-enum status media_probe(const char *url, struct arena *a, struct media_facts *ret, struct err *err)
+enum status media_probe(const char *url, const char *ca_file, struct arena *a,
+                        struct media_facts *ret, struct err *err)
 {
     const char *const argv[] = {
         /* clang-format off */
-        "ffprobe", "-v", "error", SOURCE_LIMITS, "-select_streams", "v:0", "-show_entries",
+        "ffprobe", "-v", "error", SOURCE_LIMITS(url, ca_file), "-select_streams", "v:0", "-show_entries",
         "stream=width,height,duration:stream_side_data=rotation:format=duration,format_name",
         "-of", "json", url, NULL,
         /* clang-format on */
@@ -113,12 +125,13 @@ enum status media_probe(const char *url, struct arena *a, struct media_facts *re
 
 /* `thumbnail` takes the most typical of its frames, since first ones are often black;
  * it holds all of them, so they are made small first. */
-enum status media_poster(const char *url, struct arena *a, struct str *ret_jpeg, struct err *err)
+enum status media_poster(const char *url, const char *ca_file, struct arena *a,
+                         struct str *ret_jpeg, struct err *err)
 {
     const char *const argv[] = {
         /* clang-format off */
         "ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-filter_threads", "1",
-        SOURCE_LIMITS, "-i", url, "-map", "0:v:0", "-frames:v", "1",
+        SOURCE_LIMITS(url, ca_file), "-i", url, "-map", "0:v:0", "-frames:v", "1",
         "-vf", "scale=w='min(640,iw)':h=-2,thumbnail=30", "-q:v", "4",
         "-threads", "1", "-f", "mjpeg", "-", NULL,
         /* clang-format on */

@@ -3,7 +3,7 @@
 /* media_probe — what a medium holds: size, length, one picture of it.
  *
  * ffprobe and ffmpeg do the work as children with limits (20 s, 1 GiB), so that a
- * crash in a codec stays outside; they may open files and http addresses only, and
+ * crash in a codec stays outside; they may open one file or address only, and
  * only the formats below, so that a playlist cannot send them elsewhere.  Their
  * absence degrades: E_NOT_FOUND, code "program_missing".  What they cannot read is
  * E_UNPROCESSABLE, code "media_unreadable".
@@ -17,10 +17,13 @@ struct media_facts {
     int64_t duration_ms; /* 0 unknown or an image */
 };
 
-/* url: an http address on loopback or an absolute path; read by the child with Range. */
-enum status media_probe(const char *url, struct arena *a, struct media_facts *ret, struct err *err);
+/* url: an http or https address or an absolute path; read by the child with Range.  ca_file:
+ * authorities of an https address beside the system's, or NULL. */
+enum status media_probe(const char *url, const char *ca_file, struct arena *a,
+                        struct media_facts *ret, struct err *err);
 /* One JPEG frame of a video, at most 640 pixels wide, up to 1 MiB, in the arena. */
-enum status media_poster(const char *url, struct arena *a, struct str *ret_jpeg, struct err *err);
+enum status media_poster(const char *url, const char *ca_file, struct arena *a,
+                         struct str *ret_jpeg, struct err *err);
 
 /* --- types --------------------------------------------------------------- */
 

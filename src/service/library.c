@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json_out.h"
 #include "base/log.h"
+#include "platform/file.h"
 #include "service/library_impl.h"
 #include "service/quota.h"
 #include "store/generations.h"
@@ -81,6 +82,18 @@ static struct str probe_address(struct worker *w, const struct library_target *t
     return arena_str(a, str_of(path));
 }
 
+/* The bucket's own authorities as the children read them: NULL where the system's do. */
+static const char *authorities(struct worker *w, const struct library_target *target,
+                               struct arena *a)
+{
+    struct str pem = target->bucket.s3.ca_pem;
+    struct err ignored;
+    if (target->type != STORAGE_S3 || !target->bucket.s3.endpoint.https || !pem.n)
+        return NULL;
+    struct str path = arena_printf(a, "%s/bucket-ca.pem", w->app->data_dir);
+    return path.p && file_write_atomic(path.p, pem, 0600, &ignored) == OK ? path.p : NULL;
+}
+
 /* A picture of the first moments; its absence fails nothing. */
 static void add_poster(struct worker *w, const struct generation *g,
                        const struct library_target *target, struct library_take *take,
@@ -88,8 +101,9 @@ static void add_poster(struct worker *w, const struct generation *g,
 {
     struct str address = probe_address(w, target, &take->files[0], a), jpeg;
     struct err err;
-    if (!address.n || media_probe(address.p, a, &take->facts, &err) != OK ||
-        g->media_type != MEDIA_VIDEO || media_poster(address.p, a, &jpeg, &err) != OK)
+    const char *ca_file = authorities(w, target, a);
+    if (!address.n || media_probe(address.p, ca_file, a, &take->facts, &err) != OK ||
+        g->media_type != MEDIA_VIDEO || media_poster(address.p, ca_file, a, &jpeg, &err) != OK)
         return;
     struct object poster = {.user_id = g->user_id,
                             .generation_id = g->id,

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Works in a real bucket: what lies there, how it is reached, and how it goes.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { createServer } from "node:tls";
 import { Demo } from "../lib/demo.ts";
 import { settled } from "../lib/invariants.ts";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
@@ -172,6 +179,38 @@ test("[SG-3] several images are several keys, and a poster belongs to a video", 
   const poster = await fetch(film.poster_url as string);
   assert.equal(poster.headers.get("content-type"), "image/jpeg");
   assert.equal(objectOf(film.id, -1).counter, "free");
+});
+
+// A certificate of its own in front of the way.
+async function tlsFront(): Promise<{ url: string; pem: string; stop(): void }> {
+  const folder = mkdtempSync(join(tmpdir(), "kinora-front-"));
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const made = spawnSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt",
+    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj",
+    "/CN=front", "-addext", "subjectAltName=IP:127.0.0.1"]);
+  assert.equal(made.status, 0, String(made.stderr));
+  const pem = readFileSync(cert, "utf8");
+  const front = createServer({ key: readFileSync(key), cert: pem }, (socket) => {
+    const on = connect(Number(new URL(way.url).port), "127.0.0.1");
+    socket.pipe(on).pipe(socket);
+    for (const end of [socket, on]) end.on("error", () => [socket, on].forEach((s) => s.destroy()));
+  });
+  rmSync(folder, { recursive: true });
+  front.on("tlsClientError", () => {});
+  await once(front.listen(0, "127.0.0.1"), "listening");
+  const url = `https://127.0.0.1:${(front.address() as AddressInfo).port}`;
+  return { url, pem, stop: () => front.close() };
+}
+
+test("[SG-3] a bucket behind https with its own authority gives facts and posters too", async () => {
+  const front = await tlsFront();
+  await use({ sora_s3_endpoint: front.url, sora_s3_ca_pem: front.pem });
+  const film = await work("with a poster behind TLS", { model: "sora2-landscape-15s" });
+  await use({ sora_s3_ca_pem: "" });
+  front.stop();
+  assert.equal(film.storage_type, "s3", JSON.stringify(film));
+  assert.ok((film.width as number) > 0, "the facts were read out of the bucket");
+  assert.equal(objectOf(film.id, -1).type, "image/jpeg");
 });
 
 test("[SG-1] the test says what is wrong in words, in both languages", async () => {
