@@ -111,6 +111,66 @@ ON_EVERY_ENGINE(proven)
     end(&w);
 }
 
+/* Stands in line, and keeps the slot that it gets. */
+struct standing {
+    struct loop *loop;
+    struct pool_slot slot;
+    bool woken;
+    int *left; /* the loop stops at 0 */
+};
+
+static void on_wake(void *ctx, struct pool_slot *slot)
+{
+    struct standing *me = ctx;
+    me->woken = true;
+    if (slot) {
+        me->slot = *slot;
+        slot->held = NULL;
+    }
+    if (--*me->left == 0)
+        loop_stop(me->loop);
+}
+
+ON_EVERY_ENGINE(proven_for_the_line)
+{
+    enum { SLOTS = 6, WAITING = 8, SERVED = SLOTS - 1 };
+    struct world w;
+    struct loop *loop = loop_new();
+    struct standing all[WAITING] = {0};
+    int left = SERVED;
+    begin(&w, e);
+    int64_t a = add_simple(&w, 10, SLOTS);
+    reload(&w);
+    use(&w, POOL_UNAVAILABLE);
+    restart_later(&w);
+    struct pool_slot probe = take(&w, "sora2");
+    struct pool_want want = want_of("sora2");
+    for (int i = 0; i < WAITING; i++) {
+        want.caller = i % 2 + 1;
+        all[i] = (struct standing){.loop = loop, .left = &left};
+        assert_non_null(pool_wait(w.pool, &want, loop, 60000, on_wake, &all[i]));
+    }
+    assert_int_equal(status_of(&w, a).in_flight, 1);
+    pool_proven(w.pool, &probe);
+    assert_int_equal(status_of(&w, a).in_flight, SLOTS);
+    loop_run(loop);
+    for (int i = 0; i < WAITING; i++)
+        assert_int_equal(all[i].slot.held != NULL, i < SERVED);
+    /* From here on the line moves as any other does. */
+    left = WAITING - SERVED;
+    for (int i = 0; i < WAITING - SERVED; i++)
+        pool_release(w.pool, &all[i].slot, POOL_SUCCESS, 0);
+    loop_run(loop);
+    for (int i = 0; i < WAITING; i++) {
+        assert_true(all[i].woken);
+        pool_slot_end(&all[i].slot);
+    }
+    pool_slot_end(&probe);
+    assert_int_equal(status_of(&w, a).in_flight, 0);
+    end(&w);
+    loop_free(loop);
+}
+
 ON_EVERY_ENGINE(polls_fail)
 {
     struct world w;
@@ -253,6 +313,8 @@ int main(void)
         TEST("[GW-5] after any failure one call at a time tries the account, until a success",
              one_probe),
         TEST("[GW-5] an answer that begins well opens all slots, and clears no failure", proven),
+        TEST("[GW-5] an answer that begins well lets in as many of the line as there are slots",
+             proven_for_the_line),
         TEST("[GW-5] polls that fail together are one failure, and no calls", polls_fail),
         TEST("[GW-4] accounts whose cool-downs end together all come back", end_together),
         {"[GW-5] the retry budget: ten in ten seconds, and one for five calls", counts, NULL, NULL,
