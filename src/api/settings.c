@@ -66,7 +66,7 @@ enum status settings_test_s3(struct call *c, struct err *err)
     struct err why = {0};
     TRY(open_draft(c, &bucket, err));
     int64_t began = clock_mono_ms();
-    bool good = storage_check(c->app, &bucket, &why) == OK;
+    bool good = storage_try(&bucket, &why) == OK;
     storage_close(&bucket);
     struct json_out *j = call_json(c, 200);
     json_object(j);

@@ -111,12 +111,25 @@ static void note_health(struct storage *s, uint64_t stamp, bool good)
     pthread_mutex_unlock(&s->lock);
 }
 
-enum status storage_check(struct app *app, struct storage_bucket *b, struct err *err)
+static enum status check_once(const struct storage_bucket *b, atomic_llong *skew_ms,
+                              struct err *err)
 {
     struct s3 once = b->s3;
     once.tries = 1;
     once.timeout_ms = CHECK_MS;
-    enum status status = s3_check(&once, err);
+    once.skew_ms = skew_ms;
+    return s3_check(&once, err);
+}
+
+enum status storage_try(const struct storage_bucket *b, struct err *err)
+{
+    atomic_llong skew_ms = 0;
+    return check_once(b, &skew_ms, err);
+}
+
+enum status storage_check(struct app *app, struct storage_bucket *b, struct err *err)
+{
+    enum status status = check_once(b, b->s3.skew_ms, err);
     note_health(app->storage, b->stamp, status == OK);
     return status;
 }

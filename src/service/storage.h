@@ -39,6 +39,9 @@ void storage_close(struct storage_bucket *b);
 
 /* HeadBucket, once; the outcome is what storage_is_healthy() tells for the next minute. */
 enum status storage_check(struct app *app, struct storage_bucket *b, struct err *err);
+/* The same for settings that are not in force: what is known of the bucket in use, its health and
+ * its clock, stays as it is. */
+enum status storage_try(const struct storage_bucket *b, struct err *err);
 /* Wanted, and answered a HeadBucket with these settings within the last 60 s. */
 bool storage_is_healthy(struct app *app);
 /* Changes whenever the settings of the bucket do. */

@@ -254,6 +254,14 @@ test("[ST-7] storage-status says what is so", async () => {
   await eventually("a healthy bucket", async () => (await status()).s3_healthy);
 });
 
+test("[ST-7] the test of another bucket says nothing of the one in use", async () => {
+  const healthy = async () =>
+    (await admin.ask("GET", "/api/v1/sora/storage-status")).s3_healthy as boolean;
+  await eventually("a healthy bucket", healthy);
+  assert.equal((await admin.ask("POST", TEST, { sora_s3_bucket: gate.bucket })).ok, true);
+  assert.equal(await healthy(), true);
+});
+
 test("[SG-7] deleting gives the bytes back at once, and the objects follow, after an outage too", async () => {
   const used = async () => (await admin.ask("GET", "/api/v1/sora/quota")).used_bytes as number;
   const g = await work("size=300000");
