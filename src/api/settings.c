@@ -62,11 +62,15 @@ static enum status open_draft(struct call *c, struct storage_bucket *ret, struct
 
 enum status settings_test_s3(struct call *c, struct err *err)
 {
-    struct storage_bucket bucket;
+    struct storage_bucket bucket = {0};
     struct err why = {0};
-    TRY(open_draft(c, &bucket, err));
     int64_t began = clock_mono_ms();
-    bool good = storage_try(&bucket, &why) == OK;
+    enum status status = open_draft(c, &bucket, &why);
+    if (status != OK && status != E_UNAVAILABLE) {
+        *err = why;
+        return status;
+    }
+    bool good = status == OK && storage_try(&bucket, &why) == OK;
     storage_close(&bucket);
     struct json_out *j = call_json(c, 200);
     json_object(j);
