@@ -286,6 +286,27 @@ bool tokens_await(struct tokens *t, const struct pool_account *account, int64_t 
     return renewed;
 }
 
+void tokens_hold(struct tokens *t, int64_t account_id, struct pool_ref *ret)
+{
+    pool_hold(t->config.pool, account_id, ret);
+    if (!ret->account || !token_is_spent(ret->account))
+        return;
+    tokens_await(t, ret->account, TOKENS_WAIT_MS);
+    pool_drop(ret);
+    pool_hold(t->config.pool, account_id, ret);
+}
+
+bool tokens_hold_another(struct tokens *t, struct pool_ref *ref)
+{
+    if (!ref->account || !token_may_renew(ref->account) ||
+        !tokens_await(t, ref->account, TOKENS_WAIT_MS))
+        return false;
+    int64_t account_id = ref->account->id;
+    pool_drop(ref);
+    tokens_hold(t, account_id, ref);
+    return ref->account;
+}
+
 /* ---- periodic work ---- */
 
 enum status tokens_tick(struct tokens *t, struct db_conn *db, struct err *err)

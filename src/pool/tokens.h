@@ -61,3 +61,8 @@ struct token_waiter *tokens_wait(struct tokens *t, const struct pool_account *ac
 void tokens_wait_cancel(struct token_waiter *w);
 /* The same for workers: blocks. */
 bool tokens_await(struct tokens *t, const struct pool_account *account, int64_t timeout_ms);
+/* pool_hold() for workers, with a token that has not ended where one is to be had: blocks. */
+void tokens_hold(struct tokens *t, int64_t account_id, struct pool_ref *ret);
+/* A 401 came for the account held: whether *ref holds it with another token now.  Otherwise it holds
+ * it as it was, or nothing if the account has gone meanwhile.  Workers: blocks. */
+bool tokens_hold_another(struct tokens *t, struct pool_ref *ref);

@@ -6,11 +6,12 @@
 #include "base/hex.h"
 #include "platform/json_in.h"
 #include "platform/media_probe.h"
+#include "pool/tokens.h"
 #include "service/jobs_impl.h"
 #include "service/library.h"
 #include "service/quota.h"
 
-enum { RESULT_MAX = 32 << 20 };
+enum { RESULT_MAX = 32 << 20, LONGEST_PAUSE = 6 /* 16 s */ };
 
 bool step_has_results(const struct step *s)
 {
@@ -103,18 +104,33 @@ bool step_must_fetch(const struct step *s, const struct job_media *media, size_t
     return false;
 }
 
+/* AC-3: a token that is not good any more says nothing of the link. */
+static enum status fetch_one(struct step *s, struct pool_ref *account,
+                             const struct job_media *media, struct str *ret)
+{
+    bool refused = false;
+    struct library_source source = {.media = media,
+                                    .count = 1,
+                                    .account = account->account,
+                                    .cancelled = &s->hold->cancelled,
+                                    .ret_token_refused = &refused};
+    enum status status = library_fetch_bytes(s->w, &source, 0, RESULT_MAX, s->arena, ret, &s->err);
+    if (!refused || !tokens_hold_another(s->app->tokens, account))
+        return status;
+    source.account = account->account;
+    return library_fetch_bytes(s->w, &source, 0, RESULT_MAX, s->arena, ret, &s->err);
+}
+
 static enum status fetch_all(struct step *s, struct job_media *media, size_t n)
 {
     struct pool_ref account = {0};
     enum status status = OK;
-    pool_hold(s->app->pool, s->job.account_id, &account);
-    struct library_source source = {
-        .media = media, .count = n, .account = account.account, .cancelled = &s->hold->cancelled};
+    tokens_hold(s->app->tokens, s->job.account_id, &account);
     for (size_t i = 0; i < n && status == OK; i++) {
         struct str bytes;
         if (media[i].object_id)
             continue;
-        status = library_fetch_bytes(s->w, &source, i, RESULT_MAX, s->arena, &bytes, &s->err);
+        status = fetch_one(s, &account, &media[i], &bytes);
         if (status == OK)
             status = put(s, bytes, &s->results[i]);
         if (status == OK)
@@ -124,14 +140,24 @@ static enum status fetch_all(struct step *s, struct job_media *media, size_t n)
     return status;
 }
 
+/* What time may mend; a file that is none of what was asked for stays so. */
+static bool may_pass(enum status why, struct str code)
+{
+    return why == E_UNAVAILABLE || why == E_TIMEOUT || why == E_IO || why == E_NO_SPACE ||
+           (why == E_UPSTREAM && !str_eq(code, STR("bad_media")));
+}
+
+/* The image has been paid for: its link is asked again as long as the job may last. */
 static enum status not_fetched(struct step *s, enum status why)
 {
     drop_results(s);
     if (why == E_GONE)
         return step_fail_as(s, FAILURE_UPSTREAM, "link_gone");
-    if (++s->job.attempts >= JOBS_STORE_TRIES)
+    bool passing = may_pass(why, str_of(s->err.code));
+    s->job.attempts++;
+    s->job.next_at = clock_wall_ms() + (250LL << MIN(s->job.attempts, LONGEST_PAUSE));
+    if (passing ? s->job.next_at >= s->job.deadline_at : s->job.attempts >= JOBS_STORE_TRIES)
         return step_fail_as(s, FAILURE_UPSTREAM, "media_unavailable");
-    s->job.next_at = clock_wall_ms() + (250LL << s->job.attempts);
     return step_save(s, JOB_STORING, false);
 }
 

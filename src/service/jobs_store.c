@@ -148,23 +148,12 @@ static enum status not_stored(struct step *s, struct generation *g, enum status 
     return keep_link(s, g, s->err.code);
 }
 
-/* The account with a token that has not ended, where there is one to be had. */
-static void hold_account(struct step *s, struct pool_ref *ret)
-{
-    pool_hold(s->app->pool, s->job.account_id, ret);
-    if (!ret->account || !token_is_spent(ret->account))
-        return;
-    tokens_await(s->app->tokens, ret->account, TOKENS_WAIT_MS);
-    pool_drop(ret);
-    pool_hold(s->app->pool, s->job.account_id, ret);
-}
-
 static enum status fetch(struct step *s, const struct generation *g, const struct job_media *media,
                          size_t n, struct library_take *ret)
 {
     struct pool_ref account;
     bool refused = false;
-    hold_account(s, &account);
+    tokens_hold(s->app->tokens, s->job.account_id, &account);
     struct library_source source = {.media = media,
                                     .count = n,
                                     .account = account.account,
@@ -172,10 +161,7 @@ static enum status fetch(struct step *s, const struct generation *g, const struc
                                     .kept_when_cut = &s->jobs->cut,
                                     .ret_token_refused = &refused};
     enum status status = library_fetch(s->w, g, &source, s->arena, ret, &s->err);
-    if (refused && token_may_renew(account.account) &&
-        tokens_await(s->app->tokens, account.account, TOKENS_WAIT_MS)) {
-        pool_drop(&account);
-        hold_account(s, &account);
+    if (refused && tokens_hold_another(s->app->tokens, &account)) {
         source.account = account.account;
         status = library_fetch(s->w, g, &source, s->arena, ret, &s->err);
     }

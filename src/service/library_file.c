@@ -252,6 +252,13 @@ static enum status refused_link(const struct library_file *f, struct err *err)
     }
 }
 
+static void note_refused_token(const struct library_file *f)
+{
+    bool secret = f->source->media[f->place].needs_credential;
+    if (f->answer_status == 401 && secret && f->source->ret_token_refused)
+        *f->source->ret_token_refused = true;
+}
+
 static size_t write_headers(const struct library_file *f, struct http_header out[MAX_HEADERS])
 {
     const struct pool_account *account = f->source->account;
@@ -323,9 +330,7 @@ static enum status run(struct library_file *f)
     enum status status = fetch_run(f->w->fetcher, &request, f->arena, &answer, &err);
     if (f->failed != OK)
         return f->failed; /* the sink's own reason, in f->err */
-    bool secret = f->source->media[f->place].needs_credential;
-    if (f->answer_status == 401 && secret && f->source->ret_token_refused)
-        *f->source->ret_token_refused = true;
+    note_refused_token(f);
     if (f->answer_status && f->answer_status / 100 != 2)
         return refused_link(f, f->err);
     if (status != OK) {
@@ -369,5 +374,6 @@ enum status library_fetch_bytes(struct worker *w, const struct library_source *s
     TRY(fetch_run(w->fetcher, &request, a, &answer, err));
     f.answer_status = answer.status;
     *ret = answer.body;
+    note_refused_token(&f);
     return answer.status / 100 == 2 ? OK : refused_link(&f, err);
 }

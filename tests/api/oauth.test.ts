@@ -14,6 +14,8 @@ import { Rows } from "../lib/rows.ts";
 
 const ACCOUNTS = "/api/v1/admin/accounts";
 const CHAT = { model: "sora-2", messages: [{ role: "user", content: "hello" }] };
+const PNG = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==", "base64");
 let kinora: Kinora;
 let server: OAuthServer;
 let admin: Person;
@@ -366,6 +368,65 @@ describe("A token endpoint that behaves badly", () => {
       }
     });
   }
+
+  // An upstream that makes one image, whose link `link` answers.
+  async function imageMaker(link: (token: string, answer: ServerResponse) => void) {
+    const maker = createServer((request, answer) => {
+      request.resume();
+      request.on("end", () => {
+        const { host, authorization } = request.headers;
+        if (request.method === "GET") return link(authorization ?? "", answer);
+        return json(200, { created: 1, data: [{ url: `http://${host}/static/image.png` }] })(answer);
+      });
+    }).listen(0, "127.0.0.1");
+    await once(maker, "listening");
+    say = json(200, { access_token: "new", refresh_token: "next", expires_in: 3600 });
+    await account(
+      { base_url: `http://127.0.0.1:${(maker.address() as { port: number }).port}`, token_url: `${url}/token`,
+        client_id: "c", refresh_token: "first", access_token: "old" },
+      { dialect: "videos" },
+    );
+    return maker;
+  }
+
+  async function drawn(): Promise<void> {
+    const answer = await fetch(`${kinora.url}/v1/images/generations`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "gpt-image", prompt: "a link", response_format: "b64_json" }),
+    });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text);
+    assert.equal(JSON.parse(text).data[0].b64_json, PNG.toString("base64"));
+  }
+
+  test("[AC-3 GW-10] an image whose link is answered 401 renews the token, and is fetched", async () => {
+    const maker = await imageMaker((token, answer) => {
+      answer.writeHead(token === "Bearer new" ? 200 : 401).end(token === "Bearer new" ? PNG : "");
+    });
+    try {
+      calls = 0;
+      await drawn();
+      assert.equal(calls, 1);
+    } finally {
+      maker.close();
+    }
+  });
+
+  test("[GW-10] an image whose link fails is asked for again as long as its job may last", async () => {
+    let asked = 0;
+    const maker = await imageMaker((_, answer) => {
+      answer.writeHead(++asked > 6 ? 200 : 503).end(asked > 6 ? PNG : "");
+    });
+    const hurry = setInterval(() => rows.change("UPDATE jobs SET next_at = 1 WHERE state = 'storing'"), 100);
+    try {
+      await drawn();
+      assert.equal(asked, 7);
+    } finally {
+      clearInterval(hurry);
+      maker.close();
+    }
+  });
 
   test("[AC-3] secrets are in no log, error, metric or audit row", async () => {
     const texts = [
