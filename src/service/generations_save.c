@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "platform/json_in.h"
+#include "pool/tokens.h"
 #include "service/events.h"
 #include "service/generations.h"
 #include "service/library.h"
@@ -107,7 +108,7 @@ static void read_link(struct links *l, struct str address, enum media_type type,
         return;
     m->needs_credential = true;
     if (!l->account.account)
-        pool_hold(app->pool, link.account_id, &l->account);
+        tokens_hold(app->tokens, link.account_id, &l->account);
     if (l->account.account &&
         url_resolve(&l->account.account->target.base, link.target, a, &target, &ignored) == OK)
         m->url = url_text(&target, a);
@@ -122,7 +123,7 @@ static enum status read_links(struct worker *w, const struct generation *g, stru
     TRY(json_parse(g->media_urls, &doc, err));
     TRY(job_account_of_generation(w->db, g->id, &account_id, err));
     if (account_id)
-        pool_hold(w->app->pool, account_id, &ret->account);
+        tokens_hold(w->app->tokens, account_id, &ret->account);
     for (size_t i = 0; i < json_size(json_root(doc)) && i < LIBRARY_MAX_FILES; i++)
         read_link(ret, json_str_or(json_at(json_root(doc), i), STR("")), g->media_type, w->app, a);
     return ret->count ? OK : err_set(err, E_GONE, "link_expired");
@@ -151,18 +152,31 @@ static enum status settle(struct worker *w, const struct generation *g,
     return db_commit(tx, err);
 }
 
+/* AC-3: a token that is not good any more says nothing of the link. */
+static enum status fetch(struct worker *w, const struct generation *g, struct links *links,
+                         struct arena *a, struct library_take *ret, struct err *err)
+{
+    bool refused = false;
+    struct library_source source = {.media = links->media,
+                                    .count = links->count,
+                                    .account = links->account.account,
+                                    .cancelled = jobs_are_cut(w->app),
+                                    .ret_token_refused = &refused,
+                                    .saving = true};
+    enum status status = library_fetch(w, g, &source, a, ret, err);
+    if (!refused || !tokens_hold_another(w->app->tokens, &links->account))
+        return status;
+    source.account = links->account.account;
+    return library_fetch(w, g, &source, a, ret, err);
+}
+
 static enum status take(struct worker *w, struct generation *g, struct arena *a, struct err *err)
 {
     struct library_take taken;
     struct links links;
     enum status status = read_links(w, g, &links, a, err);
-    const struct library_source source = {.media = links.media,
-                                          .count = links.count,
-                                          .account = links.account.account,
-                                          .cancelled = jobs_are_cut(w->app),
-                                          .saving = true};
     if (status == OK)
-        status = library_fetch(w, g, &source, a, &taken, err);
+        status = fetch(w, g, &links, a, &taken, err);
     pool_drop(&links.account);
     TRY(status);
     library_describe(&taken, a, g);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -349,6 +350,49 @@ test("[SG-9] [SG-6] what does not fit is kept as the upstream's link, and saved 
   assert.equal(saved.file_size_bytes, 300_000);
   assert.equal((await bucket.read(saved.s3_object_keys[0])).sha256, source.sha256("size=300000 second"));
   assert.equal((await guest.ask("GET", "/api/v1/sora/quota")).used_bytes, 300_000);
+  await clean();
+});
+
+test("[ST-6 AC-3] saving from an address that answers 401 renews the token first", async () => {
+  await use({ sora_s3_enabled: false, local_storage_enabled: false });
+  let renewals = 0;
+  const issuer = createHttpServer((request, answer) => {
+    request.resume();
+    request.on("end", () => {
+      renewals++;
+      answer.writeHead(200, { "content-type": "application/json" });
+      answer.end(JSON.stringify({ access_token: "new", refresh_token: "next", expires_in: 3600 }));
+    });
+  }).listen(0, "127.0.0.1");
+  await once(issuer, "listening");
+  const open = await Demo.start("--speed", "200", "--plain-media");
+  const { id } = await admin.ask("POST", "/api/v1/admin/accounts", {
+    name: "signed in",
+    type: "oauth",
+    dialect: "videos",
+    credentials: {
+      base_url: open.url,
+      token_url: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/token`,
+      client_id: "c",
+      refresh_token: "first",
+      access_token: "old",
+    },
+    group_ids: [1],
+    priority: 0,
+  });
+  try {
+    const g = await work("behind a token");
+    assert.equal(g.storage_type, "upstream", JSON.stringify(g));
+    await use({});
+    await open.fault({ route: "videos.content", status: 401, times: 1 });
+    const saved = await admin.call("POST", `/api/v1/sora/generations/${g.id}/save`);
+    assert.equal(saved.status, 200, JSON.stringify(saved.body));
+    assert.equal(renewals, 1);
+  } finally {
+    await admin.ask("DELETE", `/api/v1/admin/accounts/${id}`);
+    issuer.close();
+    await open.stop();
+  }
   await clean();
 });
 
