@@ -31,8 +31,9 @@ struct dialect_request {
     struct str image_url;               /* http(s) address or data URL of the reference */
     struct str image_bytes, image_type; /* the same, decoded, for multipart */
     struct str remix_of;                /* the upstream's id of the work to remix */
-    struct str extra; /* JSON object: what else the caller said ("seed", …), for who knows it */
-    bool other_form;  /* the account has refused the usual form of such a request */
+    struct str extra;  /* JSON object: what else the caller said ("seed", …), for who knows it */
+    struct str secret; /* the job's, unknown to its caller and the same at every try */
+    bool other_form;   /* the account has refused the usual form of such a request */
 };
 
 struct dialect_target {

@@ -26,12 +26,8 @@ enum { ID_MAX = 512, EXTRA_NAME_MAX = 64 };
 
 void videos_choose_boundary(const struct dialect_request *r, char out[40])
 {
-    _cleanup_(sha256_freep) struct sha256 *hash = sha256_new();
     unsigned char digest[SHA256_SIZE];
-    sha256_update(hash, r->model);
-    sha256_update(hash, r->prompt);
-    sha256_update(hash, r->image_bytes);
-    sha256_final(hash, digest);
+    crypto_hmac_sha256(r->secret, STR("multipart boundary"), digest);
     memcpy(out, "kinora", 6);
     hex_encode(digest, 16, out + 6);
 }

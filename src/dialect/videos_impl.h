@@ -9,8 +9,9 @@
 
 enum { VIDEOS_BODY_MAX = 32 << 20 };
 
-/* From what is said, so that a submission sent again is the same byte for byte: an upstream
- * that honours the Idempotency-Key compares bodies. */
+/* From the job's secret: nobody can write a delimiter into a value, and a submission sent
+ * again is the same byte for byte, as an upstream that honours the Idempotency-Key compares
+ * bodies. */
 void videos_choose_boundary(const struct dialect_request *r, char out[40]);
 /* Whatever else the caller said, but for members that are written already (NULL-ended). */
 void videos_write_extra_json(struct json_out *j, const struct dialect_request *r,

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "media/links.h"
+#include "net/url.h"
 #include "platform/media_probe.h"
 #include "service/library.h"
 #include "service/models.h"
@@ -14,7 +15,12 @@
 #include "store/idempotency.h"
 #include "store/jobs.h"
 
-enum { QUEUE_RETRY_MS = 5000, NO_ACCOUNT_RETRY_MS = 30000, REMOVE_ARENA = 4 << 20 };
+enum {
+    QUEUE_RETRY_MS = 5000,
+    NO_ACCOUNT_RETRY_MS = 30000,
+    REMOVE_ARENA = 4 << 20,
+    ADDRESS_MAX = 8 << 10,
+};
 
 /* ---- the input image ---- */
 
@@ -48,13 +54,23 @@ static enum status put_image(struct worker *w, const struct direct_order *o, str
     return library_put_input(w, o->spec.user_id, bytes, type, a, ret, err);
 }
 
+/* It goes on as it is, into whatever words the account's dialect has. */
+static enum status check_address(const struct direct_order *o, struct arena *a, struct err *err)
+{
+    struct url url;
+    if (o->image.n <= ADDRESS_MAX && url_parse(o->image, a, &url, err) == OK)
+        return OK;
+    return err_field(err, "invalid_field", o->image_field, "%s is no good http(s) address.",
+                     o->image_field);
+}
+
 static enum status keep_image(struct worker *w, const struct direct_order *o, struct arena *a,
                               struct job_spec *spec, struct object *ret, struct err *err)
 {
     struct str bytes = o->image_bytes;
     if (str_starts(o->image, STR("http://")) || str_starts(o->image, STR("https://"))) {
         spec->image_url = o->image;
-        return OK;
+        return check_address(o, a, err);
     }
     if (o->image.n && !str_starts(o->image, STR("data:")))
         return err_field(err, "invalid_field", o->image_field,

@@ -195,6 +195,7 @@ static enum status build(struct step *s, bool other_form, struct dialect_http *r
     TRY(read_image(s, &request));
     request.model = s->hold->slot.model;
     request.other_form = other_form;
+    request.secret = s->job.idempotency_key;
     return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
 }
 

@@ -128,6 +128,32 @@ static void what_else_was_said_is_passed_on(void **state)
     expect_str(http.body, "{\"model\":\"m\",\"prompt\":\"p\",\"seed\":7,\"style\":\"s\"}");
 }
 
+static struct str form_type(const struct dialect_http *http)
+{
+    for (size_t i = 0; i < http->header_count; i++) {
+        if (str_eq(http->headers[i].name, STR("Content-Type")))
+            return http->headers[i].value;
+    }
+    return STR_NONE;
+}
+
+static void nobody_can_foresee_the_delimiter_of_a_form(void **state)
+{
+    struct world *w = *state;
+    struct dialect_request r = {.model = STR("m"), .prompt = STR("p"), .secret = STR("job-1")};
+    struct dialect_http one = submit(w, &r), again = submit(w, &r);
+    assert_true(str_eq(one.body, again.body));
+    r.secret = STR("job-2");
+    struct dialect_http other = submit(w, &r);
+    assert_false(str_eq(form_type(&one), form_type(&other)));
+    r.media_type = MEDIA_IMAGE;
+    r.image_url = STR("http://example.org/boat.png");
+    struct dialect_http edit = submit(w, &r);
+    r.secret = STR("job-3");
+    other = submit(w, &r);
+    assert_false(str_eq(form_type(&edit), form_type(&other)));
+}
+
 static void a_form_that_is_refused_for_its_form_is_said_as_json(void **state)
 {
     struct world *w = *state;
@@ -287,6 +313,8 @@ int main(void)
          a_remix_is_a_request_of_its_own, world_open, world_close, NULL},
         {"[AC-4] [GW-10] what else was said is passed on", what_else_was_said_is_passed_on,
          world_open, world_close, NULL},
+        {"[GW-10] nobody can foresee the delimiter of a form",
+         nobody_can_foresee_the_delimiter_of_a_form, world_open, world_close, NULL},
         {"[AC-4] a form that is refused for its form is said as JSON",
          a_form_that_is_refused_for_its_form_is_said_as_json, world_open, world_close, NULL},
         {"[AC-4] images are one call", images_are_one_call, world_open, world_close, NULL},
