@@ -90,6 +90,7 @@ struct step {
     struct job job;
     struct hold *hold;
     struct job_stream *stream; /* of a stream's own step */
+    bool other_form;           /* the submission is said in the dialect's other form */
     bool resubmission;         /* the same words have been sent before */
     int64_t hop;               /* GW-14: of the request, as step_read_request() found it */
     struct object results[DIALECT_MAX_MEDIA]; /* bytes that wait for the outcome; id 0: none */

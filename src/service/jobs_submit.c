@@ -181,9 +181,34 @@ static bool knows_other_form(struct jobs *j, int64_t account_id)
 /* Lives as long as the process: learned anew at the cost of one refused request. */
 static void note_other_form(struct jobs *j, int64_t account_id)
 {
+    if (knows_other_form(j, account_id))
+        return;
     pthread_mutex_lock(&j->lock);
     j->other_forms[j->other_form_count++ % JOBS_OTHER_FORMS] = account_id;
     pthread_mutex_unlock(&j->lock);
+}
+
+static void forget_other_form(struct jobs *j, int64_t account_id)
+{
+    pthread_mutex_lock(&j->lock);
+    for (size_t i = 0; i < JOBS_OTHER_FORMS; i++) {
+        if (j->other_forms[i] == account_id)
+            j->other_forms[i] = 0;
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+/* Only what was taken in the other form shows that the account wants it: words of a refusal
+ * may as well be about this one caller's image.  And a server may have become another. */
+static void learn_form(struct step *s, int status)
+{
+    int64_t account_id = s->hold->slot.account->id;
+    if (!s->other_form)
+        return;
+    if (status / 100 == 2)
+        note_other_form(s->jobs, account_id);
+    else if (status == 400 || status == 415 || status == 422)
+        forget_other_form(s->jobs, account_id);
 }
 
 /* Puts it into the account's words; what cannot be said there ends the job. */
@@ -194,7 +219,7 @@ static enum status build(struct step *s, bool other_form, struct dialect_http *r
     TRY(step_read_request(s, &request));
     TRY(read_image(s, &request));
     request.model = s->hold->slot.model;
-    request.other_form = other_form;
+    request.other_form = s->other_form = other_form;
     request.secret = s->job.idempotency_key;
     return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
 }
@@ -206,11 +231,8 @@ static bool says_it_otherwise(struct step *s, const struct dialect_http *http,
                               const struct dialect_answer *in, struct dialect_http *ret)
 {
     const struct pool_account *account = s->hold->slot.account;
-    if (!http->has_other_form || !account->dialect->wants_other_form ||
-        !account->dialect->wants_other_form(in) || build(s, true, ret) != OK)
-        return false;
-    note_other_form(s->jobs, account->id);
-    return true;
+    return http->has_other_form && account->dialect->wants_other_form &&
+           account->dialect->wants_other_form(in) && build(s, true, ret) == OK;
 }
 
 static enum status refused(struct step *s, const struct dialect_http *http,
@@ -248,6 +270,7 @@ static enum status submit(struct step *s, const struct dialect_http *http)
                 &(struct refusal){.reason = arena_str(s->arena, str_of(s->err.code))});
     }
     struct dialect_answer in = {answer.status, answer.type, answer.body};
+    learn_form(s, answer.status);
     if (answer.status / 100 != 2)
         return refused(s, http, &in, answer.retry_after_ms);
     if (account->dialect->read_submit(&account->target, &in, s->arena, &outcome, &s->err) != OK)

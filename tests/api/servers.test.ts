@@ -83,6 +83,14 @@ describe("Behind one Kinora", { concurrency: true }, () => {
         assert.equal(refused.length, onlyJson ? 1 : asked.length);
       });
 
+      if (kind === "vllm-omni")
+        test("[AC-4] One caller's broken picture changes nobody else's form", async () => {
+          const broken = client.videos.create({ model, prompt: "broken" });
+          await assert.rejects(broken, OpenAI.BadRequestError);
+          assert.equal((await make("a boat")).status, "completed");
+          assert.match(server.seen.findLast((c) => c.method === "POST")!.type, /^multipart/);
+        });
+
       test("[AC-4] [GW-10] A deleted video is cancelled there as well as that can be", async () => {
         const { id } = await client.videos.create({ model, prompt: "hang" });
         await client.videos.delete(id);

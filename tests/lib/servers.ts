@@ -109,6 +109,11 @@ export class VideoServer {
         status: 422,
         body: { detail: [{ loc: ["body", "prompt"], msg: "Field required" }] },
       };
+    if (this.kind === "vllm-omni" && prompt === "broken")
+      return {
+        status: 422,
+        body: { detail: [{ loc: ["body", "input_reference"], msg: "cannot be read" }] },
+      };
     if (this.kind === "openrouter" && form)
       return this.refusal(415, "Unsupported Media Type: application/json is expected");
     if (this.kind === "sglang" && form && !body.includes('name="input_reference"'))
