@@ -79,7 +79,8 @@ struct call {
 
     /* Instead of an answer: OK with `waits` set parks the call until this job may have
      * changed; then `resume` runs in its place, as the handler did, and may wait again.  The
-     * body is gone by then; the arena is not, so what each look reads belongs elsewhere. */
+     * body and what was parsed of it are gone by then; the arena is not, so what each look
+     * reads belongs elsewhere.  A client that shuts its side meanwhile is gone. */
     bool waits;
     int64_t wait_job;
     call_handler *resume;

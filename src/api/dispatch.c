@@ -92,13 +92,22 @@ static void drop_body(struct pending *p)
     p->charged = 0;
 }
 
+/* Both forms of it: a waiting call is only its answer. */
+static void drop_request(struct pending *p)
+{
+    drop_body(p);
+    json_doc_free(p->call.doc);
+    p->call.doc = NULL;
+    p->call.json = (struct json){0};
+    p->call.body = STR_NONE;
+}
+
 static void pending_free(struct pending *p)
 {
     if (p->call.abandon)
         p->call.abandon(&p->call);
-    drop_body(p);
+    drop_request(p);
     buf_release(&p->call.out);
-    json_doc_free(p->call.doc);
     if (p->call.settings)
         settings_drop(p->call.settings);
     arena_free(p->call.arena);
@@ -189,6 +198,19 @@ static void answer(struct pending *p)
 
 /* ---- parked, on the loop */
 
+static void call_done(struct exchange *x, bool complete)
+{
+    struct pending *p = exchange_ctx(x);
+    (void)complete;
+    job_watch_stop(&p->watch);
+    p->x = NULL;
+    if (!p->working)
+        pending_free(p);
+}
+
+/* For up to half an hour: who has shut its side has given up. */
+static const struct exchange_handler parked_exchange = {.on_done = call_done};
+
 static void look_again(struct job_watch *w)
 {
     struct pending *p = CONTAINER_OF(w, struct pending, watch);
@@ -218,9 +240,11 @@ static void park(struct pending *p)
     bool first = !p->watch.subscriber;
     p->watch.look = look_again;
     p->watch.closing = stop_waiting;
-    drop_body(p);
-    if (first)
+    if (first) {
+        drop_request(p);
+        exchange_handle(p->x, &parked_exchange, p);
         job_watch_start(&p->watch, p->dispatch->app, p->dispatch->loop, p->call.wait_job);
+    }
     /* It may have changed before anybody listened. */
     if (first || p->again)
         look_again(&p->watch);
@@ -333,16 +357,6 @@ static void call_body_end(struct exchange *x)
         return;
     p->working = false;
     refuse_overloaded(x, p, CLOCK_SECOND_MS);
-}
-
-static void call_done(struct exchange *x, bool complete)
-{
-    struct pending *p = exchange_ctx(x);
-    (void)complete;
-    job_watch_stop(&p->watch);
-    p->x = NULL;
-    if (!p->working)
-        pending_free(p);
 }
 
 static const struct exchange_handler call_exchange = {

@@ -2,6 +2,7 @@
 // The OpenAI surface (docs/spec.md, GW-10, GW-11) with the official package, as it comes.
 import assert from "node:assert/strict";
 import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import OpenAI, { toFile } from "openai";
@@ -372,6 +373,24 @@ describe("Images", () => {
     assert.ok(Buffer.from(asked.body.base64!, "base64").includes(PNG));
     const inputs = "SELECT COUNT(*) AS n FROM objects WHERE key LIKE 'inputs/%'";
     assert.equal(Number(new Rows(kinora).one(inputs).n), 0);
+  });
+
+  test("[GW-10] Who shuts their side of the connection waits for no picture", async () => {
+    await demo.fault({ route: "images", hold: true });
+    const { hostname, port } = new URL(kinora.url);
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    const body = JSON.stringify({ model: "gpt-image", prompt: "given up" });
+    const head = [
+      "POST /v1/images/generations HTTP/1.1",
+      `Host: ${hostname}`,
+      `Authorization: Bearer ${key}`,
+      "Content-Type: application/json",
+      `Content-Length: ${body.length}`,
+    ];
+    socket.resume();
+    socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+    await eventually("the upstream is asked", async () => (await demo.state()).open.held === 1);
+    await eventually("the connection is closed", async () => socket.closed);
   });
 
   test("[GW-10] What cannot be is a BadRequestError; a refused prompt too", async () => {
