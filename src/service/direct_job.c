@@ -117,27 +117,53 @@ static struct idempotency key_of(const struct job_spec *spec, const struct reque
                                 .request_hash = once->hash};
 }
 
-/* The same key and words: whatever has become of it. */
-static enum status join(struct db_conn *tx, const struct idempotency *row, struct str hash,
-                        struct arena *a, struct job *ret, struct err *err)
+/* No upstream has taken any of it, and nobody's words were at fault. */
+static bool was_never_taken(const struct job *j)
+{
+    return j->state == JOB_ENDED && !j->upstream_id.n &&
+           (j->failure.class == FAILURE_ACCOUNT ||
+            str_eq(j->failure.code, STR("no_free_account")) ||
+            str_eq(j->failure.code, STR("upstream_unreachable")));
+}
+
+/* The same key and words: whatever has become of it.  *ret_joined false: the caller was told
+ * to come again, and it is to be made anew. */
+static enum status join(struct db_conn *db, const struct idempotency *row, struct str hash,
+                        struct arena *a, struct job *ret, bool *ret_joined, struct err *err)
 {
     if (!str_eq(row->request_hash, hash))
         return err_set(err, E_UNPROCESSABLE, "idempotency_mismatch");
     /* Rows of chat answers stay for an hour, the key for a day. */
-    enum status status = job_load(tx, row->job_id, a, ret, err);
+    enum status status = job_load(db, row->job_id, a, ret, err);
+    *ret_joined = status == OK && !was_never_taken(ret);
     return status == E_NOT_FOUND ? err_set(err, E_GONE, "result_gone") : status;
+}
+
+/* Of equal calls that find it so, one makes it anew. */
+static enum status join_locked(struct db_conn *tx, struct idempotency *row, struct str hash,
+                               struct arena *a, struct job *ret, bool *ret_joined, struct err *err)
+{
+    bool found;
+    TRY(join(tx, row, hash, a, ret, ret_joined, err));
+    if (*ret_joined)
+        return OK;
+    TRY(quota_lock_user(tx, ret->user_id, err));
+    TRY(idempotency_find(tx, row, a, &found, err));
+    return found ? join(tx, row, hash, a, ret, ret_joined, err)
+                 : err_set(err, E_UNAVAILABLE, "overloaded");
 }
 
 /* The same without the lock. */
 static enum status find_joined(struct db_conn *db, const struct direct_order *o, struct arena *a,
-                               bool *ret_found, struct job *ret, struct err *err)
+                               bool *ret_joined, struct job *ret, struct err *err)
 {
     struct idempotency row = key_of(&o->spec, &o->once, a);
-    *ret_found = false;
+    bool found;
+    *ret_joined = false;
     if (!o->once.key.n)
         return OK;
-    TRY(idempotency_find(db, &row, a, ret_found, err));
-    return *ret_found ? join(db, &row, o->once.hash, a, ret, err) : OK;
+    TRY(idempotency_find(db, &row, a, &found, err));
+    return found ? join(db, &row, o->once.hash, a, ret, ret_joined, err) : OK;
 }
 
 static enum status check_room(struct db_conn *db, int64_t user_id, struct err *err)
@@ -172,15 +198,15 @@ static enum status commit(struct worker *w, const struct job_spec *spec,
     TRY(db_begin(tx, err));
     if (once->key.n)
         TRY(idempotency_claim(tx, &row, a, clock_wall_ms(), &first, err));
-    if (!first) {
-        TRY(join(tx, &row, once->hash, a, ret, err));
-    } else {
+    *ret_joined = false;
+    if (!first)
+        TRY(join_locked(tx, &row, once->hash, a, ret, ret_joined, err));
+    if (!*ret_joined) {
         TRY(add(tx, spec, input, a, ret, err));
         row.job_id = ret->id;
         if (once->key.n)
             TRY(idempotency_fill(tx, &row, err));
     }
-    *ret_joined = !first;
     return db_commit(tx, err);
 }
 

@@ -444,6 +444,18 @@ describe("Once", () => {
     assert.equal((await demo.state()).submissions.received, 1);
   });
 
+  test("[GW-11] [GW-6] A call that no upstream has had is made anew under its key", async () => {
+    const serve = (models: string[]) =>
+      admin.ask("PATCH", `/api/v1/admin/accounts/${tasks}`, { models });
+    const create = () => client.videos.create({ model: MODEL, prompt: "later" }, once("later"));
+    await serve(["another"]);
+    await rejects(create(), OpenAI.InternalServerError, { code: "model_not_served" });
+    await serve([]);
+    const all = await Promise.all(Array.from({ length: 20 }, create));
+    assert.equal(new Set(all.map((v) => v.id)).size, 1);
+    assert.equal((await demo.state()).submissions.received, 1);
+  });
+
   test("[GW-11] [GW-10] [ST-3] A killed server goes on with its videos, and the key with it", async () => {
     await demo.fault({ route: "videos.create", job: { stick_at: 40 } });
     const form = { model: MODEL, prompt: "survivor" };
