@@ -15,7 +15,7 @@ enum { LIST_USUAL = 20, LIST_MAX = 100, ROW_ARENA = 4 << 20, FORM_ARENA = 192 <<
 #define TOTAL_MS   (60 * CLOCK_MINUTE_MS)
 #define KEPT_MS    (24 * CLOCK_HOUR_MS)
 
-/* OpenAI's own, for who names none. */
+/* OpenAI's own: made by who names no model, shown to who named no length or size. */
 static const struct str usual_model = {"sora-2", 6}, usual_size = {"720x1280", 8};
 enum { USUAL_SECONDS = 4 };
 
@@ -74,11 +74,12 @@ static void write_asked(struct json_out *j, const struct job *job, struct arena 
     if (json_parse(job->request, &doc, &ignored) != OK)
         return;
     struct json asked = json_root(doc);
+    int64_t seconds = json_int_or(json_get(asked, "seconds"), 0);
+    struct str size = json_str_or(json_get(asked, "size"), STR_NONE);
     json_kv_str(j, "prompt", json_str_or(json_get(asked, "prompt"), STR("")));
-    json_kv_str(
-        j, "seconds",
-        arena_printf(a, "%lld", (long long)json_int_or(json_get(asked, "seconds"), USUAL_SECONDS)));
-    json_kv_str(j, "size", json_str_or(json_get(asked, "size"), usual_size));
+    json_kv_str(j, "seconds",
+                arena_printf(a, "%lld", (long long)(seconds ? seconds : USUAL_SECONDS)));
+    json_kv_str(j, "size", size.n ? size : usual_size);
     json_kv_str_or_null(j, "remixed_from_video_id",
                         json_str_or(json_get(asked, "remixed_from"), STR_NONE));
 }
@@ -168,8 +169,12 @@ enum status videos_create(struct call *c, struct err *err)
     TRY(direct_job_describe(c->worker, &c->caller, model, a, spec, err));
     if (spec->media_type != MEDIA_VIDEO)
         return err_field(err, "invalid_field", "model", "This model makes images.");
-    spec->seconds = form.seconds ? form.seconds : spec->seconds ? spec->seconds : USUAL_SECONDS;
-    spec->size = form.size.n ? form.size : spec->size.n ? spec->size : usual_size;
+    /* What neither the caller nor the model says is the upstream's to choose: some take no
+     * such wish. */
+    if (form.seconds)
+        spec->seconds = form.seconds;
+    if (form.size.n)
+        spec->size = form.size;
     return make(c, &order, &form, a, err);
 }
 
@@ -187,8 +192,8 @@ static enum status remix_of(struct call *c, struct arena *a, struct job_spec *sp
         return err_set(err, E_INVALID, "not_in_dialect");
     TRY(direct_job_describe(c->worker, &c->caller, source.model, a, spec, err));
     TRY(json_parse(source.request, &doc, err));
-    spec->seconds = json_int_or(json_get(json_root(doc), "seconds"), USUAL_SECONDS);
-    spec->size = arena_str(a, json_str_or(json_get(json_root(doc), "size"), usual_size));
+    spec->seconds = json_int_or(json_get(json_root(doc), "seconds"), 0);
+    spec->size = arena_str(a, json_str_or(json_get(json_root(doc), "size"), STR("")));
     spec->group_id = source.group_id;
     spec->ungrouped = source.ungrouped;
     spec->pinned_to = source.account_id;

@@ -93,6 +93,15 @@ function chat(prompt: string, model: string, more: Record<string, unknown> = {})
   });
 }
 
+async function video(prompt: string, model: string, more: Record<string, unknown> = {}) {
+  const answer = await fetch(`${kinora.url}/v1/videos`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: JSON.stringify({ model, prompt, ...more }),
+  });
+  return { status: answer.status, body: await answer.json() };
+}
+
 function noCredentialLeft(): void {
   for (const upstream of [fal, ark])
     for (const asked of upstream.mediaAsked) assert.equal(asked.headers.authorization, undefined, asked.path);
@@ -148,6 +157,13 @@ describe("fal", { concurrency: true }, () => {
       assert.match(String(g.error_message), words, `${prompt} ${code}`);
       assert.equal(asked(prompt), undefined, prompt);
     }
+  });
+
+  test("[GW-10] what nobody asked for is left to the model", async () => {
+    const made = await video("unsaid", "other");
+    assert.equal(made.status, 200, JSON.stringify(made.body));
+    assert.deepEqual([made.body.seconds, made.body.size], ["4", "720x1280"]);
+    assert.deepEqual(asked("unsaid").input, { prompt: "unsaid" });
   });
 
   test("[ST-8] refusals and failures have their class, and the upstream's own words", async () => {
