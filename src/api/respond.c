@@ -29,21 +29,25 @@ static const char *last_words(enum language language)
 
 /* In English the sentence of the occurrence wins, for it says more; it has no Chinese
  * twin, so there the code's own sentence stands, with the field behind it. */
-static void write_message(struct json_out *j, enum language language, const struct err *err)
+void respond_message(struct json_out *j, enum language language, const struct err *err)
 {
     const char *sentence = message_of(err->code, language);
-    if (err->text[0] && (language == LANG_EN || !sentence)) {
+    const char *behind = err->text_follows ? err->text : err->field;
+    if (err->text[0] && !err->text_follows && (language == LANG_EN || !sentence)) {
         json_kv_z(j, "message", err->text);
         return;
     }
     if (!sentence)
         sentence = last_words(language);
-    if (!err->field[0]) {
+    if (!behind[0]) {
         json_kv_z(j, "message", sentence);
         return;
     }
     _cleanup_(buf_cleanup) struct buf text = BUF_INIT(1024);
-    buf_addf(&text, language == LANG_ZH ? "%s：%s" : "%s: %s", sentence, err->field);
+    struct str first = str_of(sentence);
+    if (str_ends(first, STR(".")))
+        first.n--;
+    buf_addf(&text, language == LANG_ZH ? "%.*s：%s" : "%.*s: %s", STR_ARG(first), behind);
     json_kv_str(j, "message", buf_str(&text));
 }
 
@@ -67,7 +71,7 @@ void respond_error(struct buf *out, enum language language, const struct err *er
     json_key(&j, "error");
     json_object(&j);
     json_kv_z(&j, "code", err->code[0] ? err->code : "internal_error");
-    write_message(&j, language, err);
+    respond_message(&j, language, err);
     write_extras(&j, err);
     json_object_end(&j);
     json_object_end(&j);
@@ -94,7 +98,7 @@ void respond_openai_error(struct buf *out, int http_status, const struct err *er
     json_object(&j);
     json_key(&j, "error");
     json_object(&j);
-    write_message(&j, LANG_EN, err);
+    respond_message(&j, LANG_EN, err);
     json_kv_z(&j, "type", openai_type(http_status));
     json_kv_str_or_null(&j, "param", err->field[0] ? str_of(err->field) : STR_NONE);
     json_kv_str_or_null(&j, "code", err->code[0] ? str_of(err->code) : STR_NONE);

@@ -10,5 +10,7 @@
 int respond_status(enum status status);
 /* Writes the error answer of /api routes into out. */
 void respond_error(struct buf *out, enum language language, const struct err *err);
+/* The member "message" of an error. */
+void respond_message(struct json_out *j, enum language language, const struct err *err);
 /* OpenAI's shape. */
 void respond_openai_error(struct buf *out, int http_status, const struct err *err);

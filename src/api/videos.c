@@ -4,7 +4,7 @@
 #include "api/gateway.h"
 #include "api/handlers.h"
 #include "api/media_form.h"
-#include "api/messages.h"
+#include "api/respond.h"
 #include "base/clock.h"
 #include "service/direct_job.h"
 #include "service/relay_media.h"
@@ -51,10 +51,9 @@ static void write_error(struct json_out *j, const struct job *job)
         return;
     }
     direct_job_error(&job->failure, &err);
-    const char *sentence = err.text[0] ? err.text : message_of(err.code, LANG_EN);
     json_object(j);
     json_kv_z(j, "code", err.code);
-    json_kv_z(j, "message", sentence ? sentence : "The video could not be made.");
+    respond_message(j, LANG_EN, &err);
     json_object_end(j);
 }
 

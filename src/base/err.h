@@ -53,6 +53,7 @@ struct err {
     char code[ERR_CODE_MAX];
     char field[ERR_FIELD_MAX]; /* the offending input field, or empty */
     char text[ERR_TEXT_MAX];
+    bool text_follows; /* `text` is no sentence, but stands behind the code's own */
     char detail[ERR_TEXT_MAX];
     struct err_number numbers[ERR_NUMBERS_MAX];
 };

@@ -275,6 +275,21 @@ struct str direct_job_link(struct worker *w, struct arena *a, struct str origin,
 
 /* ---- what it says when it has failed ---- */
 
+/* What no dialect could say: the caller's to change, and nobody was asked. */
+static bool is_not_said(struct str code)
+{
+    static const char *const codes[] = {
+        "not_in_dialect",      "makes_videos_only", "makes_images_only",       "makes_one_video",
+        "makes_fewer_images",  "takes_no_image",    "takes_no_remix",          "needs_image",
+        "seconds_not_offered", "size_not_offered",  "orientation_not_offered", "no_model_path",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        if (str_eq(code, str_of(codes[i])))
+            return true;
+    }
+    return false;
+}
+
 static enum status status_of(const struct failure *f)
 {
     static const enum status statuses[] = {
@@ -288,11 +303,12 @@ static enum status status_of(const struct failure *f)
         const char *code;
         enum status status;
     } exact[] = {
-        {"request_refused", E_INVALID},      {"not_in_dialect", E_INVALID},
-        {"makes_videos_only", E_INVALID},    {"makes_one_video", E_INVALID},
+        {"request_refused", E_INVALID},      {"too_large", E_TOO_LARGE},
         {"no_free_account", E_LIMIT},        {"rate_limited", E_LIMIT},
         {"model_not_served", E_UNAVAILABLE},
     };
+    if (is_not_said(f->code))
+        return E_INVALID;
     for (size_t i = 0; i < ARRAY_SIZE(exact); i++) {
         if (str_eq(f->code, str_of(exact[i].code)))
             return exact[i].status;
@@ -314,6 +330,7 @@ void direct_job_error(const struct failure *f, struct err *ret)
         err_say(ret, status, code, "%.*s", STR_ARG(f->words));
     else
         err_set(ret, status, code);
+    ret->text_follows = is_not_said(f->code);
     if (status == E_LIMIT)
         ret->retry_after_ms = QUEUE_RETRY_MS;
     else if (status == E_UNAVAILABLE)

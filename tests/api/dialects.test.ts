@@ -159,6 +159,21 @@ describe("fal", { concurrency: true }, () => {
     }
   });
 
+  test("[GW-10] what a model cannot do is the caller's to change, in a whole sentence", async () => {
+    const cases: [string, Record<string, unknown>, string, RegExp][] = [
+      ["film", { seconds: "10" }, "seconds_not_offered", /^This model .* length: 4 s, 6 s, 8 s$/],
+      ["moving", {}, "needs_image", /^This model needs a reference image\.$/],
+      ["unnamed", {}, "no_model_path", /fal-ai\/veo3\.1/],
+      ["other", { size: "720x1280" }, "size_not_offered", /size\.$/],
+    ];
+    for (const [model, more, code, sentence] of cases) {
+      const { status, body } = await video(`${model} cannot`, model, more);
+      assert.deepEqual([status, body.error.code], [400, code], JSON.stringify(body));
+      assert.match(body.error.message, sentence);
+      assert.equal(asked(`${model} cannot`), undefined);
+    }
+  });
+
   test("[GW-10] what nobody asked for is left to the model", async () => {
     const made = await video("unsaid", "other");
     assert.equal(made.status, 200, JSON.stringify(made.body));
