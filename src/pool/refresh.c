@@ -28,6 +28,7 @@ enum {
     BACKOFF_MIN_MS = 2000,
     BACKOFF_MAX_MS = 5 * 60 * 1000,
     KEEP_TRIES = 120, /* a second apart: a token that was given is not given again */
+    KEEP_TRIES_REFUSED = 20,
     KEEP_TRIES_STOPPING = 10,
     DEATHS_MAX = 1,
 };
@@ -106,6 +107,11 @@ static void take_over(struct refresh *f)
 
 /* ---- claim ---- */
 
+static bool is_ours(const struct refresh *f)
+{
+    return str_eq(f->token.lease_owner, str_of(f->r->tokens->config.node_id));
+}
+
 static enum status take_lease(struct refresh *f, struct db_conn *tx, int64_t now,
                               enum refresh_result *ret)
 {
@@ -114,7 +120,8 @@ static enum status take_lease(struct refresh *f, struct db_conn *tx, int64_t now
         *ret = REFRESH_BUSY;
         return OK;
     }
-    if (t->lease_owner.p && ++t->unfinished > DEATHS_MAX) {
+    /* Our own has ended because nothing could be written: we live. */
+    if (t->lease_owner.p && !is_ours(f) && ++t->unfinished > DEATHS_MAX) {
         *ret = REFRESH_NEVER;
         return give_up(f, tx);
     }
@@ -162,26 +169,6 @@ static enum status keep_once(struct refresh *f, const struct oauth_tokens *token
     return str_eq(f->secrets.refresh_token, used) ? write_tokens(f, tx, tokens) : OK;
 }
 
-static bool may_pass(enum status status)
-{
-    return status == E_UNAVAILABLE || status == E_IO || status == E_NO_SPACE;
-}
-
-static enum status keep(struct refresh *f, const struct oauth_tokens *tokens, struct str used)
-{
-    const struct timespec pause = {.tv_sec = 1};
-    enum status status = keep_once(f, tokens, used);
-    for (int i = 0; i < (atomic_load(&f->r->tokens->stopping) ? KEEP_TRIES_STOPPING : KEEP_TRIES) &&
-                    may_pass(status);
-         i++) {
-        nanosleep(&pause, NULL);
-        status = keep_once(f, tokens, used);
-    }
-    return status;
-}
-
-/* ---- ask ---- */
-
 static enum status fail_once(struct refresh *f, struct str used, bool for_ever)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = f->r->db;
@@ -189,8 +176,8 @@ static enum status fail_once(struct refresh *f, struct str used, bool for_ever)
     uint32_t chance;
     TRY(db_begin(tx, &f->err));
     TRY(load(f, tx));
-    /* Whoever has changed it meanwhile knows better. */
-    if (!str_eq(f->secrets.refresh_token, used))
+    /* Whoever has changed it, or asks meanwhile, knows better. */
+    if (!str_eq(f->secrets.refresh_token, used) || !is_ours(f))
         return OK;
     if (for_ever)
         return give_up(f, tx);
@@ -204,13 +191,48 @@ static enum status fail_once(struct refresh *f, struct str used, bool for_ever)
     return commit(f, tx, NULL);
 }
 
+static bool may_pass(enum status status)
+{
+    return status == E_UNAVAILABLE || status == E_IO || status == E_NO_SPACE;
+}
+
+/* What became of the asking. */
+struct outcome {
+    const struct oauth_tokens *tokens; /* NULL: it was refused */
+    struct str used;
+    bool for_ever;
+};
+
+static enum status write_once(struct refresh *f, const struct outcome *o)
+{
+    return o->tokens ? keep_once(f, o->tokens, o->used) : fail_once(f, o->used, o->for_ever);
+}
+
+/* Again while it may pass: a refusal that is not written leaves a lease that looks like a death,
+ * and an issuer and a database often go away together. */
+static enum status keep(struct refresh *f, const struct outcome *o)
+{
+    const struct timespec pause = {.tv_sec = 1};
+    int tries = o->tokens ? KEEP_TRIES : KEEP_TRIES_REFUSED;
+    enum status status = write_once(f, o);
+    for (int i = 0; i < (atomic_load(&f->r->tokens->stopping) ? KEEP_TRIES_STOPPING : tries) &&
+                    may_pass(status);
+         i++) {
+        nanosleep(&pause, NULL);
+        status = write_once(f, o);
+    }
+    return status;
+}
+
+/* ---- ask ---- */
+
 static enum refresh_result refused(struct refresh *f, struct str used)
 {
     bool for_ever = f->err.status == E_AUTH;
     log_warn(for_ever ? "an account has to be signed in again" : "a token could not be renewed",
              LOG_I("account", f->account_id), LOG_Z("code", f->err.code),
              LOG_Z("detail", f->err.detail));
-    if (fail_once(f, used, for_ever) != OK)
+    if (keep(f, &(struct outcome){.used = used, .for_ever = for_ever}) != OK)
         log_warn("a failed renewal is left to its lease", LOG_I("account", f->account_id),
                  LOG_Z("code", f->err.code));
     return for_ever ? REFRESH_NEVER : REFRESH_LATER;
@@ -233,7 +255,7 @@ static enum refresh_result ask(struct refresh *f)
     if (oauth_refresh(&way, &f->client, f->secrets.client_secret, used, f->a, &tokens, &f->err) !=
         OK)
         return refused(f, used);
-    if (keep(f, &tokens, used) != OK) {
+    if (keep(f, &(struct outcome){.tokens = &tokens, .used = used}) != OK) {
         log_error("a renewed token could not be kept", LOG_I("account", f->account_id),
                   LOG_Z("code", f->err.code), LOG_Z("why", f->err.detail));
         return REFRESH_LATER;
