@@ -173,6 +173,11 @@ static void run(struct work *work, void *thread_state)
     struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
     int64_t until = clock_mono_ms() + TOKENS_WAIT_MS;
     uint64_t seen;
+    /* Nothing was asked yet, so nothing is lost: the end of the process waits for no queue. */
+    if (atomic_load(&f->tokens->stopping)) {
+        flight_land(f, false);
+        return;
+    }
     is_awaited(f, &seen);
     enum refresh_result result = refresh_run(thread_state, f->account_id, seen);
     while (result == REFRESH_BUSY && is_awaited(f, &seen) && clock_mono_ms() < until &&
