@@ -3,8 +3,9 @@
  *
  * Looking is free, claiming is a commit: a row is claimed only when somebody can work on it
  * at once.  A job that waits for an account is not touched until the pool has a slot for it;
- * the slot is taken before the claim, the oldest job first.  So it costs the same whether one
- * job waits or a thousand.
+ * the slot is taken before the claim.  So it costs the same whether one job waits or a
+ * thousand.  Users take turns, who was served longest ago first, and of one user the oldest
+ * job: whoever has a thousand in line delays another's by one.
  *
  * No account may use more workers of a kind than it leaves free (but always one): an upstream
  * that does not answer keeps half of them busy, and others go on with the rest. */
@@ -20,6 +21,7 @@ enum {
     LOOK_DUE = 64,
     LOOK_WAITING = 256, /* at least one of each kind of want, as long as there are not more */
     LOOK_EACH = 32,
+    USERS = 4096,   /* places of what is remembered of turns; who shares one takes turns as one */
     LOOK_MS = 1000, /* the line is looked at least this often, for slots freed elsewhere */
     ARENA_BYTES = 4 << 20,
 };
@@ -38,6 +40,7 @@ struct schedule {
     bool left_begun, left_waiting; /* due, but nobody can work on it now */
     bool cut;                      /* there may be more than this round could take */
     int64_t next_look;
+    int64_t served[USERS], last_served; /* numbers of the users' last turns */
 };
 
 /* ---- shares */
@@ -195,22 +198,35 @@ static enum pool_result take_slot(const struct schedule *sc, const struct job_du
     }
 }
 
+static int64_t *served_of(struct schedule *sc, int64_t user_id)
+{
+    return &sc->served[(uint64_t)user_id % USERS];
+}
+
 /* One that no account serves is picked too: its step ends it. */
 static void pick_first(struct schedule *sc, const struct job_due *due)
 {
     struct pool_slot slot = {0};
     enum pool_result got = take_slot(sc, due, &slot);
-    if (got == POOL_GOT)
+    if (got == POOL_GOT) {
+        *served_of(sc, due->user_id) = ++sc->last_served;
         pick(sc, due, slot.account->id, &slot);
-    else if (got == POOL_NONE)
+    } else if (got == POOL_NONE) {
         pick(sc, due, 0, NULL);
-    else
+    } else {
         sc->left_waiting = true;
+    }
 }
 
-static int by_age(const void *a, const void *b)
+static int by_turn(const void *a, const void *b, void *schedule)
 {
     const struct job_due *x = a, *y = b;
+    int64_t x_served = *served_of(schedule, x->user_id);
+    int64_t y_served = *served_of(schedule, y->user_id);
+    if (x->turn != y->turn)
+        return x->turn > y->turn ? 1 : -1;
+    if (x_served != y_served)
+        return x_served > y_served ? 1 : -1;
     return (x->id > y->id) - (x->id < y->id);
 }
 
@@ -221,7 +237,7 @@ static enum status pick_waiting(struct schedule *sc, int64_t now, struct err *er
     if (!due)
         return err_set(err, E_NO_MEMORY, "overloaded");
     TRY(job_list_waiting(sc->db, now, LOOK_EACH, sc->arena, due, LOOK_WAITING, &n, err));
-    qsort(due, n, sizeof(*due), by_age);
+    qsort_r(due, n, sizeof(*due), by_turn, sc);
     for (size_t i = 0; i < n && !is_round_full(sc); i++)
         pick_first(sc, &due[i]);
     sc->cut = is_round_full(sc);

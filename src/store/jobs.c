@@ -92,6 +92,7 @@ enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job
 /* SQLite takes a partial index only where its very condition stands in the statement. */
 #define QUEUED "state = 'queued' AND state <> 'ended'"
 #define FREE   "next_at <= $1 AND (lease_until IS NULL OR lease_until < $1)"
+#define WANT   "group_id, ungrouped, model, tried_accounts, pinned_to"
 
 enum status job_list_due(struct db_conn *db, int64_t now_ms, struct str busy, struct job_due *ret,
                          size_t max, size_t *ret_count, struct err *err)
@@ -120,11 +121,11 @@ enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, s
                              struct job_due *ret, size_t max, size_t *ret_count, struct err *err)
 {
     static const char sql[] =
-        "SELECT id, group_id, ungrouped, model, tried_accounts, pinned_to FROM (SELECT id, "
-        "group_id, ungrouped, model, tried_accounts, pinned_to, ROW_NUMBER() OVER (PARTITION BY "
-        "group_id, ungrouped, model, tried_accounts, pinned_to ORDER BY id) AS place FROM jobs WHERE " QUEUED
-        " AND " FREE
-        " AND pending_until > $1) AS line WHERE place <= $2 ORDER BY place, id LIMIT $3";
+        "SELECT id, group_id, ungrouped, model, tried_accounts, pinned_to, user_id, turn FROM "
+        "(SELECT id, " WANT ", user_id, turn, ROW_NUMBER() OVER (PARTITION BY " WANT
+        " ORDER BY turn, id) AS place FROM (SELECT id, " WANT ", user_id, ROW_NUMBER() OVER "
+        "(PARTITION BY " WANT ", user_id ORDER BY id) AS turn FROM jobs WHERE " QUEUED " AND " FREE
+        " AND pending_until > $1) AS turns) AS line WHERE place <= $2 ORDER BY place, id LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
     size_t n = 0;
@@ -139,7 +140,9 @@ enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, s
                                     .state = JOB_QUEUED,
                                     .model = db_text_in(rows, 3, a),
                                     .tried_accounts = db_text_in(rows, 4, a),
-                                    .pinned_to = db_int(rows, 5)};
+                                    .pinned_to = db_int(rows, 5),
+                                    .user_id = db_int(rows, 6),
+                                    .turn = db_int(rows, 7)};
     }
     *ret_count = n;
     return OK;

@@ -16,6 +16,7 @@ enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job
 /* A row that nobody holds and whose time has come. */
 struct job_due {
     int64_t id, account_id, group_id, pinned_to;
+    int64_t user_id, turn; /* of its user's that wait for the same, the how-manyth: 1 … */
     enum job_state state;
     bool ungrouped;
     struct str model, tried_accounts; /* in the arena */
@@ -24,8 +25,9 @@ struct job_due {
  * what stands in `busy` as ",state:account,".  id, state and account_id only. */
 enum status job_list_due(struct db_conn *db, int64_t now_ms, struct str busy, struct job_due *ret,
                          size_t max, size_t *ret_count, struct err *err);
-/* Those that wait for an account: of each want (group, pin, model, tried) the `each` oldest, and
- * the oldest of every want before the second of any. */
+/* Those that wait for an account: of each want (group, pin, model, tried) the first `each`, and
+ * the first of every want before the second of any.  A want's are in turns: every user's oldest
+ * before the second of any, so that nobody's many hide another's one. */
 enum status job_list_waiting(struct db_conn *db, int64_t now_ms, int64_t each, struct arena *a,
                              struct job_due *ret, size_t max, size_t *ret_count, struct err *err);
 /* Claims those of n rows that are still due and in their state, for `owner` until

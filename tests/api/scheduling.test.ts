@@ -97,6 +97,34 @@ describe("the line", () => {
     assert.deepEqual(await arrived(), order);
   });
 
+  test("[GW-4] a caller with many jobs in line delays another's by one", async () => {
+    const { group, key } = await site(1, { concurrency: 1 }, "videos");
+    const member = await admin.member("polite@example.org", { group_id: group });
+    const other = await member.key();
+    await demo.fault({ name: "held", route: "videos.create", hold: true });
+    const video = (as: string, prompt: string) =>
+      fetch(`${kinora.url}/v1/videos`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${as}`, "content-type": "application/json" },
+        body: JSON.stringify({ model: "sora-2", prompt }),
+      });
+    const calls = [video(key, "holds the slot")];
+    await demo.until((s) => s.open.held === 1);
+    const inLine = (n: number) =>
+      eventually(`${n} jobs are in line`, async () => {
+        const text = await (await fetch(`${kinora.url}/metrics`)).text();
+        return text.includes(`\nkinora_jobs{state="queued"} ${n}\n`);
+      });
+    for (let i = 1; i <= 5; i++) calls.push(video(key, `many ${i}`));
+    await inLine(5);
+    calls.push(video(other, "one"));
+    await inLine(6);
+    await demo.release("held");
+    assert.deepEqual(await all(calls), Array(7).fill(200));
+    const prompts = (await demo.jobs()).map((job) => job.prompt);
+    assert.equal(prompts.indexOf("one"), 1, String(prompts));
+  });
+
   test("[GW-4] [GW-6] whoever waits for 30 s is told 429, or what has become of the accounts since",
     { skip: !FULL && "it takes half a minute" }, async () => {
     const [busy, gone] = [await site(1, { concurrency: 1 }), await site(1, { concurrency: 1 })];

@@ -76,6 +76,31 @@ static void moves(void **state)
     }
 }
 
+ON_EVERY_ENGINE(turns)
+{
+    enum { MANY = 5, EACH = 3 };
+    struct site s;
+    struct job_due due[MANY];
+    size_t n;
+    begin(&s, e);
+    struct job first = add_job(&s, JOB_VIDEO);
+    for (int i = 1; i < MANY; i++)
+        add_job(&s, JOB_VIDEO);
+    struct job other = add_job(&s, JOB_VIDEO);
+    site_add_user(&s, "ben@example.com", ROLE_USER);
+    site_exec(&s, "UPDATE jobs SET user_id = (SELECT MAX(id) FROM users) "
+                  "WHERE id = (SELECT MAX(id) FROM jobs)");
+    ok(job_list_waiting(s.db, 1000, EACH, s.a, due, MANY, &n, err));
+    assert_int_equal(n, EACH);
+    assert_int_equal(due[0].id, first.id);
+    assert_int_equal(due[0].turn, 1);
+    assert_int_equal(due[1].id, other.id);
+    assert_int_equal(due[1].turn, 1);
+    assert_int_not_equal(due[1].user_id, due[0].user_id);
+    assert_int_equal(due[2].turn, 2);
+    site_close(&s);
+}
+
 ON_EVERY_ENGINE(stale_numbers)
 {
     struct site s;
@@ -219,6 +244,8 @@ int main(void)
     crypto_init(NULL);
     const struct CMUnitTest tests[] = {
         {"[ST-2] a job moves as its table says, and not otherwise", moves, NULL, NULL, NULL},
+        EVERYWHERE("[GW-4] in line for the same, each user's oldest job stands before a second",
+                   turns),
         EVERYWHERE("[ST-3] a stale lease's number changes nothing", stale_numbers),
         EVERYWHERE("[ST-2] a row is not saved by a move that is not allowed", no_other_moves),
         EVERYWHERE("[ST-5] a job that its owner ended takes no late result, and ends once",
