@@ -47,7 +47,7 @@ before(async () => {
   accounts.ark = await account("ark", ark, ark.key, ["seedance", "gone"]);
   key = await admin.key();
   const names = Array.from({ length: 6 }, (_, i) => `maker${i}@example.org`);
-  people.push(...(await Promise.all(names.map((name) => admin.member(name)))));
+  for (const name of names) people.push(await admin.member(name));
 });
 
 after(async () => {

@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { Dns } from "../lib/dns.ts";
 import { Fal } from "../lib/fal.ts";
-import { Kinora } from "../lib/kinora.ts";
+import { Kinora, type Person } from "../lib/kinora.ts";
 
 test("[AC-7] no link of an upstream's leads a job to an inner address", async () => {
   let reached = 0;
@@ -50,7 +50,8 @@ test("[AC-7] no link of an upstream's leads a job to an inner address", async ()
       `${fal.url}/redirect?${fal.url}/redirect?http://169.254.169.254:${port}/`,
     ];
     const names = ["a@example.org", "b@example.org", "c@example.org"];
-    const people = await Promise.all(names.map((name) => admin.member(name)));
+    const people: Person[] = [];
+    for (const name of names) people.push(await admin.member(name));
     await Promise.all(
       links.map(async (link, i) => {
         const prompt = `led inwards ${i}`;
