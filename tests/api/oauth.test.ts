@@ -347,6 +347,23 @@ describe("A token endpoint that behaves badly", () => {
     assert.equal((await look(id)).overloaded_until, null);
   });
 
+  test("[AC-3] a lease of its own that ended unwritten is no death", async () => {
+    let owner = "";
+    const { id } = await made();
+    say = (answer) => {
+      owner = token(id).lease_owner;
+      json(503, {})(answer);
+    };
+    await expire(id);
+    await chat();
+    await eventually("the refusal", async () => Number(token(id).failures) > 0);
+    say = json(200, { access_token: "new", token_type: "Bearer", expires_in: 3600 });
+    rows.change(`UPDATE account_tokens SET failures = 0, unfinished = 1, refresh_at = 1,
+      lease_owner = '${owner}', lease_until = 1 WHERE account_id = ${id}`);
+    await eventually("the lease's end", async () => token(id).lease_owner === null);
+    assert.equal((await look(id)).status_reason_code, null);
+  });
+
   for (const route of ["videos.create", "videos.get", "videos.content"]) {
     test(`[AC-3 ST-2] a job whose ${route} is answered 401 renews the token, and completes`, async () => {
       const demo = await Demo.start("--speed", "200", "--plain-media");
