@@ -142,16 +142,11 @@ void dispatch_refuse(struct exchange *x, enum language language, const struct er
     int status = respond_status(err->status);
     struct str path = exchange_head(x)->path;
     char seconds[24];
-    struct http_header headers[2] = {json_type};
-    size_t n = 1;
+    struct http_header headers[RESPOND_HEADERS];
 
     write_error(&out, path, language, status, err);
-    if (err->retry_after_ms) {
-        snprintf(seconds, sizeof(seconds), "%lld", (long long)(err->retry_after_ms + 999) / 1000);
-        headers[n++] = (struct http_header){STR("Retry-After"), str_of(seconds)};
-    }
     count_answer(path, status);
-    exchange_reply(x, status, headers, n, buf_str(&out));
+    exchange_reply(x, status, headers, respond_headers(err, seconds, headers), buf_str(&out));
     buf_release(&out);
 }
 

@@ -17,15 +17,9 @@ static const struct http_header json_type = HTTP_HEADER("Content-Type", "applica
 /* Written already in one of the two shapes. */
 static void reply_error(struct exchange *x, int status, const struct err *err, struct str body)
 {
-    _cleanup_(buf_cleanup) struct buf seconds = BUF_INIT(32);
-    struct http_header headers[2] = {json_type};
-    size_t n = 1;
-    if (err->retry_after_ms) {
-        buf_addf(&seconds, "%lld",
-                 (long long)((err->retry_after_ms + CLOCK_SECOND_MS - 1) / CLOCK_SECOND_MS));
-        headers[n++] = (struct http_header){STR("Retry-After"), buf_str(&seconds)};
-    }
-    exchange_reply(x, status, headers, n, body);
+    struct http_header headers[RESPOND_HEADERS];
+    char seconds[24];
+    exchange_reply(x, status, headers, respond_headers(err, seconds, headers), body);
 }
 
 static void refuse(struct exchange *x, int http_status, const struct err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/respond.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/messages.h"
@@ -20,6 +21,20 @@ int respond_status(enum status status)
         [E_INTERNAL] = 500,
     };
     return http[status];
+}
+
+size_t respond_headers(const struct err *err, char seconds[24],
+                       struct http_header ret[RESPOND_HEADERS])
+{
+    size_t n = 0;
+    ret[n++] = (struct http_header)HTTP_HEADER("Content-Type", "application/json");
+    if (err->retry_after_ms) {
+        snprintf(seconds, 24, "%lld", (long long)(err->retry_after_ms + 999) / 1000);
+        ret[n++] = (struct http_header){STR("Retry-After"), str_of(seconds)};
+    }
+    if (strcmp(err->code, "submission_unknown") == 0 || strcmp(err->code, "job_too_long") == 0)
+        ret[n++] = (struct http_header)HTTP_HEADER("x-should-retry", "false");
+    return n;
 }
 
 static const char *last_words(enum language language)

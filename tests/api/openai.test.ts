@@ -211,6 +211,14 @@ describe("Videos", () => {
     await admin.ask("PATCH", `/api/v1/admin/accounts/${tasks}`, { models: [] });
   });
 
+  test("[GW-10, ST-3] What may have been paid for is not asked for again by the package", async () => {
+    await demo.fault({ route: "videos.create", cut: { at: 0, how: "reset" }, times: 0 });
+    const patient = new OpenAI({ apiKey: key, baseURL: `${kinora.url}/v1` });
+    const once = patient.videos.create({ model: MODEL, prompt: "once" });
+    await rejects(once, OpenAI.InternalServerError, { code: "submission_unknown" });
+    assert.equal((await demo.requests("videos.create")).length, 1);
+  });
+
   test("[GW-10] A video that fails upstream is a failed video, with why", async () => {
     await demo.fault({ route: "videos.create", job: { refuse: true } });
     const made = await client.videos.create({ model: MODEL, prompt: "forbidden" });
