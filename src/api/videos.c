@@ -309,7 +309,7 @@ static enum status point_at(struct call *c, const struct url *url, int64_t accou
 
 /* At the account's own origin, which the client may have no way or no key to: streamed
  * through.  Anywhere else the address is the client's to open (GW-9). */
-static enum status send_media(struct call *c, const struct job *job, struct str address,
+static enum status send_media(struct call *c, const struct job *job, const struct job_media *media,
                               struct err *err)
 {
     struct str variant = call_query(c, "variant");
@@ -319,18 +319,20 @@ static enum status send_media(struct call *c, const struct job *job, struct str 
         !str_eq(variant, STR("spritesheet")))
         return err_field(err, "invalid_field", "variant",
                          "variant must be video, thumbnail or spritesheet.");
-    TRY(url_parse(address, c->arena, &url, err));
+    TRY(url_parse(media->url, c->arena, &url, err));
     pool_hold(c->app->pool, job->account_id, &ref);
     bool own = ref.account && url_same_origin(&url, &ref.account->target.base);
     if (ref.account)
         pool_drop(&ref);
     if (own)
         return point_at(c, &url, job->account_id, variant, err);
+    if (media->needs_credential)
+        return err_set(err, E_UPSTREAM, "media_unavailable");
     if (variant.n && !str_eq(variant, STR("video")))
         return err_set(err, E_INVALID, "variant_unavailable");
     TRY(call_empty(c));
     c->status = 302;
-    call_header(c, "location", address);
+    call_header(c, "location", media->url);
     return OK;
 }
 
@@ -345,5 +347,5 @@ enum status videos_content(struct call *c, struct err *err)
     if (is_failed(&job))
         return err_set(err, E_UNPROCESSABLE, "video_failed");
     TRY(jobs_read_media(job.result, c->arena, &media, 1, &n, err));
-    return send_media(c, &job, n ? media.url : STR(""), err);
+    return n ? send_media(c, &job, &media, err) : err_set(err, E_UPSTREAM, "media_unavailable");
 }
