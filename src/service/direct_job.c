@@ -227,7 +227,8 @@ enum status direct_job_make(struct worker *w, const struct direct_order *o, stru
     TRY(allowed);
     TRY(keep_image(w, o, a, &spec, &input, err));
     enum status status = commit(w, &spec, &o->once, &input, a, ret, &joined, err);
-    if (input.id && (status != OK || joined))
+    /* E_IO: the commit may have been kept; else the file's lease ends by itself. */
+    if (input.id && ((status != OK && status != E_IO) || joined))
         library_discard(w, &(struct library_take){.files = {input}, .count = 1});
     TRY(status);
     jobs_wake(w->app->jobs);

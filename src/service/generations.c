@@ -166,7 +166,8 @@ enum status generation_create(struct worker *w, const struct generation_order *o
         TRY(library_put_input(w, order->user_id, order->image_bytes, order->image_type, a, &input,
                               err));
     enum status status = create_locked(w, order, &input, a, ret_id, &made, err);
-    if ((status != OK || !made) && input.id)
+    /* E_IO: the commit may have been kept; else the file's lease ends by itself. */
+    if (status != E_IO && (status != OK || !made) && input.id)
         library_discard(w, &(struct library_take){.files = {input}, .count = 1});
     if (status == OK)
         jobs_wake(w->app->jobs);
