@@ -70,7 +70,8 @@ static enum status on_part_end(void *ctx, struct err *err)
     f->value = arena_str(r->arena, buf_str(&r->part));
     if (!f->value.p)
         return err_set(err, E_NO_MEMORY, "overloaded");
-    if (!f->file && !utf8_valid(f->value))
+    /* JSON in a database has no room for a NUL. */
+    if (!f->file && (!utf8_valid(f->value) || str_has_char(f->value, '\0')))
         return err_set(err, E_INVALID, "invalid_text");
     return OK;
 }
