@@ -72,7 +72,8 @@ static enum status load(struct trial *t, int64_t id, const struct account_form *
     return account_form_apply(&form, w->arena, &t->account, &t->secrets, err);
 }
 
-/* Another token of the account's own, if the kept one will not do; false: it stays. */
+/* Another token of the account's own, if the kept one will not do; false: it stays.  Somebody may
+ * have renewed it since it was read here. */
 static bool renew(struct trial *t, bool refused)
 {
     const struct account_work *w = t->w;
@@ -84,7 +85,9 @@ static bool renew(struct trial *t, bool refused)
     if (!t->kept)
         return false;
     pool_hold(w->app->pool, t->account.id, &ref);
-    if (ref.account && (refused ? token_may_renew(ref.account) : token_is_spent(ref.account)))
+    if (ref.account && !str_eq(ref.account->target.credential, t->secrets.access_token))
+        renewed = true;
+    else if (ref.account && (refused ? token_may_renew(ref.account) : token_is_spent(ref.account)))
         renewed = tokens_await(w->app->tokens, ref.account, MAX(t->until - clock_mono_ms(), 0));
     pool_drop(&ref);
     if (!renewed || accounts_find(w->db, t->account.id, w->arena, &account, &ignored) != OK ||
