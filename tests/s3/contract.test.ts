@@ -68,7 +68,7 @@ async function clean(): Promise<void> {
   await eventually("no second look is left", async () => {
     rows.change("UPDATE deletions SET next_at = 0");
     return rows.query("SELECT id FROM deletions").length === 0;
-  });
+  }, 180);
   await settled(kinora);
   const named = rows.query("SELECT key FROM objects WHERE storage = 's3'").map((o) => o.key);
   assert.deepEqual((await bucket.keys()).sort(), named.sort());
@@ -287,7 +287,7 @@ test("[SG-7] a bucket that lists no uploads to us holds no deletion up", async (
   const unfinished = Array.from({ length: 64 }, (_, i) => `('s3', 'sora/half-${i}.mp4', 2, 0, 0)`);
   rows.change(`INSERT INTO deletions (storage, key, looks, next_at, created_at) VALUES ${unfinished}`);
   await admin.ask("DELETE", `/api/v1/sora/generations/${g.id}`);
-  await eventually("the object gone", async () => !(await bucket.has(key)), 60);
+  await eventually("the object gone", async () => !(await bucket.has(key)), 180);
   assert.ok(rows.query("SELECT id FROM deletions WHERE attempts > 0").length > 0);
   way.mend();
   await clean();
