@@ -2,6 +2,7 @@
 #include "api/sora_view.h"
 
 #include "api/messages.h"
+#include "api/object_link.h"
 #include "base/clock.h"
 #include "media/links.h"
 #include "platform/json_in.h"
@@ -28,32 +29,6 @@ static struct str name_of(struct arena *a, const struct object *o, const struct 
                         media_type_extension(arena_strz(a, o->type)));
 }
 
-struct link {
-    struct str url, download;
-};
-
-/* The bucket is opened for the first object that lies there.  Without settings for it nobody can
- * say any more where that is. */
-static struct link bucket_link(struct worker *w, struct arena *a, struct storage_bucket *bucket,
-                               const struct object *o, struct str name)
-{
-    struct err ignored;
-    int64_t now = clock_wall_ms();
-    if (!bucket->settings && storage_open(w->app, w->store_fetcher, bucket, &ignored) != OK)
-        return (struct link){STR_NONE, STR_NONE};
-    struct str shown = arena_printf(a, "inline; filename=\"%.*s\"", STR_ARG(name));
-    struct str saved = arena_printf(a, "attachment; filename=\"%.*s\"", STR_ARG(name));
-    return (struct link){storage_link(bucket, o->key, shown, false, now, a),
-                         storage_link(bucket, o->key, saved, true, now, a)};
-}
-
-static struct link local_link(struct worker *w, struct arena *a, struct str origin,
-                              const struct object *o, struct str name)
-{
-    struct str url = link_make(w->app->keys, a, origin, "object", o->id, clock_wall_ms(), name);
-    return (struct link){url, arena_printf(a, "%.*s?download=1", STR_ARG(url))};
-}
-
 static enum status find_stored(struct worker *w, struct arena *a, struct str origin,
                                const struct generation *g, struct places *ret, struct err *err)
 {
@@ -66,8 +41,7 @@ static enum status find_stored(struct worker *w, struct arena *a, struct str ori
         if (o->state != OBJECT_STORED)
             continue;
         struct str name = name_of(a, o, g);
-        struct link link = o->storage == STORAGE_S3 ? bucket_link(w, a, &bucket, o, name)
-                                                    : local_link(w, a, origin, o, name);
+        struct object_link link = object_link_make(w, a, origin, &bucket, o, name);
         if (o->place < 0) {
             ret->poster = link.url;
         } else if (link.url.p && ret->count < LIBRARY_MAX_FILES) {
