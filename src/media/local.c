@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "platform/file.h"
 
-enum { PATH_BYTES = 1024, KEY_BYTES = 512, MAX_DEPTH = 16, CREATE_TRIES = 8 };
+enum { PATH_BYTES = 1024, KEY_BYTES = 512, MAX_DEPTH = 16, CREATE_TRIES = 1000 };
 
 /* What media leave of the disk to the database: without it nobody could sign in any more, nor
  * delete a work to make room. */
@@ -108,18 +108,26 @@ static enum status disk_error(struct err *err, const char *what)
     return E_NO_SPACE;
 }
 
-/* local_remove() takes empty folders away, perhaps the very one that was just made sure of. */
+/* local_remove() takes empty folders away, at any moment between the making of one and of what is
+ * to be in it: only a file keeps them. */
 static enum status make_file(struct local_writer *w, struct err *err)
 {
     char dir[PATH_BYTES + KEY_BYTES];
     parent_of(w->path, dir);
-    w->fd = -1;
-    errno = ENOENT;
-    for (int i = 0; i < CREATE_TRIES && w->fd < 0 && errno == ENOENT; i++) {
-        TRY(file_make_dirs(dir, 0700, err));
-        w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    for (int i = 0; i < CREATE_TRIES; i++) {
+        enum status status = file_make_dirs(dir, 0700, err);
+        if (status == OK)
+            w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (status == OK && w->fd >= 0)
+            return OK;
+        if (errno == ENOENT)
+            continue;
+        if (status != OK)
+            return status;
+        return errno == EEXIST ? err_set(err, E_CONFLICT, "key_taken")
+                               : disk_error(err, "make a media file");
     }
-    return OK;
+    return err_set(err, E_UNAVAILABLE, "overloaded");
 }
 
 enum status local_create(struct local_store *s, struct str key, struct local_writer **ret,
@@ -128,9 +136,6 @@ enum status local_create(struct local_store *s, struct str key, struct local_wri
     _cleanup_free_ struct local_writer *w = mem_zalloc(sizeof(*w));
     TRY(path_of(s, key, w->path, err));
     TRY(make_file(w, err));
-    if (w->fd < 0)
-        return errno == EEXIST ? err_set(err, E_CONFLICT, "key_taken")
-                               : disk_error(err, "make a media file");
     *ret = w;
     w = NULL;
     return OK;

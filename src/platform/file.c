@@ -17,6 +17,7 @@ static enum status fail(const char *path, const char *what, struct err *err)
     bool full = saved == ENOSPC || saved == EDQUOT;
     err_set(err, full ? E_NO_SPACE : E_IO, full ? "no_space" : "io_error");
     err_detail(err, "%s %s: %s", what, path, strerror(saved));
+    errno = saved;
     return full ? E_NO_SPACE : E_IO;
 }
 

@@ -8,7 +8,7 @@
 #include "base/err.h"
 
 /* Makes the folder and its parents with the mode; fine when it is there.  What was made is
- * durable. */
+ * durable.  On failure errno stands too: ENOENT when somebody took a parent away meanwhile. */
 enum status file_make_dirs(const char *path, unsigned mode, struct err *err);
 /* Whole file, at most max bytes (E_TOO_LARGE).  E_NOT_FOUND when absent. */
 enum status file_read(const char *path, size_t max, struct arena *a, struct str *ret,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,6 +47,50 @@ static void a_key_that_leaves_the_folder_has_no_path(void **state)
     local_close(store);
 }
 
+enum { CHURNERS = 8, CHURNS = 200 };
+
+struct churner {
+    struct local_store *store;
+    int number;
+    enum status worst;
+};
+
+static void *make_and_remove(void *ctx)
+{
+    struct churner *c = ctx;
+    for (int i = 0; c->worst == OK && i < CHURNS; i++) {
+        struct local_writer *writer;
+        struct err why;
+        char key[64];
+        snprintf(key, sizeof(key), "sora/7/2026/11/22/%d-%d.png", c->number, i);
+        c->worst = local_create(c->store, str_of(key), &writer, &why);
+        if (c->worst == OK)
+            c->worst = local_finish(writer, &why);
+        if (c->worst == OK)
+            c->worst = local_remove(c->store, str_of(key), &why);
+    }
+    return NULL;
+}
+
+/* Each removal takes the folders away that the next file has just been promised. */
+static void files_are_made_while_others_empty_their_folder(void **state)
+{
+    struct local_store *store = NULL;
+    struct churner all[CHURNERS];
+    pthread_t threads[CHURNERS];
+    (void)state;
+    assert_int_equal(local_open(folder, &store, &err), OK);
+    for (int i = 0; i < CHURNERS; i++) {
+        all[i] = (struct churner){.store = store, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, make_and_remove, &all[i]), 0);
+    }
+    for (int i = 0; i < CHURNERS; i++)
+        pthread_join(threads[i], NULL);
+    for (int i = 0; i < CHURNERS; i++)
+        assert_int_equal(all[i].worst, OK);
+    local_close(store);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -64,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_data_folder_named_by_a_relative_path_gives_absolute_ones),
+        cmocka_unit_test(files_are_made_while_others_empty_their_folder),
         cmocka_unit_test(a_key_that_leaves_the_folder_has_no_path),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
