@@ -25,5 +25,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
   },
   server: { proxy: Object.fromEntries(proxied.map((path) => [path, { target: server }])) },
-  test: { environment: 'jsdom', include: ['src/**/*.test.ts'], restoreMocks: true },
+  // One jsdom for all files: nothing here keeps state in a module.
+  test: { environment: 'jsdom', include: ['src/**/*.test.ts'], restoreMocks: true, isolate: false },
 })
