@@ -24,6 +24,14 @@ export function parseBytes(text: string): number | null {
   return Number.isSafeInteger(bytes) ? bytes : null
 }
 
+/** The server counts so far; what it calls this many may be more. */
+export const countedTo = 10_000
+
+/** 1234 → "1,234"; at the bound of counting "10,000+". */
+export function formatCount(n: number, locale: string): string {
+  return new Intl.NumberFormat(locale).format(n) + (n >= countedTo ? '+' : '')
+}
+
 /** 108000 → "1:48", 3725000 → "1:02:05". */
 export function formatClock(ms: number): string {
   const total = Math.max(0, Math.floor(ms / 1000))

@@ -1,14 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { nextTick, reactive } from 'vue'
+import { nextTick, reactive, ref } from 'vue'
 import { apiKey, type Api } from '@/api'
 import type { Generation, GenerationQuery } from '@/api/types'
 import { generation, withSetup } from '@/test-helpers'
 import { eventsKey, type LiveEvents } from '../useEvents'
-import { useLibrary } from './useLibrary'
+import { useLibrary, type LibraryFilter } from './useLibrary'
 import { soraKey, type Sora } from './useSora'
 
 let works: Generation[]
 let removed: (id: number) => void
+let tell: (data: unknown) => void
 let stop: () => void
 const hidden = reactive(new Set<number>())
 
@@ -30,12 +31,21 @@ function begin() {
       return () => undefined
     },
   } as unknown as Sora
-  const events = { on: () => () => undefined } as unknown as LiveEvents
-  const made = withSetup(useLibrary, (app) =>
-    app
-      .provide(apiKey, { sora: { list, get } } as unknown as Api)
-      .provide(soraKey, sora)
-      .provide(eventsKey, events),
+  const events = {
+    on: (_: string, listener: typeof tell) => {
+      tell = listener
+      return () => undefined
+    },
+  } as unknown as LiveEvents
+  const filter = ref<LibraryFilter>('all')
+  const search = ref('')
+  const made = withSetup(
+    () => ({ filter, search, ...useLibrary(filter, search) }),
+    (app) =>
+      app
+        .provide(apiKey, { sora: { list, get } } as unknown as Api)
+        .provide(soraKey, sora)
+        .provide(eventsKey, events),
   )
   stop = made.stop
   return made.result
@@ -76,7 +86,7 @@ describe('the library', () => {
       await library.loadMore()
       seen.push(library.list.value.length)
     }
-    expect(seen).toEqual([40, 80, 100])
+    expect(seen).toEqual([50, 100, 100])
     expect(new Set(library.list.value.map((work) => work.id)).size).toBe(100)
   })
 
@@ -106,7 +116,7 @@ describe('the library', () => {
     await vi.advanceTimersByTimeAsync(0)
     late()
     await vi.advanceTimersByTimeAsync(0)
-    expect(library.list.value).toHaveLength(40)
+    expect(library.list.value).toHaveLength(50)
   })
 
   it('[UI-7] hides a work that waits to be deleted, and forgets it afterwards', async () => {
@@ -118,6 +128,30 @@ describe('the library', () => {
     expect(library.list.value[0]!.id).toBe(100)
     removed(100)
     expect(library.list.value[0]!.id).toBe(99)
+  })
+
+  it('[UI-7] misses no work when one was deleted between two pages', async () => {
+    const library = begin()
+    await library.reload()
+    works = works.filter((work) => work.id !== 98)
+    removed(98)
+    while (library.hasMore.value) await library.loadMore()
+    expect(library.list.value.map((work) => work.id)).toEqual(works.map((work) => work.id))
+  })
+
+  it('[UI-7] puts a work that is finished meanwhile where its time puts it, and stays where it is', async () => {
+    const library = begin()
+    await library.reload()
+    const answered = list.mock.calls.length
+    tell(generation({ id: 200, created_at: '2026-11-21T00:10:00Z' }))
+    tell(generation({ id: 201, created_at: '2026-11-20T23:58:30Z' }))
+    tell(generation({ id: 202, storage_type: 'upstream' }))
+    tell(generation({ id: 203, status: 'failed', storage_type: 'none' }))
+    expect(library.list.value.map((work) => work.id).slice(0, 4)).toEqual([200, 100, 99, 201])
+    await vi.advanceTimersByTimeAsync(0)
+    expect(list.mock.calls.slice(answered).every(([query]) => query.page_size === 1)).toBe(true)
+    tell({ id: 200, deleted: true })
+    expect(library.list.value[0]!.id).toBe(100)
   })
 
   it('[V-14] asks for a fresh link once when one no longer opens', async () => {

@@ -1,0 +1,22 @@
+import { computed } from 'vue'
+import { useRoute, useRouter } from 'vue-router'
+
+/** One word of the address's query, so that what is chosen can be linked, reloaded and gone back to.
+ * An empty value, or the fallback, leaves the address. `push` makes a step that Back takes again. */
+export function useQueryParam(name: string, { fallback = '', push = false } = {}) {
+  const route = useRoute()
+  const router = useRouter()
+
+  return computed<string>({
+    get() {
+      const value = route.query[name]
+      return (Array.isArray(value) ? value[0] : value) || fallback
+    },
+    set(value) {
+      const query = { ...route.query }
+      delete query[name]
+      if (value && value !== fallback) query[name] = value
+      void (push ? router.push({ query }) : router.replace({ query }))
+    },
+  })
+}
