@@ -36,7 +36,8 @@ export interface ClientOptions {
 
 export interface Client {
   get<T>(path: string, query?: Query): Promise<T>
-  post<T>(path: string, body?: unknown): Promise<T>
+  /** `key`: sent again under it, the same is done once. */
+  post<T>(path: string, body?: unknown, key?: string): Promise<T>
   patch<T>(path: string, body?: unknown): Promise<T>
   del(path: string): Promise<void>
 }
@@ -67,13 +68,14 @@ async function readError(response: Response): Promise<ApiError> {
 export function createClient(options: ClientOptions): Client {
   const send = options.fetch ?? ((input, init) => fetch(input, init))
 
-  async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+  async function request<T>(method: string, path: string, body?: unknown, key?: string): Promise<T> {
     const headers: Record<string, string> = {
       Accept: 'application/json',
       'Accept-Language': options.language(),
       'X-Requested-With': 'kinora',
     }
     if (body !== undefined) headers['Content-Type'] = 'application/json'
+    if (key) headers['Idempotency-Key'] = key
     const sent = Date.now()
     let response: Response
     try {
@@ -101,7 +103,7 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     get: (path, query) => request('GET', withQuery(path, query)),
-    post: (path, body) => request('POST', path, body ?? {}),
+    post: (path, body, key) => request('POST', path, body ?? {}, key),
     patch: (path, body) => request('PATCH', path, body ?? {}),
     del: (path) => request('DELETE', path),
   }

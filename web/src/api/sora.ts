@@ -17,7 +17,7 @@ export const eventsPath = `${root}/events`
 
 export function soraApi(client: Client) {
   return {
-    generate: (request: GenerateRequest) => client.post<GenerateAnswer>(`${root}/generate`, request),
+    generate: (request: GenerateRequest, key?: string) => client.post<GenerateAnswer>(`${root}/generate`, request, key),
     list: (query: GenerationQuery) => client.get<Page<Generation>>(`${root}/generations`, { ...query }),
     get: (id: number) => client.get<Generation>(`${root}/generations/${id}`),
     remove: (id: number) => client.del(`${root}/generations/${id}`),

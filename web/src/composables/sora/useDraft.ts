@@ -2,7 +2,6 @@ import { reactive, ref, watch } from 'vue'
 import { readStored, writeStored } from '@/lib/storage'
 import type { ModelChoice } from '@/lib/models'
 
-const promptKey = 'kinora.draft'
 const choiceKey = 'kinora.model'
 
 export interface ReferenceImage {
@@ -20,7 +19,7 @@ function storedChoice(): ModelChoice {
   }
 }
 
-function storedPrompt(): string {
+function storedPrompt(promptKey: string): string {
   try {
     return sessionStorage.getItem(promptKey) ?? ''
   } catch {
@@ -29,18 +28,24 @@ function storedPrompt(): string {
 }
 
 /** What is in the prompt bar. The words survive a reload of this tab, the model choice survives longer. */
-export function useDraft() {
-  const prompt = ref(storedPrompt())
+export function useDraft(owner: number) {
+  const promptKey = `kinora.draft.${owner}`
+  const prompt = ref(storedPrompt(promptKey))
   const image = ref<ReferenceImage | null>(null)
   const choice = reactive<ModelChoice>(storedChoice())
 
-  watch(prompt, (text) => {
-    try {
-      sessionStorage.setItem(promptKey, text)
-    } catch {
-      /* kept in memory only */
-    }
-  })
+  // At once: the page may be left in the same moment.
+  watch(
+    prompt,
+    (text) => {
+      try {
+        sessionStorage.setItem(promptKey, text)
+      } catch {
+        /* kept in memory only */
+      }
+    },
+    { flush: 'sync' },
+  )
   watch(choice, (next) => writeStored(choiceKey, JSON.stringify(next)))
 
   return { prompt, image, choice }

@@ -1,4 +1,5 @@
 import { useI18n } from 'vue-i18n'
+import { usePageFiles } from '../usePageFiles'
 import { useToasts } from '../useToasts'
 import type { Draft } from './useDraft'
 
@@ -13,35 +14,30 @@ function readDataUrl(file: File): Promise<string> {
   })
 }
 
-/** Takes a reference image from a button, a drop or the clipboard. */
-export function useReferenceImage(draft: Draft) {
+/** Takes a reference image from a button, a drop anywhere on the page, or the clipboard. */
+export function useReferenceImage(draft: Draft, allowed: () => boolean) {
   const { t } = useI18n()
   const toasts = useToasts()
 
   async function take(file: File | null | undefined) {
     if (!file) return
-    if (!/^image\/(jpeg|png|webp|gif)$/.test(file.type)) {
+    if (!allowed()) {
+      toasts.show({ tone: 'warn', text: t('prompt.noReference') })
+    } else if (!/^image\/(jpeg|png|webp|gif)$/.test(file.type)) {
       toasts.show({ tone: 'danger', text: t('prompt.notAnImage') })
     } else if (file.size > maxImageBytes) {
       toasts.show({ tone: 'danger', text: t('prompt.imageTooLarge') })
     } else {
-      draft.image.value = { value: await readDataUrl(file), name: file.name }
+      const value = await readDataUrl(file).catch(() => null)
+      if (value) draft.image.value = { value, name: file.name }
+      else toasts.show({ tone: 'danger', text: t('prompt.unreadable') })
     }
   }
 
-  function onPaste(event: ClipboardEvent) {
-    const file = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith('image/'))
-    if (!file) return
-    event.preventDefault()
-    void take(file)
-  }
+  const { dragging } = usePageFiles(
+    (file) => void take(file),
+    (file) => file.type.startsWith('image/'),
+  )
 
-  function onDrop(event: DragEvent) {
-    const file = event.dataTransfer?.files[0]
-    if (!file) return
-    event.preventDefault()
-    void take(file)
-  }
-
-  return { take, onPaste, onDrop }
+  return { take, dragging }
 }

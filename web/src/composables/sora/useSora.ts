@@ -12,12 +12,13 @@ import { useToasts } from '../useToasts'
 import { useDownloads } from './useDownloads'
 import { useDraft } from './useDraft'
 import { useNotices } from './useNotices'
+import { useOutbox } from './useOutbox'
 import { useTimeline } from './useTimeline'
 import { undoMs, useUndoDelete } from './useUndoDelete'
 import { useUnsaved } from './useUnsaved'
 
 /** Everything the Sora pages share: one timeline, one quota, one draft, for as long as someone is signed in. */
-function createSora() {
+function createSora(owner: number) {
   const api = useApi().sora
   const events = useEvents()
   const clock = useClock()
@@ -41,7 +42,8 @@ function createSora() {
     () => quota.value !== null && quota.value.quota_bytes > 0 && (quota.value.available_bytes ?? 0) <= 0,
   )
 
-  const draft = useDraft()
+  const draft = useDraft(owner)
+  const outbox = useOutbox(owner)
   const downloads = useDownloads()
   const notices = useNotices()
   const timeline = useTimeline({ api, events, clock, onEnd })
@@ -177,6 +179,7 @@ function createSora() {
     noStorage,
     full,
     draft,
+    outbox,
     downloads,
     unsaved,
     announcement,
@@ -198,8 +201,9 @@ function createSora() {
 export type Sora = ReturnType<typeof createSora>
 export const soraKey: InjectionKey<Sora> = Symbol('sora')
 
-export function provideSora(): Sora {
-  const sora = createSora()
+/** `owner` is the person's id: what this tab keeps of their words is theirs alone. */
+export function provideSora(owner = 0): Sora {
+  const sora = createSora(owner)
   provide(soraKey, sora)
   return sora
 }

@@ -74,7 +74,7 @@ describe('sending a prompt', () => {
   })
 
   it('keeps a refused prompt in its card when something new is being typed', async () => {
-    generate.mockRejectedValue(new ApiError(0, 'network', ''))
+    generate.mockRejectedValue(new ApiError(503, 'busy', 'Later, please.'))
     const { sora, send } = begin()
     const sent = send(request, null)
     sora.draft.prompt.value = 'The next idea'
@@ -96,7 +96,7 @@ describe('sending a prompt', () => {
     generate.mockResolvedValue({ generation_id: 43, status: 'pending' })
     const { again } = begin()
     await again(generation({ model: 'wan-2.2', status: 'failed', params: { orientation: 'portrait', seconds: 8 } }))
-    expect(generate).toHaveBeenLastCalledWith({
+    expect(generate.mock.lastCall![0]).toEqual({
       model: 'wan-2.2',
       prompt: 'A lighthouse in fog',
       media_type: 'video',
@@ -104,7 +104,7 @@ describe('sending a prompt', () => {
       seconds: 8,
     })
     await again(generation({ status: 'failed', params: { orientation: 'landscape', seconds: 10 } }))
-    expect(generate).toHaveBeenLastCalledWith(request)
+    expect(generate.mock.lastCall![0]).toEqual(request)
   })
 
   it('[UI-4] does not send a job again without the reference image it had', async () => {
@@ -119,5 +119,62 @@ describe('sending a prompt', () => {
     await nextTick()
     stops.forEach((stop) => stop())
     expect(begin().sora.draft.prompt.value).toBe('half a thought')
+  })
+
+  it('[UI-4] sends what got no answer again under the same key, so that the server takes it once', async () => {
+    vi.useFakeTimers()
+    generate.mockRejectedValueOnce(new ApiError(0, 'network', '')).mockResolvedValue({ generation_id: 44 })
+    const { send, sora } = begin()
+    const sent = send(request, null)
+    await vi.advanceTimersByTimeAsync(500)
+    expect(await sent).toBe(true)
+    const keys = generate.mock.calls.map(([, key]) => key as string)
+    expect(keys).toHaveLength(2)
+    expect(keys[0]).toMatch(/^[0-9a-f]{32}$/)
+    expect(keys[1]).toBe(keys[0])
+    expect(sora.outbox.left()).toEqual([])
+    vi.useRealTimers()
+  })
+
+  it('[UI-4] gives the prompt back when no answer comes, and its next try is the same submission', async () => {
+    vi.useFakeTimers()
+    generate.mockRejectedValue(new ApiError(0, 'network', ''))
+    const { send, sora } = begin()
+    const sent = send(request, null)
+    await vi.advanceTimersByTimeAsync(2500)
+    expect(await sent).toBe(false)
+    expect(sora.draft.prompt.value).toBe(request.prompt)
+    vi.useRealTimers()
+    generate.mockResolvedValue({ generation_id: 45 })
+    await send({ ...request }, null)
+    await send({ ...request }, null)
+    const keys = generate.mock.calls.map(([, key]) => key as string)
+    expect(new Set(keys.slice(0, 4)).size).toBe(1)
+    expect(keys[4]).not.toBe(keys[0])
+  })
+
+  it('[UI-5] sends what a reload cut off once more, under its key', async () => {
+    generate.mockReturnValue(new Promise(() => undefined))
+    void begin().send(request, null)
+    const key = generate.mock.lastCall![1] as string
+    stops.forEach((stop) => stop())
+    generate.mockReset().mockResolvedValue({ generation_id: 46, status: 'pending' })
+    const { resume, sora } = begin()
+    await resume()
+    expect(generate.mock.calls).toEqual([[request, key]])
+    expect(sora.timeline.list.value.map((item) => item.id)).toEqual([46])
+    await resume()
+    expect(generate).toHaveBeenCalledOnce()
+  })
+
+  it('keeps a prompt for whoever signs in again when the session ends under it', async () => {
+    generate.mockRejectedValueOnce(new ApiError(401, 'unauthorized', ''))
+    const { send, resume, sora, toasts } = begin()
+    await send(request, null)
+    expect(sora.timeline.list.value).toEqual([])
+    expect(toasts.current.value).toBeNull()
+    generate.mockResolvedValue({ generation_id: 47, status: 'pending' })
+    await resume()
+    expect(sora.timeline.list.value.map((item) => item.id)).toEqual([47])
   })
 })

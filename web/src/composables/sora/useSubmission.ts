@@ -7,12 +7,19 @@ import { useClock } from '../useClock'
 import { useErrorText } from '../useErrorText'
 import { useToasts } from '../useToasts'
 import type { ReferenceImage } from './useDraft'
+import type { Outgoing } from './useOutbox'
 import { useSora } from './useSora'
 
 export interface QuotaFigures {
   quota_bytes: number
   used_bytes: number
 }
+
+/** Pauses before the same is sent again when no answer came. */
+const retryAfterMs = [500, 2000]
+
+const unanswered = (error: unknown) => error instanceof ApiError && error.status === 0
+const imageOf = (value: string | undefined) => (value ? { value, name: '' } : null)
 
 /** Sends prompts. A card stands in the timeline at once; what the server refuses goes back to the prompt bar. */
 export function useSubmission() {
@@ -42,16 +49,20 @@ export function useSubmission() {
     }
   }
 
-  function refused(card: Generation, image: ReferenceImage | null, error: unknown) {
-    const code = error instanceof ApiError ? error.code : ''
+  function giveBack(card: Generation, image: ReferenceImage | null, why: string) {
     if (sora.draft.prompt.value.trim() === '') {
       sora.timeline.drop(card.id)
       sora.draft.prompt.value = card.prompt
       sora.draft.image.value = image
     } else {
       // Something new is being typed: the refused prompt waits in its card instead.
-      sora.timeline.put({ ...card, status: 'failed', error_code: 'unsent', error_message: errorText(error) })
+      sora.timeline.put({ ...card, status: 'failed', error_code: 'unsent', error_message: why })
     }
+  }
+
+  function refused(card: Generation, image: ReferenceImage | null, error: unknown) {
+    const code = error instanceof ApiError ? error.code : ''
+    giveBack(card, image, errorText(error))
     if (code === 'quota_exceeded') {
       const details = (error as ApiError).details
       quotaFull.value = { quota_bytes: Number(details.quota_bytes ?? 0), used_bytes: Number(details.used_bytes ?? 0) }
@@ -61,14 +72,40 @@ export function useSubmission() {
     }
   }
 
-  async function send(request: GenerateRequest, image: ReferenceImage | null): Promise<boolean> {
+  /** Asked again under the same key when no answer came: the server takes it once. */
+  async function deliver(request: GenerateRequest, key: string) {
+    for (const pause of retryAfterMs) {
+      try {
+        return await api.generate(request, key)
+      } catch (error) {
+        if (!unanswered(error)) throw error
+        await new Promise((resolve) => setTimeout(resolve, pause))
+      }
+    }
+    return api.generate(request, key)
+  }
+
+  function failed(card: Generation, outgoing: Outgoing, image: ReferenceImage | null, error: unknown) {
+    if (error instanceof ApiError && error.status === 401) {
+      // The session is over; whoever signs in again finds it under way.
+      sora.outbox.leave(outgoing.key)
+      sora.timeline.drop(card.id)
+      return
+    }
+    sora.outbox.end(outgoing.key, outgoing.request, !unanswered(error))
+    refused(card, image, error)
+  }
+
+  async function send(request: GenerateRequest, image: ReferenceImage | null, known?: string): Promise<boolean> {
     sora.askPermission()
     const card = standIn(request)
     if (request.image_input) sora.references.set(card.id, request.image_input)
     sora.timeline.put(card)
     const sent = sora.timeline.whileSending()
+    const key = sora.outbox.begin(request, known)
     try {
-      const { generation_id } = await api.generate(request)
+      const { generation_id } = await deliver(request, key)
+      sora.outbox.end(key, request, true)
       if (request.image_input) sora.references.set(generation_id, request.image_input)
       sora.timeline.drop(card.id)
       sent()
@@ -78,9 +115,21 @@ export function useSubmission() {
       return true
     } catch (error) {
       sent()
-      refused(card, image, error)
+      failed(card, { key, request }, image, error)
       return false
     }
+  }
+
+  /** Sends what a reload or the end of a session cut off. */
+  async function resume() {
+    await Promise.all(
+      sora.outbox.left().map(({ key, request, lostImage }) => {
+        if (!lostImage) return send(request, imageOf(request.image_input), key)
+        sora.outbox.end(key, request, true)
+        toasts.show({ tone: 'warn', text: t('sora.imageGone') })
+        return giveBack(standIn(request), null, t('sora.imageGone'))
+      }),
+    )
   }
 
   async function again(generation: Generation) {
@@ -101,8 +150,8 @@ export function useSubmission() {
     if (seconds && !generation.model.endsWith(`-${seconds}s`)) request.seconds = seconds
     if (image) request.image_input = image
     if (generation.error_code === 'unsent') sora.timeline.drop(generation.id)
-    await send(request, image ? { value: image, name: '' } : null)
+    await send(request, imageOf(image ?? undefined))
   }
 
-  return { send, again, quotaFull }
+  return { send, again, resume, quotaFull }
 }
