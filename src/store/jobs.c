@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/job_history.h"
 
 #define COLUMNS                                                                                    \
     "id, public_id, kind, generation_id, user_id, api_key_id, group_id, model, request, "          \
@@ -247,7 +248,12 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
                         P_Z(job_state_name(from)), P_STR_OR_NULL(j->failure.code),
                         P_INT_OR_NULL(j->missing_since)),
                 &changed, err));
-    return need_lease(changed, err);
+    TRY(need_lease(changed, err));
+    if (j->state != JOB_ENDED)
+        return OK;
+    return job_history_add(
+        tx, j->id, j->failure.class == FAILURE_NONE ? GENERATION_COMPLETED : GENERATION_FAILED,
+        j->created_at, j->ended_at, err);
 }
 
 enum status job_take_place(struct db_conn *tx, int64_t account_id, struct err *err)
@@ -294,7 +300,9 @@ enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, str
     TRY(db_exec(tx, sql,
                 DB_ARGS(P_INT(id), P_INT(now_ms), P_INT(24 * CLOCK_HOUR_MS), P_INT(CLOCK_HOUR_MS)),
                 &changed, err));
-    return changed ? OK : err_set(err, E_CONFLICT, "already_finished");
+    if (!changed)
+        return err_set(err, E_CONFLICT, "already_finished");
+    return job_history_add(tx, id, GENERATION_CANCELLED, now_ms, now_ms, err);
 }
 
 enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret_id,
