@@ -3,6 +3,9 @@
 #include "store/audit.h"
 
 #include "api/handlers.h"
+#include "api/query.h"
+
+enum { ACTION_BYTES = 64 };
 
 static void view_row(struct json_out *j, const struct audit_row *row)
 {
@@ -24,13 +27,17 @@ static void view_row(struct json_out *j, const struct audit_row *row)
 
 enum status audit_list_all(struct call *c, struct err *err)
 {
+    struct audit_filter filter = {.q = call_query(c, "q")};
     struct page page;
     struct audit_row *rows;
     size_t count;
     int64_t total;
     TRY(call_page(c, &page, err));
-    TRY(audit_list(c->db, call_query(c, "q"), page.size, page.offset, c->arena, &rows, &count,
-                   &total, err));
+    TRY(query_text(c, "action", ACTION_BYTES, &filter.action, err));
+    TRY(query_id(c, "actor_id", &filter.actor_id, err));
+    TRY(query_time(c, "since", &filter.since, err));
+    TRY(query_time(c, "until", &filter.until, err));
+    TRY(audit_list(c->db, &filter, page.size, page.offset, c->arena, &rows, &count, &total, err));
     struct json_out *j = call_list_begin(c);
     for (size_t i = 0; i < count; i++)
         view_row(j, &rows[i]);

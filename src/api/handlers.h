@@ -19,6 +19,9 @@ call_handler users_list_all, users_create, users_get, users_patch, users_remove;
 /* groups.c */
 call_handler groups_list_all, groups_create, groups_get, groups_patch, groups_remove;
 
+/* stats.c, admin_jobs.c: the overview. */
+call_handler stats_get, admin_jobs_list;
+
 /* audit.c */
 call_handler audit_list_all;
 

@@ -100,6 +100,8 @@ static const struct route routes[] = {
     {HTTP_PATCH, "/api/v1/admin/settings", ADMIN(settings_patch, MEDIUM)},
     {HTTP_POST, "/api/v1/admin/settings/sora-s3/test",
      CALL_MAYBE(ACCESS_ADMIN, settings_test_s3, MEDIUM)},
+    {HTTP_GET, "/api/v1/admin/stats", ADMIN(stats_get, NO_BODY)},
+    {HTTP_GET, "/api/v1/admin/jobs", ADMIN(admin_jobs_list, NO_BODY)},
     {HTTP_GET, "/api/v1/admin/audit", ADMIN(audit_list_all, NO_BODY)},
 
     /* The gateway (section 3). */

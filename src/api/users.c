@@ -4,6 +4,7 @@
 
 #include "api/forms.h"
 #include "api/handlers.h"
+#include "api/query.h"
 #include "api/session.h"
 #include "api/views.h"
 #include "service/people.h"
@@ -41,13 +42,11 @@ enum status users_list_all(struct call *c, struct err *err)
         .role = call_query(c, "role"),
         .status = call_query(c, "status"),
     };
-    struct str group = call_query(c, "group_id");
     struct page page;
     struct user *users;
     size_t count;
     int64_t total;
-    if (group.n > 0 && (!str_to_i64(group, &filter.group_id) || filter.group_id < 1))
-        return err_field(err, "invalid_field", "group_id", "group_id must be a positive number");
+    TRY(query_id(c, "group_id", &filter.group_id, err));
     TRY(call_page(c, &page, err));
     TRY(users_list(c->db, &filter, page.size, page.offset, c->arena, &users, &count, &total, err));
     struct json_out *j = call_list_begin(c);

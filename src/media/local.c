@@ -54,6 +54,16 @@ bool local_writable(struct local_store *s)
     return file_dir_writable(s->root);
 }
 
+bool local_room(struct local_store *s, int64_t *ret_size, int64_t *ret_left)
+{
+    struct statvfs fs;
+    if (statvfs(s->root, &fs) < 0 || fs.f_blocks == 0)
+        return false;
+    *ret_size = (int64_t)((uint64_t)fs.f_blocks * fs.f_frsize);
+    *ret_left = (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize);
+    return true;
+}
+
 static bool is_safe_char(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||

@@ -14,6 +14,9 @@ struct local_store;
 enum status local_open(const char *data_dir, struct local_store **ret, struct err *err);
 void local_close(struct local_store *s);
 bool local_writable(struct local_store *s);
+/* Size of the file system and what it has left for this program, in bytes; false: it does not
+ * say. */
+bool local_room(struct local_store *s, int64_t *ret_size, int64_t *ret_left);
 
 struct local_writer;
 /* E_CONFLICT, code "key_taken": the file is there.  E_NO_SPACE: the disk is full. */

@@ -12,7 +12,9 @@
 #include "service/identity.h"
 #include "service/model_lists.h"
 #include "service/settings.h"
+#include "service/stats.h"
 #include "store/idempotency.h"
+#include "store/job_history.h"
 #include "store/jobs.h"
 #include "store/oauth_flows.h"
 
@@ -66,6 +68,8 @@ static void every_minute(struct janitor *j)
     report("old jobs", job_remove_old(j->db, now, &err), &err);
     report("old sessions", identity_sweep(j->db, NULL, &err), &err);
     report("old idempotency keys", idempotency_remove_old(j->db, now - CLOCK_DAY_MS, &err), &err);
+    report("old history of jobs", job_history_prune(j->db, now, &err), &err);
+    report("bytes stored", stats_refresh_stored(j->db, CLOCK_HOUR_MS, &err), &err);
     db_rollback(j->db);
 }
 

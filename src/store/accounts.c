@@ -79,6 +79,9 @@ static const char sql_add_hour[] =
     "failures = account_hours.failures + excluded.failures";
 static const char sql_each_hour[] =
     "SELECT account_id, hour, successes, failures FROM account_hours WHERE hour >= $1";
+static const char sql_each_hour_of[] =
+    "SELECT account_id, hour, successes, failures FROM account_hours WHERE account_id = $2 AND "
+    "hour >= $1";
 static const char sql_prune_hours[] = "DELETE FROM account_hours WHERE hour < $1";
 
 enum { ROW_BYTES = 4 << 20 }; /* of one account: mapping, list, certificate, secret */
@@ -353,13 +356,12 @@ enum status accounts_add_hour(struct db_conn *tx, const struct account_hour *h, 
         NULL, err);
 }
 
-enum status accounts_each_hour(struct db_conn *db, int64_t since,
-                               void (*fn)(void *ctx, const struct account_hour *h), void *ctx,
-                               struct err *err)
+static enum status each_hour(struct db_conn *db, const char *sql, const struct db_param *params,
+                             size_t n, accounts_hour_fn *fn, void *ctx, struct err *err)
 {
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool more;
-    TRY(db_query(db, sql_each_hour, DB_ARGS(P_INT(since)), &rows, err));
+    TRY(db_query(db, sql, params, n, &rows, err));
     for (;;) {
         TRY(db_next(rows, &more, err));
         if (!more)
@@ -368,6 +370,18 @@ enum status accounts_each_hour(struct db_conn *db, int64_t since,
                                  db_int(rows, 3)};
         fn(ctx, &h);
     }
+}
+
+enum status accounts_each_hour(struct db_conn *db, int64_t since, accounts_hour_fn *fn, void *ctx,
+                               struct err *err)
+{
+    return each_hour(db, sql_each_hour, DB_ARGS(P_INT(since)), fn, ctx, err);
+}
+
+enum status accounts_each_hour_of(struct db_conn *db, int64_t account_id, int64_t since,
+                                  accounts_hour_fn *fn, void *ctx, struct err *err)
+{
+    return each_hour(db, sql_each_hour_of, DB_ARGS(P_INT(since), P_INT(account_id)), fn, ctx, err);
 }
 
 enum status accounts_prune_hours(struct db_conn *tx, int64_t before, struct err *err)

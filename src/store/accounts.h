@@ -59,7 +59,9 @@ struct account_hour {
     int64_t account_id, hour, successes, failures;
 };
 enum status accounts_add_hour(struct db_conn *tx, const struct account_hour *h, struct err *err);
-enum status accounts_each_hour(struct db_conn *db, int64_t since,
-                               void (*fn)(void *ctx, const struct account_hour *h), void *ctx,
+typedef void accounts_hour_fn(void *ctx, const struct account_hour *h);
+enum status accounts_each_hour(struct db_conn *db, int64_t since, accounts_hour_fn *fn, void *ctx,
                                struct err *err);
+enum status accounts_each_hour_of(struct db_conn *db, int64_t account_id, int64_t since,
+                                  accounts_hour_fn *fn, void *ctx, struct err *err);
 enum status accounts_prune_hours(struct db_conn *tx, int64_t before, struct err *err);

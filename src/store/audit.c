@@ -9,11 +9,13 @@ static const char sql_insert[] =
 
 #define FILTER                                                                                     \
     "FROM audit_log WHERE (LOWER(actor_email) LIKE $1 ESCAPE '!' "                                 \
-    "OR LOWER(action) LIKE $1 ESCAPE '!' OR LOWER(target) LIKE $1 ESCAPE '!')"
+    "OR LOWER(action) LIKE $1 ESCAPE '!' OR LOWER(target) LIKE $1 ESCAPE '!') "                    \
+    "AND (CAST($2 AS TEXT) = '' OR action = $2 OR action LIKE CAST($3 AS TEXT) ESCAPE '!') "       \
+    "AND (CAST($4 AS BIGINT) = 0 OR actor_id = $4) AND created_at >= $5 AND created_at < $6"
 static const char sql_count[] = "SELECT COUNT(*) " FILTER;
 static const char sql_list[] =
     "SELECT id, actor_id, actor_email, action, target, CAST(detail AS TEXT), address, "
-    "created_at " FILTER " ORDER BY id DESC LIMIT $2 OFFSET $3";
+    "created_at " FILTER " ORDER BY id DESC LIMIT $7 OFFSET $8";
 
 enum status audit_insert(struct db_conn *tx, const struct audit_row *row, struct err *err)
 {
@@ -38,18 +40,34 @@ static void read_row(const struct db_rows *rows, struct arena *a, struct audit_r
     };
 }
 
-enum status audit_list(struct db_conn *db, struct str q, int64_t limit, int64_t offset,
-                       struct arena *a, struct audit_row **ret, size_t *ret_count,
+/* "user" → "user.%" */
+static struct str actions_of(struct arena *a, struct str kind)
+{
+    struct str escaped = like_pattern(a, kind); /* "%user%" */
+    return arena_printf(a, "%.*s.%%", (int)(escaped.n - 2), escaped.p + 1);
+}
+
+enum status audit_list(struct db_conn *db, const struct audit_filter *f, int64_t limit,
+                       int64_t offset, struct arena *a, struct audit_row **ret, size_t *ret_count,
                        int64_t *ret_total, struct err *err)
 {
-    const struct db_param args[] = {P_STR(like_pattern(a, q)), P_INT(limit), P_INT(offset)};
+    const struct db_param args[] = {
+        P_STR(like_pattern(a, f->q)),
+        P_STR(f->action.n ? f->action : STR("")),
+        P_STR(f->action.n ? actions_of(a, f->action) : STR("")),
+        P_INT(f->actor_id),
+        P_INT(f->since),
+        P_INT(f->until ? f->until : INT64_MAX),
+        P_INT(limit),
+        P_INT(offset),
+    };
     struct audit_row *list = arena_alloc(a, (size_t)limit * sizeof(*list));
     if (!list)
         return err_set(err, E_NO_MEMORY, "no_memory");
 
     bool more;
     int64_t total;
-    TRY(db_query_int(db, sql_count, args, 1, &total, &more, err));
+    TRY(db_query_int(db, sql_count, args, 6, &total, &more, err));
 
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     size_t count = 0;

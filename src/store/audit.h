@@ -18,7 +18,13 @@ struct audit_row {
 
 /* In the transaction of the deed itself. */
 enum status audit_insert(struct db_conn *tx, const struct audit_row *row, struct err *err);
-/* Newest first; q searches actor, action and target.  *ret is an array in the arena. */
-enum status audit_list(struct db_conn *db, struct str q, int64_t limit, int64_t offset,
-                       struct arena *a, struct audit_row **ret, size_t *ret_count,
+struct audit_filter {
+    struct str q;         /* in actor, action or target; empty: all */
+    struct str action;    /* "user.update", or "user" for all of a user's; empty: any */
+    int64_t actor_id;     /* 0: anybody */
+    int64_t since, until; /* done then or later, and before; wall ms; 0: any time */
+};
+/* Newest first.  *ret is an array in the arena. */
+enum status audit_list(struct db_conn *db, const struct audit_filter *f, int64_t limit,
+                       int64_t offset, struct arena *a, struct audit_row **ret, size_t *ret_count,
                        int64_t *ret_total, struct err *err);

@@ -44,6 +44,23 @@ const PAGES: Wrong[] = [
   ["page_size", "101"],
   ["page_size", "-1"],
 ];
+const TIMES: Wrong[] = [
+  ["since", "yesterday"],
+  ["until", "5"],
+];
+const STATS: Wrong[] = [
+  ["period", "1y"],
+  ["utc_offset", "841"],
+  ["utc_offset", "east"],
+];
+const JOBS: Wrong[] = [
+  ...TIMES,
+  ["status", "asleep"],
+  ["kind", "song"],
+  ["user_id", "0"],
+  ["account_id", "x"],
+  ["model", long(256)],
+];
 const KEY: Wrong[] = [
   ["name", 1],
   ["name", ""],
@@ -315,7 +332,9 @@ const KNOWN: Record<string, Known> = {
   "GET /api/v1/admin/settings": {},
   "PATCH /api/v1/admin/settings": { body: {}, wrong: SETTINGS },
   "POST /api/v1/admin/settings/sora-s3/test": { body: {}, optional: true, wrong: SETTINGS },
-  "GET /api/v1/admin/audit": { query: PAGES },
+  "GET /api/v1/admin/stats": { query: STATS },
+  "GET /api/v1/admin/jobs": { query: [...PAGES, ...JOBS] },
+  "GET /api/v1/admin/audit": { query: [...PAGES, ...TIMES, ["actor_id", "x"], ["action", long(64)]] },
 
   "POST /sora/v1/chat/completions": CHAT,
   "POST /v1/chat/completions": CHAT,

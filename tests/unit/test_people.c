@@ -208,7 +208,21 @@ ON_EVERY_ENGINE(deeds_are_kept_without_secrets)
                                      .password = STR("a new secret")};
     struct user user;
     ok(people_change(s.db, &actor, ann.id, &form, s.a, &user, err));
-    ok(audit_list(s.db, STR("BOSS"), 10, 0, s.a, &rows, &count, &total, err));
+    static const struct {
+        struct audit_filter filter;
+        int64_t total;
+    } looks[] = {
+        {{.action = STR_NONE}, 1},           {{.action = STR("user")}, 1},
+        {{.action = STR("user.update")}, 1}, {{.action = STR("use")}, 0},
+        {{.action = STR("user.%")}, 0},      {{.actor_id = 8}, 0},
+        {{.actor_id = 7, .since = 1}, 1},    {{.until = 1}, 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(looks); i++) {
+        ok(audit_list(s.db, &looks[i].filter, 10, 0, s.a, &rows, &count, &total, err));
+        assert_int_equal(total, looks[i].total);
+    }
+    ok(audit_list(s.db, &(struct audit_filter){.q = STR("BOSS")}, 10, 0, s.a, &rows, &count, &total,
+                  err));
     assert_int_equal(total, 1);
     assert_true(str_eq(rows[0].action, STR("user.update")));
     assert_true(str_starts(rows[0].target, STR("user:")));

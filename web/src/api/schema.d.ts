@@ -548,6 +548,43 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/v1/admin/stats': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** How the server does: jobs, accounts, stores, people */
+    get: operations['getStats']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/v1/admin/jobs': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * Everybody's jobs, newest first
+     * @description Live ones, and those that ended within the last 30 days. `total` is counted to 10,000.
+     */
+    get: operations['listJobs']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/admin/audit': {
     parameters: {
       query?: never
@@ -1376,6 +1413,143 @@ export interface components {
       address: string
       /** Format: date-time */
       created_at: string
+    }
+    /** @enum {string} */
+    JobStatus: 'pending' | 'generating' | 'completed' | 'failed' | 'cancelled'
+    /** @enum {string} */
+    JobKind: 'studio' | 'chat' | 'video' | 'image'
+    Job: {
+      id: number
+      public_id: string
+      kind: components['schemas']['JobKind']
+      model: string
+      status: components['schemas']['JobStatus']
+      progress: number
+      user_id: number
+      user_email: string | null
+      account_id: number | null
+      account_name: string | null
+      error_class: string | null
+      error_message: string | null
+      /** Format: date-time */
+      created_at: string
+      /** Format: date-time */
+      submitted_at: string | null
+      /** Format: date-time */
+      ended_at: string | null
+    }
+    StatsStep: {
+      /** Format: date-time */
+      at: string
+      completed: number
+      failed: number
+      cancelled: number
+      p50_ms: number | null
+      p95_ms: number | null
+      spread: {
+        from_ms: number
+        to_ms: number
+        jobs: number
+      }[]
+    }
+    AccountHealth: {
+      id: number
+      name: string
+      /** @enum {string} */
+      status: 'active' | 'disabled' | 'error'
+      status_reason_code: string | null
+      status_reason: string | null
+      cooling_seconds: number
+      in_flight: number
+      concurrency: number
+      successes_24h: number
+      failures_24h: number
+      hours: {
+        successes: number
+        failures: number
+      }[]
+    }
+    StoredDay: {
+      /** Format: date-time */
+      day: string
+      /** @enum {string} */
+      storage: 's3' | 'local'
+      /** @enum {string} */
+      counter: 'sora' | 'upload' | 'free'
+      bytes: number
+      objects: number
+    }
+    Stats: {
+      /** @enum {string} */
+      period: '24h' | '7d' | '30d'
+      /** Format: date-time */
+      from: string
+      step_seconds: number
+      jobs: {
+        completed: number
+        failed: number
+        cancelled: number
+        p50_ms: number | null
+        p95_ms: number | null
+        steps: components['schemas']['StatsStep'][]
+        causes: {
+          code: string
+          message: string
+          jobs: number
+        }[]
+      }
+      live: {
+        waiting: number
+        running: number
+        /** Format: date-time */
+        oldest_at: string | null
+        users: {
+          user_id: number
+          email: string
+          waiting: number
+          /** Format: date-time */
+          since: string
+        }[]
+      }
+      accounts: {
+        total: number
+        active: number
+        cooling: number
+        error: number
+        disabled: number
+        in_flight: number
+        slots: number
+        worst: components['schemas']['AccountHealth'][]
+      }
+      storage: {
+        days: components['schemas']['StoredDay'][]
+        /** Format: date-time */
+        measured_at: string
+        deletions_waiting: number
+        disk: {
+          size_bytes: number
+          free_bytes: number
+        } | null
+      }
+      top_users: {
+        by_bytes: {
+          user_id: number
+          email: string
+          bytes: number
+        }[]
+        by_jobs: {
+          user_id: number
+          email: string
+          jobs: number
+          failed: number
+        }[]
+      }
+    }
+    PageOfJobs: {
+      data: components['schemas']['Job'][]
+      total: number
+      page: number
+      page_size: number
     }
     Health: {
       /** @enum {string} */
@@ -3186,11 +3360,83 @@ export interface operations {
       503: components['responses']['Unavailable']
     }
   }
+  getStats: {
+    parameters: {
+      query?: {
+        /** @description Of jobs and people; in 24 steps of an hour, 28 of six hours, 30 of a day. */
+        period?: '24h' | '7d' | '30d'
+        /** @description Minutes the caller is ahead of UTC: days and quarters of days begin at its midnight. */
+        utc_offset?: number
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The overview. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Stats']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      503: components['responses']['Unavailable']
+    }
+  }
+  listJobs: {
+    parameters: {
+      query?: {
+        status?: components['schemas']['JobStatus']
+        kind?: components['schemas']['JobKind']
+        user_id?: number
+        account_id?: number
+        model?: string
+        /** @description Made then or later. */
+        since?: string
+        /** @description Made before. */
+        until?: string
+        page?: components['parameters']['page']
+        page_size?: components['parameters']['page_size']
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of them. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['PageOfJobs']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      503: components['responses']['Unavailable']
+    }
+  }
   listAudit: {
     parameters: {
       query?: {
         /** @description A part of what is looked for. */
         q?: components['parameters']['q']
+        /** @description The action, or what stands before its dot: `user.update`, `user`. */
+        action?: string
+        actor_id?: number
+        /** @description Done then or later. */
+        since?: string
+        /** @description Done before. */
+        until?: string
         page?: components['parameters']['page']
         page_size?: components['parameters']['page_size']
       }
