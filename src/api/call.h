@@ -84,6 +84,8 @@ struct call {
     bool waits;
     int64_t wait_job;
     call_handler *resume;
+
+    void *state; /* of a stream, between its turns (api/stream) */
 };
 
 /* Begins a JSON answer and returns its writer. */

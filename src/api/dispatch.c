@@ -5,15 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/messages.h"
+#include "api/frame.h"
 #include "api/page.h"
 #include "api/respond.h"
-#include "api/routes.h"
-#include "api/session.h"
+#include "api/stream.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "service/job_watch.h"
-#include "service/metrics.h"
 
 /* Some clients send an empty object where nothing is asked for. */
 enum { IGNORED_BODY = 1024 };
@@ -104,59 +101,12 @@ static void drop_request(struct pending *p)
 
 static void pending_free(struct pending *p)
 {
-    if (p->call.abandon)
-        p->call.abandon(&p->call);
-    drop_request(p);
-    buf_release(&p->call.out);
-    if (p->call.settings)
-        settings_drop(p->call.settings);
-    arena_free(p->call.arena);
+    drop_body(p);
+    frame_close(&p->call);
     free(p);
 }
 
 /* ---- answering, on the loop */
-
-static bool is_openai(struct str path)
-{
-    return str_starts(path, STR("/v1/")) || str_starts(path, STR("/sora/v1/"));
-}
-
-/* OpenAI's shape under /v1 and /sora/v1. */
-static void write_error(struct buf *out, struct str path, enum language language, int status,
-                        const struct err *err)
-{
-    if (is_openai(path))
-        respond_openai_error(out, status, err);
-    else
-        respond_error(out, language, err);
-}
-
-static void count_answer(struct str path, int status)
-{
-    metrics_answer(is_openai(path) ? METRICS_GATEWAY : METRICS_API, status);
-}
-
-void dispatch_refuse(struct exchange *x, enum language language, const struct err *err)
-{
-    struct buf out = BUF_INIT(64 << 10);
-    int status = respond_status(err->status);
-    struct str path = exchange_head(x)->path;
-    char seconds[24];
-    struct http_header headers[RESPOND_HEADERS];
-
-    write_error(&out, path, language, status, err);
-    count_answer(path, status);
-    exchange_reply(x, status, headers, respond_headers(err, seconds, headers), buf_str(&out));
-    buf_release(&out);
-}
-
-static void log_outcome(const struct call *c, const struct err *err)
-{
-    if (err->status == E_INTERNAL || err->status == E_IO)
-        log_error("request failed", LOG_S("request_id", c->request_id),
-                  LOG_S("path", c->head->path), LOG_Z("code", err->code),
-                  LOG_Z("detail", err->detail));
-}
 
 static void over_done(struct exchange *x, bool complete)
 {
@@ -175,20 +125,6 @@ static void hand_over(struct pending *p)
     c->abandon = NULL;
     c->takeover(x, c);
     pending_free(p);
-}
-
-static void answer(struct pending *p)
-{
-    struct call *c = &p->call;
-    if (p->outcome == OK && buf_failed(&c->out))
-        p->outcome = err_say(&p->err, E_INTERNAL, "internal_error", "The answer was too large.");
-    if (p->outcome == OK) {
-        count_answer(c->head->path, c->status);
-        exchange_reply(p->x, c->status, c->headers, c->header_count, buf_str(&c->out));
-    } else {
-        log_outcome(c, &p->err);
-        dispatch_refuse(p->x, c->language, &p->err);
-    }
 }
 
 /* ---- parked, on the loop */
@@ -214,20 +150,12 @@ static void look_again(struct job_watch *w)
         p->working = workers_submit(p->dispatch->app->api_workers, &p->work);
 }
 
-static void refuse_overloaded(struct exchange *x, struct pending *p, int64_t retry_after_ms)
-{
-    struct err err;
-    err_set(&err, E_UNAVAILABLE, "overloaded");
-    err.retry_after_ms = retry_after_ms;
-    dispatch_refuse(x, p->call.language, &err);
-}
-
 /* The job goes on in the next process, where the same Idempotency-Key finds it. */
 static void stop_waiting(struct job_watch *w)
 {
     struct pending *p = CONTAINER_OF(w, struct pending, watch);
     job_watch_stop(w);
-    refuse_overloaded(p->x, p, 5 * CLOCK_SECOND_MS);
+    frame_refuse_overloaded(p->x, p->call.language, 5 * CLOCK_SECOND_MS);
 }
 
 static void park(struct pending *p)
@@ -264,23 +192,10 @@ static void pending_answer(struct task *task)
     if (p->outcome == OK && p->call.takeover)
         hand_over(p);
     else
-        answer(p);
+        frame_answer(p->x, &p->call, p->outcome, &p->err);
 }
 
 /* ---- running, in the worker */
-
-static enum status check_access(struct call *c, struct err *err)
-{
-    enum access access = c->endpoint->access;
-    if (access == ACCESS_KEY)
-        return place_of_call(c, err);
-    TRY(identity_of_call(c, err));
-    if (access >= ACCESS_USER && !c->who.user_id)
-        return err_set(err, E_AUTH, "unauthenticated");
-    if (access == ACCESS_ADMIN && c->who.role != ROLE_ADMIN)
-        return err_set(err, E_FORBIDDEN, "admin_only");
-    return OK;
-}
 
 static enum status parse_body(struct call *c, struct err *err)
 {
@@ -297,7 +212,7 @@ static enum status parse_body(struct call *c, struct err *err)
 
 static enum status run_call(struct call *c, struct err *err)
 {
-    TRY(check_access(c, err));
+    TRY(frame_check_access(c, err));
     TRY(parse_body(c, err));
     return c->endpoint->handle(c, err);
 }
@@ -334,7 +249,7 @@ static size_t call_body(struct exchange *x, struct str piece)
     } else {
         p->refused = true;
         drop_body(p);
-        refuse_overloaded(x, p, CLOCK_SECOND_MS);
+        frame_refuse_overloaded(x, p->call.language, CLOCK_SECOND_MS);
     }
     return piece.n;
 }
@@ -351,7 +266,7 @@ static void call_body_end(struct exchange *x)
                        &p->work))
         return;
     p->working = false;
-    refuse_overloaded(x, p, CLOCK_SECOND_MS);
+    frame_refuse_overloaded(x, p->call.language, CLOCK_SECOND_MS);
 }
 
 static const struct exchange_handler call_exchange = {
@@ -361,26 +276,6 @@ static const struct exchange_handler call_exchange = {
     .serves_half_closed = true,
 };
 
-/* The parts of the head a handler may look at, copied: the loop's own are gone by then. */
-static struct http_head *copy_head(const struct http_head *head, struct arena *a)
-{
-    struct http_head *copy = arena_alloc(a, sizeof(*copy));
-    /* The server keeps no more of it than the fields there are. */
-    memcpy(copy, head,
-           offsetof(struct http_head, headers) + head->header_count * sizeof(head->headers[0]));
-    struct str *fields[] = {&copy->method_text, &copy->target, &copy->path, &copy->query,
-                            &copy->host};
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        if (fields[i]->p)
-            *fields[i] = arena_str(a, *fields[i]);
-    }
-    for (size_t i = 0; i < copy->header_count; i++) {
-        copy->headers[i].name = arena_str(a, head->headers[i].name);
-        copy->headers[i].value = arena_str(a, head->headers[i].value);
-    }
-    return copy;
-}
-
 /* Who holds no good key sends no body. */
 static bool admit(struct dispatch *d, struct exchange *x, const struct endpoint *endpoint,
                   struct relay_caller *ret)
@@ -388,7 +283,7 @@ static bool admit(struct dispatch *d, struct exchange *x, const struct endpoint 
     struct err err;
     if (endpoint->access != ACCESS_KEY || relay_admit(d->app, x, false, ret, &err) == OK)
         return true;
-    dispatch_refuse(x, LANG_EN, &err);
+    frame_refuse(x, LANG_EN, &err);
     return false;
 }
 
@@ -402,27 +297,12 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
         return;
     }
     struct pending *p = mem_zalloc(sizeof(*p));
-    struct call *c = &p->call;
-
-    c->caller = caller;
-    c->dispatch = d;
     p->dispatch = d;
     p->x = x;
     p->work.run = pending_run;
     p->done.fn = pending_answer;
     buf_init(&p->body, MAX(endpoint->max_body, IGNORED_BODY));
-    buf_init(&c->out, CALL_ANSWER_BYTES);
-    c->app = d->app;
-    c->arena = a;
-    c->endpoint = endpoint;
-    c->match = *match;
-    c->head = copy_head(exchange_head(x), a);
-    c->request_id = arena_str(a, exchange_request_id(x));
-    c->peer = arena_str(a, exchange_peer(x));
-    c->settings = settings_hold(d->app);
-    c->language = language_of(http_head_get(c->head, STR("accept-language")),
-                              c->settings->language);
-    c->status = 204;
+    frame_open(&p->call, d, x, endpoint, match, &caller, a);
     exchange_handle(x, &call_exchange, p);
     exchange_max_body(x, MAX(endpoint->max_body, IGNORED_BODY));
 }
@@ -443,7 +323,7 @@ static bool is_program_path(struct str path)
 static enum language request_language(struct dispatch *d, const struct http_head *head)
 {
     _cleanup_(settings_dropp) const struct settings *s = settings_hold(d->app);
-    return language_of(http_head_get(head, STR("accept-language")), s->language);
+    return frame_language(s, head);
 }
 
 static void refuse(struct dispatch *d, struct exchange *x, enum status status, const char *code,
@@ -452,7 +332,7 @@ static void refuse(struct dispatch *d, struct exchange *x, enum status status, c
     struct err err;
     err_set(&err, status, code);
     if (status != E_METHOD) {
-        dispatch_refuse(x, request_language(d, exchange_head(x)), &err);
+        frame_refuse(x, request_language(d, exchange_head(x)), &err);
         return;
     }
     struct buf out = BUF_INIT(4096);
@@ -470,7 +350,7 @@ bool dispatch_explain(struct exchange *x, int status, struct buf *out, void *ctx
         return false;
     err_set(&err, status == 413 ? E_TOO_LARGE : E_INVALID,
             status == 413 ? "too_large" : "bad_request");
-    write_error(out, head->path, request_language(ctx, head), status, &err);
+    frame_write_error(out, head->path, request_language(ctx, head), status, &err);
     return true;
 }
 
@@ -485,6 +365,10 @@ void dispatch_request(struct exchange *x, void *ctx)
 
     if (found == ROUTE_FOUND) {
         const struct target *target = match.route->target;
+        if (target->stream) {
+            stream_start(d, x, target, &match, a);
+            return;
+        }
         if (!target->loop) {
             start_call(d, x, &target->endpoint, &match, a);
             return;

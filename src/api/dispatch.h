@@ -19,9 +19,6 @@ void dispatch_request(struct exchange *x, void *ctx);
 /* server_config.explain: in the shape and the language of our own errors. */
 bool dispatch_explain(struct exchange *x, int status, struct buf *out, void *ctx);
 
-/* The error as a whole answer, for a takeover that cannot go on. */
-void dispatch_refuse(struct exchange *x, enum language language, const struct err *err);
-
 struct app *dispatch_app(const struct dispatch *d);
 struct loop *dispatch_loop(const struct dispatch *d);
 struct upstream_client *dispatch_upstream(const struct dispatch *d);

@@ -10,7 +10,7 @@
  * events polls, where closing an old one would only make two pages chase each other. */
 #include <string.h>
 
-#include "api/dispatch.h"
+#include "api/frame.h"
 #include "api/handlers.h"
 #include "api/public.h"
 #include "api/sora_view.h"
@@ -269,7 +269,7 @@ static void refuse(struct exchange *x, enum language language)
     struct err err;
     err_set(&err, E_LIMIT, "too_many_streams");
     err.retry_after_ms = RETRY_MS;
-    dispatch_refuse(x, language, &err);
+    frame_refuse(x, language, &err);
 }
 
 static void stream_open(struct exchange *x, struct call *c)

@@ -88,6 +88,7 @@ const char *status_name(enum status status)
         [E_CONFLICT] = "conflict",
         [E_GONE] = "gone",
         [E_TOO_LARGE] = "too_large",
+        [E_UNSUPPORTED] = "unsupported",
         [E_UNPROCESSABLE] = "unprocessable",
         [E_LIMIT] = "limit",
         [E_UNAVAILABLE] = "unavailable",

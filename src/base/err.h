@@ -18,6 +18,7 @@ enum status {
     E_CONFLICT,      /* the state does not allow it: 409 */
     E_GONE,          /* it existed and has expired: 410 */
     E_TOO_LARGE,     /* over a size limit: 413 */
+    E_UNSUPPORTED,   /* a kind of content that is not taken: 415 */
     E_UNPROCESSABLE, /* well-formed, yet contradicts what is known: 422 */
     E_LIMIT,         /* over a rate, count or quota: 429 */
     E_UNAVAILABLE,   /* try again later: 503 */

@@ -144,6 +144,7 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     app->step_workers = start_workers(app, "step", 8);
     app->transfer_workers = start_workers(app, "transfer", 6);
     app->file_workers = start_workers(app, "file", 4);
+    app->upload_workers = start_workers(app, "upload", 6);
     if (s->home.old_pid == 0)
         TRY(take_up(app, err));
     TRY(jobs_start(app, err));
@@ -191,9 +192,13 @@ static void stop_serving(struct serving *s)
     stop_workers(&app->step_workers);
     stop_workers(&app->transfer_workers);
     stop_workers(&app->file_workers);
+    /* Asked for a turn until the last exchange has ended (net/receive). */
+    if (app->upload_workers)
+        workers_stop(app->upload_workers);
     if (app->tokens)
         tokens_stop(app->tokens);
     edge_free(s->edge);
+    stop_workers(&app->upload_workers);
     jobs_free(app);
     store_keeper_stop(app->keeper);
     janitor_stop(s->janitor);

@@ -41,8 +41,9 @@ struct app {
     struct jobs *jobs;
     /* Apart from each other, so that none starves another: API calls; submissions, which an
      * upstream may hold for minutes; the short steps of jobs; media on their way in; files
-     * on their way out. */
-    struct workers *api_workers, *submit_workers, *step_workers, *transfer_workers, *file_workers;
+     * on their way out; what users bring. */
+    struct workers *api_workers, *submit_workers, *step_workers, *transfer_workers, *file_workers,
+        *upload_workers;
 };
 
 /* One worker thread's own things (net/workers.h: thread_start). */

@@ -71,27 +71,39 @@ void library_drop(struct worker *w, const struct object *o)
 
 /* ---- posters */
 
-/* Where a child can read the first file; empty: nowhere. */
-static struct str probe_address(struct worker *w, const struct library_target *target,
-                                const struct object *o, struct arena *a)
+/* Where a child can read it; empty: nowhere. */
+static struct str probe_address(struct worker *w, const struct object *o,
+                                const struct storage_bucket *bucket, struct arena *a)
 {
     char path[2048];
-    if (target->type == STORAGE_S3)
-        return s3_link(&target->bucket.s3, o->key, STR_NONE, clock_wall_ms(), PROBE_LINK_S, a);
+    if (o->storage == STORAGE_S3)
+        return s3_link(&bucket->s3, o->key, STR_NONE, clock_wall_ms(), PROBE_LINK_S, a);
     local_path(w->app->local, o->key, path, sizeof(path));
     return arena_str(a, str_of(path));
 }
 
 /* The bucket's own authorities as the children read them: NULL where the system's do. */
-static const char *authorities(struct worker *w, const struct library_target *target,
-                               struct arena *a)
+static const char *authorities(struct worker *w, const struct object *o,
+                               const struct storage_bucket *bucket, struct arena *a)
 {
-    struct str pem = target->bucket.s3.ca_pem;
     struct err ignored;
-    if (target->type != STORAGE_S3 || !target->bucket.s3.endpoint.https || !pem.n)
+    if (o->storage != STORAGE_S3 || !bucket->s3.endpoint.https || !bucket->s3.ca_pem.n)
         return NULL;
     struct str path = arena_printf(a, "%s/bucket-ca.pem", w->app->data_dir);
-    return path.p && file_write_atomic(path.p, pem, 0600, &ignored) == OK ? path.p : NULL;
+    bool written = path.p && file_write_atomic(path.p, bucket->s3.ca_pem, 0600, &ignored) == OK;
+    return written ? path.p : NULL;
+}
+
+void library_look_at(struct worker *w, const struct object *o, const struct storage_bucket *bucket,
+                     bool with_poster, struct arena *a, struct media_facts *ret,
+                     struct str *ret_jpeg)
+{
+    struct str address = probe_address(w, o, bucket, a);
+    const char *ca_file = authorities(w, o, bucket, a);
+    struct err ignored;
+    *ret_jpeg = STR_NONE;
+    if (address.n && media_probe(address.p, ca_file, a, ret, &ignored) == OK && with_poster)
+        media_poster(address.p, ca_file, a, ret_jpeg, &ignored);
 }
 
 /* A picture of the first moments; its absence fails nothing. */
@@ -99,11 +111,11 @@ static void add_poster(struct worker *w, const struct generation *g,
                        const struct library_target *target, struct library_take *take,
                        struct arena *a)
 {
-    struct str address = probe_address(w, target, &take->files[0], a), jpeg;
+    struct str jpeg;
     struct err err;
-    const char *ca_file = authorities(w, target, a);
-    if (!address.n || media_probe(address.p, ca_file, a, &take->facts, &err) != OK ||
-        g->media_type != MEDIA_VIDEO || media_poster(address.p, ca_file, a, &jpeg, &err) != OK)
+    library_look_at(w, &take->files[0], &target->bucket, g->media_type == MEDIA_VIDEO, a,
+                    &take->facts, &jpeg);
+    if (!jpeg.p)
         return;
     struct object poster = {.user_id = g->user_id,
                             .generation_id = g->id,

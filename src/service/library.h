@@ -18,6 +18,7 @@
 #include "pool/pool.h"
 #include "service/app.h"
 #include "service/jobs.h"
+#include "service/storage.h"
 
 enum {
     LIBRARY_MAX_FILES = DIALECT_MAX_MEDIA,
@@ -71,6 +72,17 @@ enum status library_settle(struct db_conn *tx, const struct library_take *take, 
 void library_describe(const struct library_take *take, struct arena *a, struct generation *g);
 /* In a transaction of its own. */
 void library_discard(struct worker *w, const struct library_take *take);
+
+/* Begins the transaction of a change to what this user has. */
+enum status library_lock(struct worker *w, int64_t user_id, struct err *err);
+/* An object that is not settled: its row goes, and whatever there is of it; logs what it cannot
+ * do.  id 0: nothing. */
+void library_drop(struct worker *w, const struct object *o);
+/* What a whole object holds, and one picture of a video (STR_NONE: none), by children that read
+ * it where it lies; bucket: where that is S3.  What cannot be found out stays as it is. */
+void library_look_at(struct worker *w, const struct object *o, const struct storage_bucket *bucket,
+                     bool with_poster, struct arena *a, struct media_facts *ret,
+                     struct str *ret_jpeg);
 
 /* Bytes in memory: reserves and writes; o says owner, counter, key, type, place.  Still
  * `writing` until quota_settle(). */

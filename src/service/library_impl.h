@@ -49,13 +49,10 @@ enum status library_file_take(struct library_file *f, struct err *err);
 /* Its room, as prolonged as that of all that is written for this work. */
 enum status library_keep(struct worker *w, const struct generation *g,
                          const struct library_source *source, struct err *err);
-/* The row goes, and whatever there is of it; logs what it cannot do. */
-void library_drop(struct worker *w, const struct object *o);
 /* The link's speed is measured from here on. */
 void library_rate_anew(struct library_file *f);
 struct str library_key(const struct library_target *target, struct arena *a, int64_t user_id,
                        const char *type);
-enum status library_lock(struct worker *w, int64_t user_id, struct err *err);
 
 /* library_resume.c: only for files in S3 whose link has a strong validator and takes ranges.
  * What is left of this place goes into f->left, anything older is dropped. */
