@@ -212,11 +212,12 @@ enum status object_discard(struct db_conn *tx, const struct object *o, int64_t n
 enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena *a,
                                 struct object *ret, size_t max, size_t *ret_count, struct err *err)
 {
-    return read_list(db,
-                     "SELECT " COLUMNS
-                     " FROM objects WHERE state = 'writing' AND lease_until < $1 ORDER BY id "
-                     "LIMIT $2",
-                     DB_ARGS(P_INT(now_ms), P_INT(max)), a, ret, max, ret_count, err);
+    static const char sql[] =
+        "SELECT " COLUMNS " FROM objects WHERE state = 'writing' AND lease_until < $1 AND "
+        "(source IS NULL OR NOT EXISTS (SELECT 1 FROM jobs "
+        "WHERE jobs.generation_id = objects.generation_id AND jobs.state <> 'ended')) "
+        "ORDER BY id LIMIT $2";
+    return read_list(db, sql, DB_ARGS(P_INT(now_ms), P_INT(max)), a, ret, max, ret_count, err);
 }
 
 enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter counter,
