@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Kinora's database, read and changed behind its back.
-import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Kinora } from "./kinora.ts";
+import { psql } from "./psql.ts";
 
 export type Row = Record<string, any>;
 
@@ -19,7 +19,7 @@ export class Rows {
   // The rows of a SELECT.
   query(sql: string): Row[] {
     if (!this.server) return this.sqlite((db) => db.prepare(sql).all() as Row[]);
-    const text = this.psql(`SELECT COALESCE(json_agg(t), '[]') FROM (${sql}) AS t`);
+    const text = psql(this.server, `SELECT COALESCE(json_agg(t), '[]') FROM (${sql}) AS t`);
     return JSON.parse(text) as Row[];
   }
 
@@ -30,7 +30,7 @@ export class Rows {
   }
 
   change(sql: string): void {
-    if (this.server) this.psql(sql);
+    if (this.server) psql(this.server, sql);
     else this.sqlite((db) => db.exec(sql));
   }
 
@@ -48,13 +48,5 @@ export class Rows {
     } finally {
       db.close();
     }
-  }
-
-  private psql(sql: string): string {
-    const ran = spawnSync("psql", [this.server!, "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", sql], {
-      encoding: "utf8",
-    });
-    if (ran.status !== 0) throw new Error(`psql: ${ran.stderr}`);
-    return ran.stdout.trim();
   }
 }

@@ -93,21 +93,20 @@ test("[SG-2] [SG-3] a file that fits into one part is one PUT under its dated ke
   await clean();
 });
 
-for (const manner of ["", " chunked", " noranges"]) {
-  test(`[SG-2] a file of several parts goes up in parts of 8 MiB${manner && `,${manner}`}`, async () => {
-    const prompt = `size=20000000${manner}`;
-    const before = way.seen.length;
+test("[SG-2] a file of several parts goes up in parts of 8 MiB, with a length or ranges or not", async () => {
+  await Promise.all(["", " chunked", " noranges"].map(async (manner) => {
+    const prompt = `size=17000000${manner}`;
     const g = await work(prompt);
     assert.equal(g.storage_type, "s3", JSON.stringify(g));
-    const found = await bucket.read((g.s3_object_keys as string[])[0]);
-    assert.equal(found.sha256, source.sha256(prompt));
-    const seen = way.seen.slice(before).map((s) => s.kind);
+    const [key] = g.s3_object_keys as string[];
+    assert.equal((await bucket.read(key)).sha256, source.sha256(prompt));
+    const seen = way.seen.filter((s) => s.url.includes(key)).map((s) => s.kind);
     assert.deepEqual(seen.filter((k) => ["begin", "part", "complete"].includes(k)),
       ["begin", "part", "part", "part", "complete"]);
-    assert.equal(rows.query("SELECT * FROM object_parts").length, 0);
-    await clean();
-  });
-}
+  }));
+  assert.equal(rows.query("SELECT * FROM object_parts").length, 0);
+  await clean();
+});
 
 test("[SG-2] a part's bound is no border: one byte less, exactly, one byte more", async () => {
   const sizes = [[8 * MIB - 1, 0], [8 * MIB, 0], [8 * MIB + 1, 2], [16 * MIB, 2]];
@@ -290,6 +289,7 @@ test("[SG-7] a bucket that lists no uploads to us holds no deletion up", async (
   await eventually("the object gone", async () => !(await bucket.has(key)), 180);
   assert.ok(rows.query("SELECT id FROM deletions WHERE attempts > 0").length > 0);
   way.mend();
+  rows.change("DELETE FROM deletions WHERE key LIKE 'sora/half-%'");
   await clean();
 });
 
@@ -398,7 +398,7 @@ test("[ST-6 AC-3] saving from an address that answers 401 renews the token first
 
 test("[ST-6] saving: all its outcomes", async () => {
   await use({ sora_s3_enabled: false, local_storage_enabled: false });
-  const [one, two, three] = [await work("one"), await work("two"), await work("three")];
+  const [one, two, three] = await Promise.all(["one", "two", "three"].map((name) => work(name)));
   assert.equal(one.storage_type, "upstream");
   const save = (id: number, who = admin) => who.call("POST", `/api/v1/sora/generations/${id}/save`);
   assertError(await save(one.id), 503, "storage_not_configured");

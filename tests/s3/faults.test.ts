@@ -104,7 +104,7 @@ test("[SG-5] without a disk the bucket is tried for longer, and the link is kept
 const parts = () => rows.query("SELECT number FROM object_parts").length;
 
 test("[SG-5] a death in the middle: the next process goes on behind the last part", async () => {
-  const prompt = "size=30000000 hold=20000000";
+  const prompt = "size=25200000 hold=20000000";
   const id = await admin.generate(prompt);
   await eventually("two parts", async () => parts() === 2);
   await kinora.kill();
