@@ -3,18 +3,32 @@
 #include "api/forms.h"
 #include "api/handlers.h"
 #include "api/session.h"
+#include "api/upload_view.h"
 #include "api/views.h"
-#include "net/url.h"
 #include "service/people.h"
+#include "service/upload_shelf.h"
 #include "store/users.h"
 
-enum { FIELD_MAX = 1024, PICTURE_URL_MAX = 2048 };
+enum { FIELD_MAX = 1024 };
 
 static enum status read_credentials(struct call *c, struct str *email, struct str *password,
                                     struct err *err)
 {
     TRY(json_field_str(c->json, "email", JSON_REQUIRED, 1, FIELD_MAX, email, err));
     return json_field_str(c->json, "password", JSON_REQUIRED, 1, FIELD_MAX, password, err);
+}
+
+/* Where a picture can be seen: an upload's link, or the address that it is. */
+static struct str picture_url(struct call *c, struct storage_bucket *bucket, struct str picture)
+{
+    struct str uuid = upload_uuid_of(picture, c->arena);
+    struct upload_record r;
+    struct err ignored;
+    if (!uuid.p)
+        return picture;
+    if (upload_find(c->db, c->who.user_id, uuid, c->arena, &r, &ignored) != OK)
+        return STR_NONE;
+    return upload_url(c->worker, c->arena, c->origin, bucket, &r);
 }
 
 static enum status answer_sign_in(struct call *c, int status, const struct sign_in *in)
@@ -71,7 +85,13 @@ enum status auth_logout(struct call *c, struct err *err)
 
 static enum status answer_me(struct call *c, const struct user *user)
 {
-    view_user(call_json(c, 200), user);
+    _cleanup_(storage_close) struct storage_bucket bucket = {0};
+    struct json_out *j = call_json(c, 200);
+    json_object(j);
+    view_user_fields(j, user);
+    json_kv_str_or_null(j, "avatar_url", picture_url(c, &bucket, user->avatar));
+    json_kv_str_or_null(j, "background_url", picture_url(c, &bucket, user->background));
+    json_object_end(j);
     return OK;
 }
 
@@ -82,18 +102,13 @@ enum status auth_get_me(struct call *c, struct err *err)
     return answer_me(c, &user);
 }
 
-/* An http(s) address, or null for none. */
+/* null: none. */
 static enum status read_picture(struct call *c, const char *key, bool *ret_set, struct str *ret,
                                 struct err *err)
 {
-    struct url url;
     struct str text = STR_NONE;
     *ret_set = !json_is_absent(json_get(c->json, key));
-    TRY(json_field_str(c->json, key, JSON_OPTIONAL, 1, PICTURE_URL_MAX, &text, err));
-    if (text.p && url_parse(text, c->arena, &url, NULL) != OK)
-        return err_field(err, "invalid_field", key,
-                         "%s must be an address that begins with http:// or https://, or null",
-                         key);
+    TRY(json_field_str(c->json, key, JSON_OPTIONAL, 1, UPLOAD_URL_MAX, &text, err));
     *ret = text;
     return OK;
 }

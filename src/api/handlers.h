@@ -42,6 +42,9 @@ call_handler sora_events;
 /* media.c */
 call_handler media_object;
 
+/* upload_shelf.c */
+call_handler uploads_summary, uploads_list, uploads_get, uploads_remove, uploads_resolve;
+
 /* videos.c: the OpenAI surface. */
 call_handler videos_create, videos_remix, videos_list, videos_get, videos_content, videos_remove;
 

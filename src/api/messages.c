@@ -227,6 +227,8 @@ static const struct message table[] = {
     {"unsupported_type", 415, "不支持的文件类型", "This file type is not supported."},
     {"disk_full", 507, "磁盘空间不足", "The disk is full."},
     {"upload_quota_exceeded", 413, "上传配额已满", "Upload quota exceeded"},
+    {"upload_sub_type_off", 403, "本站未开放此类上传",
+     "Uploads of this kind are not allowed here."},
     {"upload_not_found", 404, "上传的文件不存在", "There is no such upload."},
 
     /* The server. */

@@ -73,6 +73,13 @@ static const struct route routes[] = {
     {HTTP_GET, "/api/v1/sora/storage-status", USER(sora_storage_status, NO_BODY)},
     {HTTP_GET, "/api/v1/sora/events", USER(sora_events, NO_BODY)},
 
+    /* What users upload (section 6). */
+    {HTTP_GET, "/api/uploads/summary", USER(uploads_summary, NO_BODY)},
+    {HTTP_GET, "/api/uploads/list", USER(uploads_list, NO_BODY)},
+    {HTTP_POST, "/api/uploads/resolve", USER(uploads_resolve, SMALL)},
+    {HTTP_GET, "/api/uploads/{uuid}", USER(uploads_get, NO_BODY)},
+    {HTTP_DELETE, "/api/uploads/{uuid}", USER(uploads_remove, NO_BODY)},
+
     /* Administration (section 7). */
     {HTTP_GET, "/api/v1/admin/users", ADMIN(users_list_all, NO_BODY)},
     {HTTP_POST, "/api/v1/admin/users", ADMIN(users_create, SMALL)},

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/views.h"
 
-void view_user(struct json_out *j, const struct user *u)
+void view_user_fields(struct json_out *j, const struct user *u)
 {
-    json_object(j);
     json_kv_int(j, "id", u->id);
     json_kv_str(j, "uuid", u->uuid);
     json_kv_str(j, "email", u->email);
@@ -16,6 +15,12 @@ void view_user(struct json_out *j, const struct user *u)
     json_kv_int(j, "sora_storage_used_bytes", u->storage_used_bytes);
     json_kv_time(j, "created_at", u->created_at);
     json_kv_time(j, "updated_at", u->updated_at);
+}
+
+void view_user(struct json_out *j, const struct user *u)
+{
+    json_object(j);
+    view_user_fields(j, u);
     json_object_end(j);
 }
 

@@ -5,6 +5,8 @@
 #include "model/user.h"
 
 void view_user(struct json_out *j, const struct user *u);
+/* The same inside of an object that has more. */
+void view_user_fields(struct json_out *j, const struct user *u);
 void view_group(struct json_out *j, const struct group *g);
 /* secret: the key itself, shown once; NULL: left out. */
 void view_api_key(struct json_out *j, const struct api_key *k, const char *secret);

@@ -32,14 +32,19 @@ struct upload_limits {
     int64_t pixels; /* of an image: width times height */
 };
 
-/* A whole file in a store, as it goes into the rows. */
+/* A whole file in a store, as it goes into the rows and comes out of them. */
 struct upload_record {
     int64_t user_id;
     enum upload_sub_type sub_type;
     int64_t object_id, poster_object_id; /* poster 0: none */
     struct str key, type;                /* storage key, MIME type */
+    struct str name;                     /* as its owner called it; STR_NONE: unknown */
     int64_t size;                        /* bytes */
     int width, height;                   /* 0: unknown */
     int64_t duration_ms;                 /* 0: unknown, or an image */
     int64_t created_at;                  /* wall ms */
+    /* Only when it comes out. */
+    struct str uuid; /* STR_NONE: a reference */
+    enum storage_type storage;
+    int64_t used_at; /* of a reference, wall ms; else 0 */
 };

@@ -13,6 +13,7 @@
 #include "service/model_lists.h"
 #include "service/settings.h"
 #include "service/stats.h"
+#include "service/upload_shelf.h"
 #include "store/idempotency.h"
 #include "store/job_history.h"
 #include "store/jobs.h"
@@ -49,6 +50,8 @@ static void every_ten(struct janitor *j)
 {
     struct err err;
     report("model lists", model_lists_tick(j->app, j->db, &err), &err);
+    db_rollback(j->db);
+    report("unused references", upload_sweep_references(j->db, clock_wall_ms(), &err), &err);
     db_rollback(j->db);
 }
 

@@ -6,6 +6,7 @@
 #include "service/credentials.h"
 #include "service/events.h"
 #include "service/generations.h"
+#include "service/upload_shelf.h"
 #include "store/groups.h"
 #include "store/keys.h"
 #include "store/sessions.h"
@@ -195,6 +196,18 @@ enum status people_delete(struct db_conn *db, const struct actor *actor, int64_t
     return db_commit(tx, err);
 }
 
+/* UP-3, with the user's row locked: an upload cannot go in between. */
+static enum status check_picture(struct db_conn *tx, int64_t user_id, enum upload_sub_type sub_type,
+                                 const char *field, const struct str *value, struct arena *a,
+                                 struct str *ret, struct err *err)
+{
+    struct upload_record r = {.uuid = STR_NONE};
+    if (value->p)
+        TRY(upload_resolve(tx, user_id, sub_type, field, *value, a, &r, err));
+    *ret = r.uuid.p ? r.uuid : *value;
+    return OK;
+}
+
 enum status people_set_pictures(struct db_conn *db, int64_t user_id,
                                 const struct picture_form *form, struct arena *a, struct user *ret,
                                 struct err *err)
@@ -204,9 +217,11 @@ enum status people_set_pictures(struct db_conn *db, int64_t user_id,
     TRY(db_begin(tx, err));
     TRY(users_lock(tx, user_id, a, &user, err));
     if (form->set_avatar)
-        user.avatar = form->avatar;
+        TRY(check_picture(tx, user_id, UPLOAD_USER_AVATAR, "avatar", &form->avatar, a, &user.avatar,
+                          err));
     if (form->set_background)
-        user.background = form->background;
+        TRY(check_picture(tx, user_id, UPLOAD_USER_BACKGROUND, "background", &form->background, a,
+                          &user.background, err));
     user.updated_at = clock_wall_ms();
     TRY(users_update(tx, &user, err));
     TRY(db_commit(tx, err));

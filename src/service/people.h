@@ -42,7 +42,8 @@ enum status people_change(struct db_conn *db, const struct actor *actor, int64_t
 enum status people_delete(struct db_conn *db, const struct actor *actor, int64_t id,
                           struct arena *a, struct err *err);
 
-/* What users change of themselves.  STR_NONE: no picture. */
+/* What users change of themselves: the UUID of an upload of their own, or an http(s) address
+ * (upload_resolve()).  STR_NONE: no picture. */
 struct picture_form {
     bool set_avatar, set_background;
     struct str avatar, background;

@@ -52,6 +52,36 @@ enum status quota_read(struct app *app, struct db_conn *db, int64_t user_id, str
     return OK;
 }
 
+enum status quota_read_uploads(struct app *app, struct db_conn *db, int64_t user_id,
+                               struct quota *ret, struct err *err)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
+    struct ledger row;
+    struct quota q = {.source = QUOTA_UNLIMITED};
+
+    TRY(ledger_read(db, user_id, &row, err));
+    if (settings->uploads.quota_enabled)
+        q.limit = upload_quota_of(&settings->uploads, row.group_id);
+    if (q.limit)
+        q.source = QUOTA_GROUP;
+    TRY(object_sums(db, user_id, COUNTER_UPLOAD, clock_wall_ms(), &q.used, &q.reserved, err));
+    q.available = q.limit ? MAX(q.limit - q.used - q.reserved, 0) : INT64_MAX;
+    *ret = q;
+    return OK;
+}
+
+/* What there is for an object's counter. */
+static enum status read_for(struct app *app, struct db_conn *db, const struct object *o,
+                            struct quota *ret, struct err *err)
+{
+    if (o->counter == COUNTER_SORA)
+        return quota_read(app, db, o->user_id, ret, err);
+    if (o->counter == COUNTER_UPLOAD)
+        return quota_read_uploads(app, db, o->user_id, ret, err);
+    *ret = (struct quota){.available = INT64_MAX, .source = QUOTA_UNLIMITED};
+    return OK;
+}
+
 enum status quota_refuse(const struct quota *q, struct err *err)
 {
     err_set(err, E_LIMIT, "quota_exceeded");
@@ -60,12 +90,26 @@ enum status quota_refuse(const struct quota *q, struct err *err)
     return E_LIMIT;
 }
 
+static enum status need_room(struct app *app, struct db_conn *tx, const struct object *o,
+                             int64_t bytes, struct err *err)
+{
+    struct quota q;
+    TRY(read_for(app, tx, o, &q, err));
+    if (bytes <= q.available)
+        return OK;
+    if (o->counter == COUNTER_SORA)
+        return quota_refuse(&q, err);
+    err_set(err, E_TOO_LARGE, "upload_quota_exceeded");
+    err_number(err, "limit", q.limit);
+    err_number(err, "used", q.used);
+    return E_TOO_LARGE;
+}
+
 enum status quota_choose(struct app *app, struct db_conn *tx, const struct object *o, int64_t least,
                          int64_t most, int64_t *ret, struct err *err)
 {
-    struct quota q = {.available = most};
-    if (o->counter == COUNTER_SORA)
-        TRY(quota_read(app, tx, o->user_id, &q, err));
+    struct quota q;
+    TRY(read_for(app, tx, o, &q, err));
     *ret = MAX(least, MIN(most, q.available));
     return OK;
 }
@@ -73,13 +117,8 @@ enum status quota_choose(struct app *app, struct db_conn *tx, const struct objec
 enum status quota_reserve(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,
                           struct err *err)
 {
-    struct quota q;
     int64_t now = clock_wall_ms();
-    if (o->counter == COUNTER_SORA) {
-        TRY(quota_read(app, tx, o->user_id, &q, err));
-        if (bytes > q.available)
-            return quota_refuse(&q, err);
-    }
+    TRY(need_room(app, tx, o, bytes, err));
     o->reserved = bytes;
     o->created_at = now;
     o->lease_until = now + RESERVATION_MS;
@@ -89,12 +128,7 @@ enum status quota_reserve(struct app *app, struct db_conn *tx, struct object *o,
 enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,
                          struct err *err)
 {
-    struct quota q;
-    if (o->counter == COUNTER_SORA) {
-        TRY(quota_read(app, tx, o->user_id, &q, err));
-        if (bytes > q.available)
-            return quota_refuse(&q, err);
-    }
+    TRY(need_room(app, tx, o, bytes, err));
     int64_t now = clock_wall_ms();
     TRY(object_reserve(tx, o->id, o->reserved + bytes, now, now + RESERVATION_MS, err));
     o->reserved += bytes;
@@ -103,13 +137,9 @@ enum status quota_extend(struct app *app, struct db_conn *tx, struct object *o, 
 
 enum status quota_resume(struct app *app, struct db_conn *tx, struct object *o, struct err *err)
 {
-    struct quota q;
     int64_t now = clock_wall_ms();
-    if (o->counter == COUNTER_SORA && o->lease_until < now) {
-        TRY(quota_read(app, tx, o->user_id, &q, err));
-        if (o->reserved > q.available)
-            return quota_refuse(&q, err);
-    }
+    if (o->lease_until < now)
+        TRY(need_room(app, tx, o, o->reserved, err));
     return object_reserve(tx, o->id, o->reserved, 0, now + RESERVATION_MS, err);
 }
 

@@ -26,12 +26,16 @@ enum status quota_lock_user(struct db_conn *tx, int64_t user_id, struct err *err
 /* As it stands now; exact inside a transaction that holds the lock. */
 enum status quota_read(struct app *app, struct db_conn *db, int64_t user_id, struct quota *ret,
                        struct err *err);
+/* The same of uploads (UP-6): the tier's, whose source is QUOTA_GROUP; unlimited where the
+ * switch is off. */
+enum status quota_read_uploads(struct app *app, struct db_conn *db, int64_t user_id,
+                               struct quota *ret, struct err *err);
 /* E_LIMIT, code "quota_exceeded" with quota_bytes and used_bytes. */
 enum status quota_refuse(const struct quota *q, struct err *err);
 
 /* All inside a transaction that holds the lock. */
-/* Inserts the object as writing with `bytes` of room; quota_refuse() when they do not fit
- * (counter sora only). */
+/* Inserts the object as writing with `bytes` of room.  When they do not fit: for the counter
+ * sora quota_refuse(), for uploads E_TOO_LARGE, code "upload_quota_exceeded". */
 enum status quota_reserve(struct app *app, struct db_conn *tx, struct object *o, int64_t bytes,
                           struct err *err);
 /* What to ask for where the size is not known: most, or what there is of it, but least at least.

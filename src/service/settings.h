@@ -12,6 +12,7 @@
 #include "platform/json_in.h"
 #include "service/app.h"
 #include "service/audit.h"
+#include "service/upload_tiers.h"
 
 enum language { LANG_ZH, LANG_EN };
 
@@ -35,7 +36,8 @@ struct settings {
     struct str sora_s3_endpoint, sora_s3_region, sora_s3_bucket, sora_s3_access_key_id,
         sora_s3_secret_access_key, sora_s3_prefix, sora_s3_cdn_url, sora_s3_ca_pem;
     bool local_storage_enabled;
-    struct str metrics_token; /* "" : /metrics answers loopback only */
+    struct upload_settings uploads; /* named upload_… outside */
+    struct str metrics_token;       /* "" : /metrics answers loopback only */
 };
 
 /* Reads all; E_INVALID names a stored value that no longer fits. */

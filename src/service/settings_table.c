@@ -252,8 +252,8 @@ static const struct setting_kind kind_language = {text_read, language_load, lang
 
 /* --- lists, kept as JSON ------------------------------------------------- */
 
-static enum status array_read(const struct setting *s, struct json value, struct arena *a,
-                              struct str *ret, struct err *err)
+enum status setting_read_array(const struct setting *s, struct json value, struct arena *a,
+                               struct str *ret, struct err *err)
 {
     _cleanup_free_ char *text = NULL;
     struct str dumped;
@@ -331,10 +331,10 @@ static enum status networks_read(const struct setting *s, struct json value, str
                              "%s: %.*s is never allowed, so that naming it opens nothing", s->key,
                              STR_ARG(text));
     }
-    return array_read(s, value, a, ret, err);
+    return setting_read_array(s, value, a, ret, err);
 }
 
-static const struct setting_kind kind_cidrs = {array_read, cidrs_load, cidrs_write};
+static const struct setting_kind kind_cidrs = {setting_read_array, cidrs_load, cidrs_write};
 static const struct setting_kind kind_networks = {networks_read, cidrs_load, cidrs_write};
 
 /* "[]" is no list of models at all, which would leave the studio empty: it is refused. */
@@ -371,11 +371,12 @@ static void models_write(const struct setting *s, const struct settings *from, s
         json_null(j);
 }
 
-static const struct setting_kind kind_models = {array_read, models_load, models_write};
+static const struct setting_kind kind_models = {setting_read_array, models_load, models_write};
 
 /* --- the table ----------------------------------------------------------- */
 
-#define AT(name) .key = #name, .offset = offsetof(struct settings, name)
+#define AT(name)         .key = #name, .offset = offsetof(struct settings, name)
+#define OF_UPLOADS(name) .key = "upload_" #name, .offset = offsetof(struct settings, uploads.name)
 
 static const struct setting table[] = {
     {AT(site_name), .kind = &kind_text, .first = "Kinora", .min = 1, .max = 64},
@@ -402,6 +403,15 @@ static const struct setting table[] = {
     {AT(sora_s3_cdn_url), .kind = &kind_text, .first = "", .max = 512, .check = check_url},
     {AT(sora_s3_ca_pem), .kind = &kind_text, .first = "", .max = MAX_PEM, .check = check_pem},
     {AT(local_storage_enabled), .kind = &kind_bool, .first = "true"},
+    {OF_UPLOADS(quota_enabled), .kind = &kind_bool, .first = "false"},
+    {OF_UPLOADS(quota_bytes), .kind = &kind_int, .first = "1073741824", .max = MAX_BYTES},
+    {OF_UPLOADS(image_max_bytes), .kind = &kind_int, .first = "10485760", .min = 1,
+     .max = MAX_BYTES},
+    {OF_UPLOADS(video_max_bytes), .kind = &kind_int, .first = "209715200", .min = 1,
+     .max = MAX_BYTES},
+    {OF_UPLOADS(max_pixels), .kind = &kind_int, .first = "50000000", .min = 1, .max = MAX_BYTES},
+    {OF_UPLOADS(rules), .kind = &setting_upload_rules, .first = "[]"},
+    {.key = "upload_extra_sub_types", .kind = &setting_upload_extras, .first = "[]"},
     {AT(metrics_token), .kind = &kind_secret, .first = "", .max = 256, .secret = true},
 };
 

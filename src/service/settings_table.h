@@ -33,6 +33,12 @@ struct setting {
     bool secret; /* sealed at rest, never shown */
 };
 
+/* A `read` for what is kept as the JSON text of an array. */
+enum status setting_read_array(const struct setting *s, struct json value, struct arena *a,
+                               struct str *ret, struct err *err);
+/* settings_uploads.c */
+extern const struct setting_kind setting_upload_rules, setting_upload_extras;
+
 const struct setting *settings_table(size_t *ret_count);
 /* NULL when there is no such setting. */
 const struct setting *settings_table_find(struct str key);

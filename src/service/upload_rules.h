@@ -18,7 +18,7 @@ enum status upload_rules_limits(struct app *app, struct db_conn *db, int64_t use
                                 enum upload_sub_type sub_type, struct upload_limits *ret,
                                 struct err *err);
 /* The generations row and its generation_images or generation_videos row, in a transaction that
- * holds the owner's lock; not for references.  ret_uuid: the generations row's, which is the
- * answer's upload_uuid. */
+ * holds the owner's lock.  ret_uuid: the generations row's, which is the answer's upload_uuid.
+ * Of a reference, which has no row, the object's first use is noted, and ret_uuid is empty. */
 enum status upload_rows_insert(struct db_conn *tx, const struct upload_record *r,
                                char ret_uuid[UUID_SIZE], struct err *err);

@@ -14,7 +14,7 @@ enum status ledger_read(struct db_conn *db, int64_t user_id, struct ledger *ret,
 {
     static const char sql[] =
         "SELECT u.sora_storage_quota_bytes, g.sora_storage_quota_bytes, "
-        "u.sora_storage_used_bytes FROM users u JOIN groups g ON g.id = u.group_id "
+        "u.sora_storage_used_bytes, u.group_id FROM users u JOIN groups g ON g.id = u.group_id "
         "WHERE u.id = $1";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     bool row;
@@ -22,7 +22,7 @@ enum status ledger_read(struct db_conn *db, int64_t user_id, struct ledger *ret,
     TRY(db_next(rows, &row, err));
     if (!row)
         return err_set(err, E_NOT_FOUND, "user_not_found");
-    *ret = (struct ledger){db_int(rows, 0), db_int(rows, 1), db_int(rows, 2)};
+    *ret = (struct ledger){db_int(rows, 0), db_int(rows, 1), db_int(rows, 2), db_int(rows, 3)};
     return OK;
 }
 

@@ -8,6 +8,7 @@
 struct ledger {
     int64_t user_quota, group_quota; /* bytes; 0: not set */
     int64_t used;                    /* bytes */
+    int64_t group_id;
 };
 
 /* Keeps every other change of this user's ledger out until the transaction ends.

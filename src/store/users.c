@@ -115,6 +115,16 @@ enum status users_update(struct db_conn *tx, const struct user *user, struct err
     return explain(status, "email_taken", err);
 }
 
+enum status users_drop_picture(struct db_conn *tx, int64_t id, struct str picture, int64_t now_ms,
+                               struct err *err)
+{
+    static const char sql[] =
+        "UPDATE users SET avatar = CASE WHEN avatar = $2 THEN NULL ELSE avatar END, "
+        "background = CASE WHEN background = $2 THEN NULL ELSE background END, updated_at = $3 "
+        "WHERE id = $1 AND (avatar = $2 OR background = $2)";
+    return db_exec(tx, sql, DB_ARGS(P_INT(id), P_STR(picture), P_INT(now_ms)), NULL, err);
+}
+
 enum status users_delete(struct db_conn *tx, int64_t id, struct err *err)
 {
     int64_t changed;

@@ -22,6 +22,9 @@ enum status users_lock(struct db_conn *tx, int64_t id, struct arena *a, struct u
 
 /* Writes all columns but id, uuid, created_at and the used bytes, which are quota's. */
 enum status users_update(struct db_conn *tx, const struct user *user, struct err *err);
+/* Who has this as a picture has none any more. */
+enum status users_drop_picture(struct db_conn *tx, int64_t id, struct str picture, int64_t now_ms,
+                               struct err *err);
 /* What hangs on the row goes with it: sessions, keys, works, jobs, objects. */
 enum status users_delete(struct db_conn *tx, int64_t id, struct err *err);
 

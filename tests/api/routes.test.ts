@@ -270,6 +270,23 @@ const KNOWN: Record<string, Known> = {
   "GET /api/v1/sora/storage-status": {},
   "GET /api/v1/sora/events": {},
 
+  "GET /api/uploads/summary": {},
+  "GET /api/uploads/list": { query: [...PAGES, ["sub_type", "portrait"]] },
+  "POST /api/uploads/resolve": {
+    body: { sub_type: "user-avatar", value: "https://example.org/a.png" },
+    required: ["sub_type", "value"],
+    wrong: [
+      ["sub_type", 1],
+      ["sub_type", "portrait"],
+      ["value", 1],
+      ["value", ""],
+      ["value", "ftp://example.org/a.png"],
+      ["value", `http://example.org/${long(2048)}`],
+    ],
+  },
+  "GET /api/uploads/{uuid}": {},
+  "DELETE /api/uploads/{uuid}": { unknown: "upload_not_found" },
+
   "GET /api/v1/admin/users": { query: [...PAGES, ["group_id", "x"], ["group_id", "0"]] },
   "POST /api/v1/admin/users": {
     body: { email: "n@b.example", password: "12345678" },
@@ -313,7 +330,13 @@ const KNOWN: Record<string, Known> = {
   "POST /api/v1/admin/accounts/oauth/exchange": {
     body: { code: "c", state: "s" },
     required: ["code"],
-    wrong: [["code", 1], ["code", ""], ["code", long(8192)], ["state", 1], ["state", long(128)]],
+    wrong: [
+      ["code", 1],
+      ["code", ""],
+      ["code", long(8192)],
+      ["state", 1],
+      ["state", long(128)],
+    ],
   },
   "GET /api/v1/admin/accounts/{id}": { unknown: "account_not_found" },
   "PATCH /api/v1/admin/accounts/{id}": { body: {}, wrong: ACCOUNT, unknown: "account_not_found" },
@@ -428,6 +451,8 @@ function forEachRoute(which: (r: Route) => unknown, check: (r: Route) => Promise
   };
 }
 
+// The messages of uploads are English, whatever is asked for (UP-6).
+const spoken = (r: Route, asked: "zh" | "en") => (r.path.startsWith("/api/upload") ? "en" : asked);
 const signedIn = (r: Route) => r.access === "user" || r.access === "admin";
 const own = (r: Route) => r.access !== "key"; // the gateway's errors have another shape
 
@@ -451,11 +476,12 @@ describe("Every route, from the router's own table", () => {
       const here = TABLE.filter((r) => r.path === path);
       const methods = here.map((r) => r.method);
       const takes = methods.includes("GET") ? [...methods, "HEAD"] : methods;
-      // "…/accounts/test" may also be an account's address.
-      const twin = path.replace(/\/test$/, "/{id}");
+      // "…/accounts/test" may also be an account's address, "…/uploads/list" an upload's.
+      const twin = path.replace(/\/test$/, "/{id}").replace(/uploads\/[a-z]+$/, "uploads/{uuid}");
       const others = TABLE.filter((r) => r.path === twin && twin !== path);
       if (others.length > 0 && !path.includes("{id}"))
-        takes.push(...others.map((r) => r.method), "HEAD");
+        takes.push(...others.map((r) => r.method).filter((m) => !takes.includes(m)));
+      if (takes.includes("GET") && !takes.includes("HEAD")) takes.push("HEAD");
       for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
         if (takes.includes(method)) continue;
         for (const language of ["zh", "en"] as const) {
@@ -464,7 +490,8 @@ describe("Every route, from the router's own table", () => {
           const allow = answer.headers.get("allow")?.split(/, */).sort();
           assert.deepEqual(allow, [...takes].sort(), `${method} ${path}`);
           assert.equal(answer.status, 405);
-          if (own(here[0])) assertError(answer, 405, "method_not_allowed", language);
+          if (own(here[0]))
+            assertError(answer, 405, "method_not_allowed", spoken(here[0], language));
           else assert.equal(answer.body.error.code, "method_not_allowed");
         }
       }
@@ -494,7 +521,7 @@ describe("Every route, from the router's own table", () => {
         const language = i % 2 ? "zh" : "en";
         const { body } = known(route);
         const answer = await ask(route, addressOf(route), { headers: h as any, body, language });
-        assertError(answer, 401, "unauthenticated", language);
+        assertError(answer, 401, "unauthenticated", spoken(route, language));
       }
     }),
   );
@@ -528,7 +555,7 @@ describe("Every route, from the router's own table", () => {
         for (const language of ["zh", "en"] as const) {
           const { body } = known(route);
           const answer = await ask(route, addressOf(route), { as: user, body, language });
-          assertError(answer, 403, "admin_only", language);
+          assertError(answer, 403, "admin_only", spoken(route, language));
         }
       },
     ),
@@ -553,7 +580,7 @@ describe("Every route, from the router's own table", () => {
           const headers = { cookie, ...h } as Record<string, string>;
           const { body } = known(route);
           const answer = await ask(route, addressOf(route), { headers, body, language });
-          assertError(answer, 403, "csrf", language);
+          assertError(answer, 403, "csrf", spoken(route, language));
         }
         // The same cookie from the page itself gets as far as the body or the id.
         const headers = { cookie, "x-requested-with": "kinora" };
@@ -601,7 +628,7 @@ describe("Every route, from the router's own table", () => {
         for (const [i, text] of bodies.entries()) {
           const language = i % 2 ? "zh" : "en";
           const answer = await ask(route, addressOf(route), { text, language });
-          assertError(answer, 400, "invalid_json", language);
+          assertError(answer, 400, "invalid_json", spoken(route, language));
         }
       },
     ),
@@ -617,7 +644,7 @@ describe("Every route, from the router's own table", () => {
             const body = { ...known(route).body, [field]: value };
             const language = value === null ? "zh" : "en";
             const answer = await ask(route, addressOf(route), { body, language });
-            assertError(answer, 400, "missing_field", language);
+            assertError(answer, 400, "missing_field", spoken(route, language));
             const inner = field === "credentials" ? ["base_url", "api_key"] : [field];
             assert.ok(inner.includes(answer.body.error.field), JSON.stringify(answer.body));
           }
@@ -637,7 +664,7 @@ describe("Every route, from the router's own table", () => {
           const answer = await ask(route, addressOf(route), { body, language });
           const what = `${field}=${JSON.stringify(value).slice(0, 60)}`;
           try {
-            assertError(answer, 400, code, language);
+            assertError(answer, 400, code, spoken(route, language));
             const inner =
               field === "credentials"
                 ? ["credentials", "base_url", "api_key", "token_url", "expires_at"]
@@ -659,7 +686,7 @@ describe("Every route, from the router's own table", () => {
         for (const [i, [field, value]] of known(route).query!.entries()) {
           const language = i % 2 ? "zh" : "en";
           const answer = await ask(route, `${route.path}?${field}=${value}`, { language });
-          assertError(answer, 400, "invalid_field", language);
+          assertError(answer, 400, "invalid_field", spoken(route, language));
           assert.equal(answer.body.error.field, field);
         }
       },
@@ -677,7 +704,7 @@ describe("Every route, from the router's own table", () => {
         };
         for (const language of ["zh", "en"] as const) {
           const answer = await ask(route, addressOf(route), { headers, language });
-          assertError(answer, 413, "too_large", language);
+          assertError(answer, 413, "too_large", spoken(route, language));
         }
       },
     ),
@@ -692,7 +719,7 @@ describe("Every route, from the router's own table", () => {
         for (const id of ["999999", "9223372036854775807"]) {
           for (const language of ["zh", "en"] as const) {
             const answer = await ask(route, addressOf(route, id), { body, language });
-            assertError(answer, 404, unknown!, language);
+            assertError(answer, 404, unknown!, spoken(route, language));
           }
         }
         for (const id of ["0", "-1", "1.0", "x", "+1", "0x1", "99999999999999999999", "%31%00"]) {
@@ -775,7 +802,7 @@ describe("Every route, from the router's own table", () => {
               await ask(route, address, { headers: {}, language }),
               403,
               "bad_link",
-              language,
+              spoken(route, language),
             );
           }
         }

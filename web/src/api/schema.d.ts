@@ -317,6 +317,75 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/uploads/summary': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** What one's uploads take, and what there is for them */
+    get: operations['getUploadSummary']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/uploads/list': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One's own uploads, newest first */
+    get: operations['listUploads']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/uploads/resolve': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /** What a value stands for where a sub-type is asked for */
+    post: operations['resolveUpload']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/uploads/{uuid}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One of them */
+    get: operations['getUpload']
+    put?: never
+    post?: never
+    /** Delete one of them; its bytes are given back at once */
+    delete: operations['deleteUpload']
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/v1/admin/users': {
     parameters: {
       query?: never
@@ -959,9 +1028,9 @@ export interface components {
       user: components['schemas']['User']
     }
     PicturesChange: {
-      /** Format: uri */
+      /** @description The UUID of an upload of one's own, or an http(s) address. */
       avatar?: string | null
-      /** Format: uri */
+      /** @description The UUID of an upload of one's own, or an http(s) address. */
       background?: string | null
     }
     PasswordChange: {
@@ -1365,6 +1434,28 @@ export interface components {
       sora_s3_cdn_url: string
       sora_s3_ca_pem: string
       local_storage_enabled: boolean
+      upload_quota_enabled: boolean
+      /** @description Of a tier for which no rule says another; 0: unlimited. */
+      upload_quota_bytes: number
+      /** @description Of one image. */
+      upload_image_max_bytes: number
+      /** @description Of one video. */
+      upload_video_max_bytes: number
+      /** @description Of one image. */
+      upload_max_pixels: number
+      /** @description What differs for a tier, a sub-type or both; the closest wins. */
+      upload_rules: {
+        /** @description The tier; left out: every one. */
+        group_id?: number
+        sub_type?: components['schemas']['UploadSubType']
+        /** @description Of one file. */
+        max_bytes?: number
+        /** @description Of one image. */
+        max_pixels?: number
+        /** @description Of the tier; 0: unlimited. */
+        quota_bytes?: number
+      }[]
+      upload_extra_sub_types: ('scene' | 'other')[]
       metrics_token_set: boolean
     }
     /** @description Any of the settings, all or none are taken; null restores the first value. */
@@ -1399,6 +1490,30 @@ export interface components {
       sora_s3_cdn_url?: string | null
       sora_s3_ca_pem?: string | null
       local_storage_enabled?: boolean | null
+      upload_quota_enabled?: boolean | null
+      /** @description Of a tier for which no rule says another; 0: unlimited. */
+      upload_quota_bytes?: number | null
+      /** @description Of one image. */
+      upload_image_max_bytes?: number | null
+      /** @description Of one video. */
+      upload_video_max_bytes?: number | null
+      /** @description Of one image. */
+      upload_max_pixels?: number | null
+      /** @description What differs for a tier, a sub-type or both; the closest wins. */
+      upload_rules?:
+        | {
+            /** @description The tier; left out: every one. */
+            group_id?: number
+            sub_type?: components['schemas']['UploadSubType']
+            /** @description Of one file. */
+            max_bytes?: number
+            /** @description Of one image. */
+            max_pixels?: number
+            /** @description Of the tier; 0: unlimited. */
+            quota_bytes?: number
+          }[]
+        | null
+      upload_extra_sub_types?: ('scene' | 'other')[] | null
       metrics_token?: string | null
     }
     AuditEntry: {
@@ -1555,6 +1670,110 @@ export interface components {
       /** @enum {string} */
       status: 'ok' | 'ready'
     }
+    Me: {
+      id: number
+      /** Format: uuid */
+      uuid: string
+      email: string
+      /** @enum {string} */
+      role: 'user' | 'admin'
+      /** @enum {string} */
+      status: 'active' | 'disabled'
+      group_id: number
+      /** @description The UUID of an upload of one's own, or an address. */
+      avatar: string | null
+      /** @description The UUID of an upload of one's own, or an address. */
+      background: string | null
+      /** @description 0: the group's, else the system's. */
+      sora_storage_quota_bytes: number
+      sora_storage_used_bytes: number
+      /** Format: date-time */
+      created_at: string
+      /** Format: date-time */
+      updated_at: string
+      /** @description Where it can be seen. */
+      avatar_url: string | null
+      /** @description Where it can be seen. */
+      background_url: string | null
+    }
+    /** @enum {string} */
+    UploadSubType:
+      | 'reference'
+      | 'oc-avatar'
+      | 'oc-gallery'
+      | 'oc-gallery-video'
+      | 'user-avatar'
+      | 'user-background'
+      | 'world-background'
+      | 'scene'
+      | 'other'
+    Upload: {
+      /** @description Good for 24 hours; null: the store is not known any more. */
+      url: string | null
+      download_url: string | null
+      /** @description A video's first picture. */
+      poster_url: string | null
+      key: string
+      /** @description Bytes. */
+      size: number
+      mime: string
+      /**
+       * Format: uuid
+       * @description null: a reference.
+       */
+      upload_uuid: string | null
+      sub_type: components['schemas']['UploadSubType']
+      /** @description As its owner called it. */
+      name: string | null
+      width: number | null
+      height: number | null
+      /** @description Seconds; of a video. */
+      duration: number | null
+      /** Format: date-time */
+      created_at: string
+      /**
+       * Format: date-time
+       * @description Of a reference: when it goes unless it is used.
+       */
+      expires_at: string | null
+    }
+    UploadSummary: {
+      /** @description Bytes that count. */
+      used: number
+      /** @description Bytes of one's tier; null: unlimited. */
+      limit: number | null
+      /** @description Bytes; null: unlimited. */
+      left: number | null
+      /** @description false: the limit refuses nothing. */
+      quota_enabled: boolean
+      sub_types: {
+        sub_type: components['schemas']['UploadSubType']
+        files: number
+        /** @description Bytes. */
+        size: number
+        counted: boolean
+        /** @description It holds a video, else an image. */
+        video: boolean
+        /** @description Of one file. */
+        max_bytes: number
+        /** @description Of one image. */
+        max_pixels: number
+      }[]
+    }
+    UploadResolve: {
+      sub_type: components['schemas']['UploadSubType']
+      /** @description The UUID of an upload of one's own; but for OC sub-types also an http(s) address, which is never fetched. */
+      value: string
+    }
+    UploadResolved: {
+      sub_type: components['schemas']['UploadSubType']
+      url: string | null
+      /**
+       * Format: uuid
+       * @description null: the value is an address.
+       */
+      upload_uuid: string | null
+    }
     PageOfUsers: {
       data: components['schemas']['User'][]
       total: number
@@ -1581,6 +1800,12 @@ export interface components {
     }
     PageOfGenerations: {
       data: components['schemas']['Generation'][]
+      total: number
+      page: number
+      page_size: number
+    }
+    PageOfUploads: {
+      data: components['schemas']['Upload'][]
       total: number
       page: number
       page_size: number
@@ -1741,6 +1966,7 @@ export interface components {
       | 'unsupported_type'
       | 'disk_full'
       | 'upload_quota_exceeded'
+      | 'upload_sub_type_off'
       | 'upload_not_found'
       | 'overloaded'
       | 'not_ready'
@@ -2059,6 +2285,7 @@ export interface components {
     }
   }
   parameters: {
+    upload_uuid: string
     page: number
     page_size: number
     /** @description A part of what is looked for. */
@@ -2208,7 +2435,7 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['User']
+          'application/json': components['schemas']['Me']
         }
       }
       401: components['responses']['Unauthenticated']
@@ -2234,12 +2461,13 @@ export interface operations {
           [name: string]: unknown
         }
         content: {
-          'application/json': components['schemas']['User']
+          'application/json': components['schemas']['Me']
         }
       }
       400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
       413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
@@ -2676,6 +2904,144 @@ export interface operations {
       }
       401: components['responses']['Unauthenticated']
       429: components['responses']['TooMany']
+      503: components['responses']['Unavailable']
+    }
+  }
+  getUploadSummary: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description In bytes. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UploadSummary']
+        }
+      }
+      401: components['responses']['Unauthenticated']
+      503: components['responses']['Unavailable']
+    }
+  }
+  listUploads: {
+    parameters: {
+      query?: {
+        sub_type?:
+          | 'reference'
+          | 'oc-avatar'
+          | 'oc-gallery'
+          | 'oc-gallery-video'
+          | 'user-avatar'
+          | 'user-background'
+          | 'world-background'
+          | 'scene'
+          | 'other'
+        page?: components['parameters']['page']
+        page_size?: components['parameters']['page_size']
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description A page of them; references only when they are asked for. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['PageOfUploads']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      503: components['responses']['Unavailable']
+    }
+  }
+  resolveUpload: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/json': components['schemas']['UploadResolve']
+      }
+    }
+    responses: {
+      /** @description Its link. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['UploadResolved']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['TooLarge']
+      503: components['responses']['Unavailable']
+    }
+  }
+  getUpload: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        uuid: components['parameters']['upload_uuid']
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description With links made afresh. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Upload']
+        }
+      }
+      401: components['responses']['Unauthenticated']
+      404: components['responses']['NotFound']
+      503: components['responses']['Unavailable']
+    }
+  }
+  deleteUpload: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        uuid: components['parameters']['upload_uuid']
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Gone. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      413: components['responses']['TooLarge']
       503: components['responses']['Unavailable']
     }
   }
