@@ -14,6 +14,7 @@
 #include "service/models.h"
 #include "service/quota.h"
 #include "service/storage.h"
+#include "service/upload_shelf.h"
 #include "store/generations.h"
 #include "store/groups.h"
 
@@ -69,6 +70,11 @@ static enum status read_image(struct call *c, struct generation_order *o, struct
         return OK;
     if (str_starts(input, STR("data:")))
         return read_data_url(c, input, o, err);
+    if (input.n <= IMAGE_URL_MAX && upload_may_be_named(input)) {
+        o->image_name = input;
+        if (url_parse(input, c->arena, &url, NULL) != OK)
+            return OK;
+    }
     if (input.n > IMAGE_URL_MAX || url_parse(input, c->arena, &url, err) != OK)
         return err_field(err, "invalid_field", "image_input",
                          "image_input must be a base64 data URL, an http(s) address, or the UUID "
@@ -126,7 +132,7 @@ static void write_params(struct call *c, struct generation_order *o)
     json_kv_int(&j, "video_count", o->count);
     if (o->image_url.n)
         json_kv_str(&j, "image_url", o->image_url);
-    json_kv_bool(&j, "image_input", o->image_url.n || o->image_bytes.n);
+    json_kv_bool(&j, "image_input", o->image_url.n || o->image_bytes.n || o->image_name.n);
     json_object_end(&j);
     o->params = arena_str(c->arena, buf_str(&out));
 }

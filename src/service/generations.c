@@ -8,6 +8,7 @@
 #include "service/jobs.h"
 #include "service/library.h"
 #include "service/quota.h"
+#include "service/upload_shelf.h"
 #include "store/generations.h"
 #include "store/groups.h"
 #include "store/idempotency.h"
@@ -53,8 +54,17 @@ static enum status choose_group(struct worker *w, int64_t user_id, struct arena 
     return OK;
 }
 
+enum { UPLOAD_READ_MAX = 20 << 20 };
+
+/* What the order's input is, in the store: bytes that came with it, or a copy of an upload, which
+ * its owner may delete meanwhile. */
+struct input {
+    struct object object; /* id 0: none */
+    int64_t reference_id; /* the object of a reference that is used; 0: none */
+};
+
 static enum status insert_rows(struct worker *w, const struct generation_order *o,
-                               const struct object *input, struct arena *a, int64_t *ret_id,
+                               const struct input *input, struct arena *a, int64_t *ret_id,
                                struct err *err)
 {
     struct generation g = {.user_id = o->user_id,
@@ -72,7 +82,7 @@ static enum status insert_rows(struct worker *w, const struct generation_order *
                             .count = o->count,
                             .seconds = o->seconds,
                             .image_url = o->image_url,
-                            .input_object_id = input->id,
+                            .input_object_id = input->object.id,
                             .pending_ms = PENDING_MAX_MS,
                             .total_ms = TOTAL_MAX_MS};
     struct job job;
@@ -118,9 +128,39 @@ static enum status find_repeated(struct db_conn *db, const struct generation_ord
     return *ret_found ? repeat(db, o, &row, a, ret_id, err) : OK;
 }
 
+static enum status copy_upload(struct worker *w, const struct generation_order *o, struct arena *a,
+                               struct input *ret, bool *ret_found, struct err *err)
+{
+    struct upload_record r;
+    struct object object;
+    struct str bytes;
+    TRY(upload_find_input(w, o->user_id, o->image_name, a, &r, ret_found, err));
+    if (!*ret_found)
+        return OK;
+    if (r.size > UPLOAD_READ_MAX)
+        return err_say(err, E_TOO_LARGE, "image_too_large", "The image may be 20 MiB at most.");
+    TRY(library_read_object(w, r.object_id, UPLOAD_READ_MAX, a, &object, &bytes, err));
+    ret->reference_id = upload_has_uuid(r.sub_type) ? 0 : r.object_id;
+    const char *type = arena_strz(a, r.type);
+    return library_put_input(w, o->user_id, bytes, type, a, &ret->object, err);
+}
+
+/* *ret_copied: the image_url is a link of ours whose bytes go up instead. */
+static enum status put_input(struct worker *w, const struct generation_order *o, struct arena *a,
+                             struct input *ret, bool *ret_copied, struct err *err)
+{
+    *ret_copied = false;
+    if (o->image_name.n)
+        return copy_upload(w, o, a, ret, ret_copied, err);
+    if (o->image_bytes.n)
+        return library_put_input(w, o->user_id, o->image_bytes, o->image_type, a, &ret->object,
+                                 err);
+    return OK;
+}
+
 /* Under the lock: claims the key, or finds what an equal call has just made. */
 static enum status create_in(struct worker *w, const struct generation_order *o,
-                             const struct object *input, struct arena *a, int64_t *ret_id,
+                             const struct input *input, struct arena *a, int64_t *ret_id,
                              bool *ret_made, struct err *err)
 {
     struct idempotency row = key_of(o, a);
@@ -130,15 +170,17 @@ static enum status create_in(struct worker *w, const struct generation_order *o,
     if (!*ret_made)
         return repeat(w->db, o, &row, a, ret_id, err);
     TRY(check_limits(w, o->user_id, err));
-    if (input->id)
-        TRY(quota_settle(w->db, input, err));
+    if (input->object.id)
+        TRY(quota_settle(w->db, &input->object, err));
+    if (input->reference_id)
+        TRY(upload_use_reference(w->db, input->reference_id, clock_wall_ms(), err));
     TRY(insert_rows(w, o, input, a, ret_id, err));
     row.generation_id = *ret_id;
     return o->once.key.n ? idempotency_fill(w->db, &row, err) : OK;
 }
 
 static enum status create_locked(struct worker *w, const struct generation_order *o,
-                                 const struct object *input, struct arena *a, int64_t *ret_id,
+                                 const struct input *input, struct arena *a, int64_t *ret_id,
                                  bool *ret_made, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = w->db;
@@ -151,8 +193,9 @@ static enum status create_locked(struct worker *w, const struct generation_order
 enum status generation_create(struct worker *w, const struct generation_order *order,
                               struct arena *a, int64_t *ret_id, struct err *err)
 {
-    struct object input = {0};
-    bool found, made = false;
+    struct input input = {0};
+    struct generation_order own = *order;
+    bool found, copied, made = false;
     /* Once without the lock, so that a refusal costs no file and no turn at the writer.  The
      * key is looked for afterwards: the equal call may be what has filled the limit. */
     enum status allowed = check_limits(w, order->user_id, err);
@@ -162,13 +205,13 @@ enum status generation_create(struct worker *w, const struct generation_order *o
         return OK;
     *err = refusal;
     TRY(allowed);
-    if (order->image_bytes.n)
-        TRY(library_put_input(w, order->user_id, order->image_bytes, order->image_type, a, &input,
-                              err));
-    enum status status = create_locked(w, order, &input, a, ret_id, &made, err);
+    TRY(put_input(w, order, a, &input, &copied, err));
+    if (copied)
+        own.image_url = STR_NONE;
+    enum status status = create_locked(w, &own, &input, a, ret_id, &made, err);
     /* E_IO: the commit may have been kept; else the file's lease ends by itself. */
-    if (status != E_IO && (status != OK || !made) && input.id)
-        library_discard(w, &(struct library_take){.files = {input}, .count = 1});
+    if (status != E_IO && (status != OK || !made) && input.object.id)
+        library_discard(w, &(struct library_take){.files = {input.object}, .count = 1});
     if (status == OK)
         jobs_wake(w->app->jobs);
     return status;

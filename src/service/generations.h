@@ -15,6 +15,7 @@ struct generation_order {
     enum media_type media_type;
     int64_t count, seconds;
     struct str image_url;   /* http(s), or STR_NONE */
+    struct str image_name;  /* may name an upload of one's own (service/upload_shelf) */
     struct str image_bytes; /* decoded data URL, or STR_NONE */
     const char *image_type;
     struct str params; /* JSON: what was asked beside model and prompt */
