@@ -129,7 +129,8 @@ static enum status write_top(struct call *c, struct json_out *j, int64_t since, 
     struct stats_user by_bytes[STATS_LIST], by_jobs[STATS_LIST];
     size_t n_bytes, n_jobs;
     TRY(stats_top_by_bytes(c->db, c->arena, by_bytes, STATS_LIST, &n_bytes, err));
-    TRY(stats_top_by_jobs(c->db, since, c->arena, by_jobs, STATS_LIST, &n_jobs, err));
+    TRY(stats_top_by_jobs(c->db, since, clock_wall_ms(), c->arena, by_jobs, STATS_LIST, &n_jobs,
+                          err));
     json_key(j, "top_users");
     json_object(j);
     json_key(j, "by_bytes");

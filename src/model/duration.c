@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/duration.h"
 
-enum { FIRST_MS = 250 };
+enum { FIRST = 3125, PER_MS = 10 };
 
 int64_t duration_bucket_begin(int bucket)
 {
     static const int64_t roots[DURATION_OCTAVE] = {10000, 11892, 14142, 16818};
     if (bucket <= 0)
         return 0;
-    return ((int64_t)FIRST_MS << (bucket / DURATION_OCTAVE)) * roots[bucket % DURATION_OCTAVE] /
-           roots[0];
+    return ((int64_t)FIRST << (bucket / DURATION_OCTAVE)) * roots[bucket % DURATION_OCTAVE] /
+           (PER_MS * roots[0]);
 }
 
 int duration_bucket(int64_t ms)

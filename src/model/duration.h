@@ -3,7 +3,8 @@
 /* duration — times as a histogram whose buckets grow by a fourth root of two, so that a
  * quantile read from it is at most a fifth off, however long the times are.
  *
- * Bucket 0 is below 250 ms · 2^(1/4), the last one has no end (4 h and more). */
+ * Octaves begin at 10 s, 20 s, 40 s and so on both ways; bucket 0 is below 312.5 ms · 2^(1/4),
+ * the last one has no end (5 h and more). */
 #include <stdint.h>
 
 enum { DURATION_BUCKETS = 64, DURATION_OCTAVE = 4 };

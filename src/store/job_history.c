@@ -17,9 +17,17 @@ enum status job_history_add(struct db_conn *tx, int64_t job_id, enum generation_
     static const char hour_sql[] =
         "INSERT INTO job_hours (hour, outcome, bucket, jobs) VALUES ($1, $2, $3, 1) "
         "ON CONFLICT (hour, outcome, bucket) DO UPDATE SET jobs = job_hours.jobs + 1";
+    static const char day_sql[] =
+        "INSERT INTO user_days (day, user_id, jobs, failed) SELECT CAST($2 AS BIGINT), user_id, 1, "
+        "CAST($3 AS BIGINT) FROM jobs WHERE id = $1 ON CONFLICT (day, user_id) DO UPDATE SET "
+        "jobs = user_days.jobs + 1, failed = user_days.failed + CAST($3 AS BIGINT)";
     const char *name = generation_status_name(outcome);
+    int64_t day = ended_at / CLOCK_DAY_MS * CLOCK_DAY_MS;
     int bucket = outcome == GENERATION_COMPLETED ? duration_bucket(ended_at - created_at) : 0;
     TRY(db_exec(tx, row_sql, DB_ARGS(P_INT(job_id), P_Z(name), P_INT(ended_at)), NULL, err));
+    TRY(db_exec(tx, day_sql,
+                DB_ARGS(P_INT(job_id), P_INT(day), P_INT(outcome == GENERATION_FAILED)), NULL,
+                err));
     return db_exec(
         tx, hour_sql,
         DB_ARGS(P_INT(ended_at / CLOCK_HOUR_MS * CLOCK_HOUR_MS), P_Z(name), P_INT(bucket)), NULL,
@@ -43,9 +51,9 @@ enum status job_history_add(struct db_conn *tx, int64_t job_id, enum generation_
     " AND " ANY_ACCOUNT " AND " ANY_MODEL " AND " ANY_KIND                                         \
     " AND (CAST($5 AS TEXT) = '' OR " NAME_OF_LIVE " = CAST($5 AS TEXT))"                          \
     " AND created_at >= $6 AND created_at < $7"
-#define ENDED(user, account, model, outcome)                                                       \
+#define ENDED(user, account, model, kind, outcome)                                                 \
     "FROM job_history WHERE CAST($9 AS BIGINT) = 1 AND " user " AND " account " AND " model        \
-    " AND " ANY_KIND " AND " outcome " AND created_at >= $6 AND created_at < $7"
+    " AND " kind " AND " outcome " AND created_at >= $6 AND created_at < $7"
 
 #define COUNT(ended)                                                                               \
     "SELECT COUNT(*) FROM (SELECT id " LIVE " UNION ALL SELECT id " ended " LIMIT 10000) AS counted"
@@ -66,16 +74,17 @@ enum status job_history_add(struct db_conn *tx, int64_t job_id, enum generation_
         COUNT(ENDED(__VA_ARGS__)), PAGE(ENDED(__VA_ARGS__))                                        \
     }
 
-enum lead { BY_USER, BY_ACCOUNT, BY_MODEL, BY_OUTCOME, BY_TIME };
+enum lead { BY_USER, BY_ACCOUNT, BY_MODEL, BY_OUTCOME, BY_KIND, BY_TIME };
 
 static const struct {
     const char *count, *page;
 } statements[] = {
-    [BY_USER] = STATEMENTS("user_id = $1", ANY_ACCOUNT, ANY_MODEL, ANY_OUTCOME),
-    [BY_ACCOUNT] = STATEMENTS(ANY_USER, "account_id = $2", ANY_MODEL, ANY_OUTCOME),
-    [BY_MODEL] = STATEMENTS(ANY_USER, ANY_ACCOUNT, "model = $3", ANY_OUTCOME),
-    [BY_OUTCOME] = STATEMENTS(ANY_USER, ANY_ACCOUNT, ANY_MODEL, "outcome = $5"),
-    [BY_TIME] = STATEMENTS(ANY_USER, ANY_ACCOUNT, ANY_MODEL, ANY_OUTCOME),
+    [BY_USER] = STATEMENTS("user_id = $1", ANY_ACCOUNT, ANY_MODEL, ANY_KIND, ANY_OUTCOME),
+    [BY_ACCOUNT] = STATEMENTS(ANY_USER, "account_id = $2", ANY_MODEL, ANY_KIND, ANY_OUTCOME),
+    [BY_MODEL] = STATEMENTS(ANY_USER, ANY_ACCOUNT, "model = $3", ANY_KIND, ANY_OUTCOME),
+    [BY_OUTCOME] = STATEMENTS(ANY_USER, ANY_ACCOUNT, ANY_MODEL, ANY_KIND, "outcome = $5"),
+    [BY_KIND] = STATEMENTS(ANY_USER, ANY_ACCOUNT, ANY_MODEL, "kind = $4", ANY_OUTCOME),
+    [BY_TIME] = STATEMENTS(ANY_USER, ANY_ACCOUNT, ANY_MODEL, ANY_KIND, ANY_OUTCOME),
 };
 
 static enum lead lead_of(const struct job_filter *f)
@@ -86,7 +95,9 @@ static enum lead lead_of(const struct job_filter *f)
         return BY_ACCOUNT;
     if (f->model.n)
         return BY_MODEL;
-    return f->status.n ? BY_OUTCOME : BY_TIME;
+    if (f->status.n)
+        return BY_OUTCOME;
+    return f->kind.n ? BY_KIND : BY_TIME;
 }
 
 static void read_entry(const struct db_rows *r, struct arena *a, struct job_entry *ret)
@@ -184,7 +195,8 @@ enum status job_history_prune(struct db_conn *db, int64_t now_ms, struct err *er
     TRY(db_exec(tx, rows_sql,
                 DB_ARGS(P_INT(now_ms - HISTORY_DAYS * CLOCK_DAY_MS), P_INT(PRUNE_ROWS)), NULL,
                 err));
-    TRY(db_exec(tx, "DELETE FROM job_hours WHERE hour < $1",
-                DB_ARGS(P_INT(now_ms - HISTORY_HOURS_DAYS * CLOCK_DAY_MS)), NULL, err));
+    int64_t counts = now_ms - HISTORY_HOURS_DAYS * CLOCK_DAY_MS;
+    TRY(db_exec(tx, "DELETE FROM job_hours WHERE hour < $1", DB_ARGS(P_INT(counts)), NULL, err));
+    TRY(db_exec(tx, "DELETE FROM user_days WHERE day < $1", DB_ARGS(P_INT(counts)), NULL, err));
     return db_commit(tx, err);
 }

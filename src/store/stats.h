@@ -24,10 +24,11 @@ struct stats_user {
 /* Whose jobs wait, the longest wait first. */
 enum status stats_waiting(struct db_conn *db, struct arena *a, struct stats_user *ret, size_t max,
                           size_t *ret_count, struct err *err);
-/* Who stores most, and who made most jobs from `since` on. */
+/* Who stores most, and who made most jobs from `since` on; days of UTC are counted whole when
+ * that is more than two days ago. */
 enum status stats_top_by_bytes(struct db_conn *db, struct arena *a, struct stats_user *ret,
                                size_t max, size_t *ret_count, struct err *err);
-enum status stats_top_by_jobs(struct db_conn *db, int64_t since, struct arena *a,
+enum status stats_top_by_jobs(struct db_conn *db, int64_t since, int64_t now_ms, struct arena *a,
                               struct stats_user *ret, size_t max, size_t *ret_count,
                               struct err *err);
 

@@ -137,6 +137,7 @@ ON_EVERY_ENGINE(each_end_counts_once)
     assert_int_equal(hours.failed, 1);
     assert_int_equal(hours.cancelled, 1);
     assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM job_history"), 4);
+    assert_int_equal(site_count(&s, "SELECT jobs * 10 + failed FROM user_days"), 41);
     site_close(&s);
 }
 

@@ -110,7 +110,7 @@ ON_EVERY_ENGINE(people_are_ranked)
     ok(stats_top_by_bytes(s.db, s.a, users, 2, &n, err));
     assert_int_equal(n, 1);
     assert_true(str_eq(users[0].email, STR("ben@example.com")));
-    ok(stats_top_by_jobs(s.db, 10, s.a, users, 2, &n, err));
+    ok(stats_top_by_jobs(s.db, 10, 20, s.a, users, 2, &n, err));
     assert_int_equal(n, 2);
     assert_true(str_eq(users[0].email, STR("ann@example.com")));
     assert_int_equal(users[0].value, 2);
@@ -118,8 +118,16 @@ ON_EVERY_ENGINE(people_are_ranked)
     ok(stats_causes(s.db, 10, s.a, causes, 2, &n, err));
     assert_int_equal(n, 1);
     assert_true(str_eq(causes[0].code, STR("timeout")));
-    ok(stats_top_by_jobs(s.db, 11, s.a, users, 2, &n, err));
+    ok(stats_top_by_jobs(s.db, 11, 20, s.a, users, 2, &n, err));
     assert_int_equal(n, 0);
+
+    /* Of longer times by days, which are counted where jobs end. */
+    site_exec(&s, "INSERT INTO user_days (day, user_id, jobs, failed) SELECT 86400000, id, 3, 2 "
+                  "FROM users WHERE email = 'ben@example.com'");
+    ok(stats_top_by_jobs(s.db, CLOCK_DAY_MS + 5, 4 * CLOCK_DAY_MS, s.a, users, 2, &n, err));
+    assert_int_equal(n, 1);
+    assert_int_equal(users[0].value, 3);
+    assert_int_equal(users[0].failed, 2);
     site_close(&s);
 }
 
