@@ -23,4 +23,11 @@ for folder in tests "tests/$suite"; do
 done
 [ $# -gt 0 ] || mapfile -t files < <(find "tests/$suite" -name '*.test.ts' -not -path '*/node_modules/*' | sort)
 [ $# -eq 0 ] || files=("$@")
-exec scripts/node.sh node --test --test-reporter=spec "${files[@]}"
+# How many files at once: they wait more than they work, but for browsers and children;
+# and the edge's measure what one call does to another.
+case $suite in
+    edge) at_once=1 ;;
+    e2e | fault) at_once=$(nproc) ;;
+    *) at_once=$((2 * $(nproc))) ;;
+esac
+exec scripts/node.sh node --test --test-concurrency="$at_once" --test-reporter=spec "${files[@]}"
