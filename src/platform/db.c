@@ -90,7 +90,9 @@ char *db_expand_tokens(const struct db_ops *ops, const char *sql)
     const struct {
         struct str token;
         const char *text;
-    } tokens[] = {{STR("{claim_lock}"), ops->claim_lock}, {STR("{row_lock}"), ops->row_lock}};
+    } tokens[] = {{STR("{claim_lock}"), ops->claim_lock},
+                {STR("{row_lock}"), ops->row_lock},
+                {STR("{bytewise}"), ops->bytewise}};
     struct buf out = BUF_INIT(SIZE_MAX / 4);
     for (struct str rest = str_of(sql); rest.n;) {
         size_t used = 0;

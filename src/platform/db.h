@@ -9,9 +9,10 @@
  * Statements are written once: `$1`, `$2` … are bound by number on both engines;
  * `CAST($1 AS BIGINT)` where PostgreSQL cannot infer a type; 0/1 integers for
  * truth (a comparison in a SELECT reads as 0/1 on both); times are integer
- * milliseconds.  Two tokens differ by engine and are replaced before preparing:
+ * milliseconds.  Three tokens differ by engine and are replaced before preparing:
  * `{claim_lock}` (`FOR UPDATE SKIP LOCKED` or nothing), `{row_lock}` (`FOR UPDATE`
- * or nothing).  Statements are prepared once per connection and cached by the
+ * or nothing), `{bytewise}` (the COLLATE behind a text that is to be ordered by its
+ * bytes).  Statements are prepared once per connection and cached by the
  * address of their text, so the text must be a constant.  Every `$n` up to the
  * highest must occur, at most 64.  Text is UTF-8 without NUL, else E_INVALID, code
  * "invalid_text".  Constraints must not be DEFERRABLE: an error shows at its

@@ -58,7 +58,7 @@ struct db_rows {
 
 struct db_ops {
     enum db_engine engine;
-    const char *claim_lock, *row_lock; /* what the tokens become */
+    const char *claim_lock, *row_lock, *bytewise; /* what the tokens become */
 
     enum status (*open)(struct db *db, struct err *err);
     void (*close)(struct db *db); /* takes what a failed open left, too */

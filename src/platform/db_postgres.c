@@ -391,6 +391,7 @@ const struct db_ops db_postgres_ops = {
     .engine = DB_POSTGRES,
     .claim_lock = "FOR UPDATE SKIP LOCKED",
     .row_lock = "FOR UPDATE",
+    .bytewise = "COLLATE \"C\"",
     .open = postgres_open,
     .close = postgres_close,
     .conn_new = postgres_conn_new,

@@ -413,6 +413,7 @@ const struct db_ops db_sqlite_ops = {
     .engine = DB_SQLITE,
     .claim_lock = "",
     .row_lock = "",
+    .bytewise = "COLLATE BINARY",
     .open = sqlite_open,
     .close = sqlite_close,
     .conn_new = sqlite_conn_new,

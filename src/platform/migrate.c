@@ -30,6 +30,7 @@ static const struct token tokens[] = {
     {TEXT("{json}"), TEXT("JSONB"), TEXT("TEXT")},
     {TEXT("{bytes}"), TEXT("BYTEA"), TEXT("BLOB")},
     {TEXT("{bigint}"), TEXT("BIGINT"), TEXT("INTEGER")},
+    {TEXT("{bytewise}"), TEXT("COLLATE \"C\""), TEXT("COLLATE BINARY")},
 };
 
 static const struct token *token_at(struct str text)
@@ -238,6 +239,11 @@ enum status migrate_check_files(struct db_conn *c, const struct embedded_file *f
 enum status migrate_run(struct db_conn *c, int *ret_applied, struct err *err)
 {
     return migrate_run_files(c, embedded_sql, embedded_sql_count, ret_applied, err);
+}
+
+enum status migrate_begun(struct db_conn *c, bool *ret, struct err *err)
+{
+    return table_exists(c, ret, err);
 }
 
 enum status migrate_check(struct db_conn *c, struct err *err)

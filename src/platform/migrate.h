@@ -5,7 +5,7 @@
  * The files of sql/migrations are embedded in the binary (base/embedded.h); the
  * first is 0001_…, none is left out.  Their text has tokens that differ by engine:
  * `{id}` identity primary key, `{json}` JSONB or TEXT, `{bytes}` BYTEA or BLOB, `{now}` this moment,
- * `{bigint}` BIGINT or INTEGER.  Each applied migration leaves a row in
+ * `{bigint}` BIGINT or INTEGER, `{bytewise}` the COLLATE that orders by bytes.  Each applied migration leaves a row in
  * schema_migrations with the SHA-256 of its text: a changed or unknown one stops
  * the start.  Two processes at once: one waits (advisory lock, or SQLite's own).
  *
@@ -19,6 +19,8 @@ enum status migrate_run(struct db_conn *c, int *ret_applied, struct err *err);
 /* OK when the schema is exactly what this binary knows; else E_CONFLICT with a
  * sentence ("run kinora migrate" / "this database is newer"). */
 enum status migrate_check(struct db_conn *c, struct err *err);
+/* Whether any was ever applied: the database is somebody's. */
+enum status migrate_begun(struct db_conn *c, bool *ret, struct err *err);
 
 /* The same with another set of files, in the order of their numbers. */
 enum status migrate_run_files(struct db_conn *c, const struct embedded_file *files, size_t count,
