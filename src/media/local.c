@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "media/local.h"
+#include "media/local_impl.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,15 +12,11 @@
 #include "base/mem.h"
 #include "platform/file.h"
 
-enum { PATH_BYTES = 1024, KEY_BYTES = 512, MAX_DEPTH = 16, CREATE_TRIES = 1000 };
+enum { PATH_BYTES = LOCAL_ROOT_MAX, KEY_BYTES = LOCAL_KEY_MAX, CREATE_TRIES = 1000 };
 
 /* What media leave of the disk to the database: without it nobody could sign in any more, nor
  * delete a work to make room. */
 #define RESERVE_BYTES (UINT64_C(64) << 20)
-
-struct local_store {
-    char root[PATH_BYTES];
-};
 
 struct local_writer {
     int fd;
@@ -71,7 +66,7 @@ static bool is_safe_char(char c)
 }
 
 /* Keys are ours, but a row may have been edited: no dot segment, no empty one. */
-static bool is_safe_key(struct str key)
+bool local_is_safe_key(struct str key)
 {
     if (key.n == 0 || key.n >= KEY_BYTES)
         return false;
@@ -90,7 +85,7 @@ static bool is_safe_key(struct str key)
 static enum status path_of(struct local_store *s, struct str key, char out[PATH_BYTES + KEY_BYTES],
                            struct err *err)
 {
-    if (!is_safe_key(key)) {
+    if (!local_is_safe_key(key)) {
         err_set(err, E_INTERNAL, "internal_error");
         err_detail(err, "unsafe object key %.*s", STR_ARG(str_to(key, 100)));
         return E_INTERNAL;
@@ -212,7 +207,7 @@ enum status local_read(struct local_store *s, struct str key, int *ret_fd, int64
 void local_path(struct local_store *s, struct str key, char *out, size_t size)
 {
     out[0] = '\0';
-    if (is_safe_key(key))
+    if (local_is_safe_key(key))
         snprintf(out, size, "%s/%.*s", s->root, STR_ARG(key));
 }
 
@@ -229,54 +224,4 @@ enum status local_remove(struct local_store *s, struct str key, struct err *err)
             break;
     }
     return OK;
-}
-
-struct walk {
-    struct local_store *store;
-    bool (*fn)(struct str key, int64_t size, void *ctx);
-    void *ctx;
-    bool stopped;
-};
-
-static enum status walk_dir(struct walk *w, const char *path, int depth, struct err *err);
-
-static enum status walk_entry(struct walk *w, const char *path, int depth, struct err *err)
-{
-    struct stat st;
-    if (lstat(path, &st) < 0)
-        return errno == ENOENT ? OK : err_errno(err, "stat a media file");
-    if (S_ISDIR(st.st_mode))
-        return depth < MAX_DEPTH ? walk_dir(w, path, depth + 1, err) : OK;
-    struct str key = str_of(path + strlen(w->store->root) + 1);
-    w->stopped = !w->fn(key, st.st_size, w->ctx);
-    return OK;
-}
-
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
-static enum status walk_dir(struct walk *w, const char *path, int depth, struct err *err)
-{
-    _cleanup_(closedirp) DIR *dir = opendir(path);
-    if (!dir)
-        return errno == ENOENT ? OK : err_errno(err, "list the media folder");
-    for (struct dirent *e; !w->stopped && (e = readdir(dir));) {
-        char child[PATH_BYTES + KEY_BYTES];
-        if (e->d_name[0] == '.')
-            continue;
-        int n = snprintf(child, sizeof(child), "%s/%s", path, e->d_name);
-        if (n > 0 && (size_t)n < sizeof(child))
-            TRY(walk_entry(w, child, depth, err));
-    }
-    return OK;
-}
-
-enum status local_each(struct local_store *s, bool (*fn)(struct str key, int64_t size, void *ctx),
-                       void *ctx, struct err *err)
-{
-    struct walk w = {.store = s, .fn = fn, .ctx = ctx};
-    return walk_dir(&w, s->root, 0, err);
 }

@@ -37,6 +37,13 @@ enum status local_read(struct local_store *s, struct str key, int *ret_fd, int64
 void local_path(struct local_store *s, struct str key, char *out, size_t size);
 /* Absent counts as removed; empty folders above go too. */
 enum status local_remove(struct local_store *s, struct str key, struct err *err);
-/* Every key in the store, one call each; false from fn stops. */
-enum status local_each(struct local_store *s, bool (*fn)(struct str key, int64_t size, void *ctx),
-                       void *ctx, struct err *err);
+
+/* Every file whose name could be a key, in the order of the keys' bytes; views live until fn
+ * returns, and what it returns ends the walk.  A file that comes or goes meanwhile may be seen or
+ * not.  Memory: some MiB, however many there are. */
+struct local_file {
+    struct str key;
+    int64_t size, modified_ms; /* wall */
+};
+typedef enum status local_each_fn(void *ctx, const struct local_file *file, struct err *err);
+enum status local_each(struct local_store *s, local_each_fn *fn, void *ctx, struct err *err);

@@ -77,6 +77,19 @@ enum status s3_upload_parts(const struct s3 *s, struct str key, const char *id, 
 /* Aborts whatever uploads of exactly this key there are. */
 enum status s3_upload_abort_all(const struct s3 *s, struct str key, struct err *err);
 
+/* Every key that begins with the prefix, in the order of its bytes, and every upload that was
+ * begun and not ended; a page at a time.  Views live until fn returns, and what it returns ends
+ * the list.  fn may ask the store with the same struct. */
+struct s3_listed {
+    struct str key, upload_id; /* upload_id: of an upload */
+    int64_t size, modified_ms; /* wall; when it was begun */
+};
+typedef enum status s3_list_fn(void *ctx, const struct s3_listed *item, struct err *err);
+enum status s3_list(const struct s3 *s, struct str prefix, s3_list_fn *fn, void *ctx,
+                    struct err *err);
+enum status s3_list_uploads(const struct s3 *s, struct str prefix, s3_list_fn *fn, void *ctx,
+                            struct err *err);
+
 /* An address that anyone may GET for life_s seconds; the answer then has this disposition
  * (STR_NONE: none).  STR_NONE when the arena is full. */
 struct str s3_link(const struct s3 *s, struct str key, struct str disposition, int64_t now_ms,

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "media/local.h"
 #include "platform/crypto.h"
 
@@ -91,6 +92,59 @@ static void files_are_made_while_others_empty_their_folder(void **state)
     local_close(store);
 }
 
+/* ---- all files, in order */
+
+enum { MANY = 9000 };
+
+struct seen {
+    size_t count;
+    char last[512];
+};
+
+static enum status see(void *ctx, const struct local_file *file, struct err *e)
+{
+    struct seen *seen = ctx;
+    (void)e;
+    assert_true(str_cmp(str_of(seen->last), file->key) < 0);
+    assert_int_equal(file->size, 1);
+    assert_true(file->modified_ms > 0);
+    snprintf(seen->last, sizeof(seen->last), "%.*s", STR_ARG(file->key));
+    seen->count++;
+    return OK;
+}
+
+static void put(const char *path)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(fputc('x', f), 'x');
+    assert_int_equal(fclose(f), 0);
+}
+
+static void files_come_in_the_order_of_their_keys(void **state)
+{
+    static const char *const others[] = {"a-b", "a.b", "a/b", "a0"};
+    struct local_store *store = NULL;
+    struct seen seen = {0};
+    char path[512];
+    (void)state;
+    assert_int_equal(local_open(folder, &store, &err), OK);
+    snprintf(path, sizeof(path), "mkdir -p %s/media/many %s/media/a %s/media/empty", folder, folder,
+             folder);
+    assert_int_equal(system(path), 0);
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(path, sizeof(path), "%s/media/many/f%zu", folder, i * 7919 % MANY);
+        put(path);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        snprintf(path, sizeof(path), "%s/media/%s", folder, others[i]);
+        put(path);
+    }
+    assert_int_equal(local_each(store, see, &seen, &err), OK);
+    assert_int_equal(seen.count, MANY + ARRAY_SIZE(others));
+    local_close(store);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -111,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_data_folder_named_by_a_relative_path_gives_absolute_ones),
         cmocka_unit_test(files_are_made_while_others_empty_their_folder),
         cmocka_unit_test(a_key_that_leaves_the_folder_has_no_path),
+        cmocka_unit_test(files_come_in_the_order_of_their_keys),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
