@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/home.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/options.h"
 #include "platform/file.h"
+#include "platform/migrate.h"
+#include "service/secrets.h"
 
 const char *home_data = "data", *home_database;
 
@@ -95,12 +100,16 @@ bool home_inherit(struct home *h)
 
 /* ---- opening */
 
-static int open_folder(struct home *h)
+static int open_folder(struct home *h, enum home_use use)
 {
     struct err err = {0};
     h->data_dir = home_data;
     if (strlen(h->data_dir) > PATH_BYTES / 4)
         return options_fail("the data folder's path is too long");
+    if (use == HOME_LOOK)
+        return access(h->data_dir, R_OK | X_OK) == 0
+                   ? 0
+                   : options_fail("cannot read the data folder %s: %m", h->data_dir);
     if (file_make_dirs(h->data_dir, 0700, &err) != OK)
         return options_fail("cannot make the data folder %s: %s", h->data_dir, err.detail);
     if (!file_dir_writable(h->data_dir))
@@ -108,14 +117,50 @@ static int open_folder(struct home *h)
     return 0;
 }
 
-static int open_database(struct home *h)
+/* New keys beside secrets that were sealed with others would make them unreadable for good, and
+ * nobody would hear of it before the first of them is needed. */
+static int check_no_secrets(struct home *h, const char *path)
+{
+    struct err err = {0};
+    struct secrets_count count = {0};
+    struct db_conn *db = db_conn_new(h->db);
+    bool tables;
+    enum status status = migrate_begun(db, &tables, &err);
+    if (status == OK && tables)
+        status = secrets_check(db, NULL, &count, &err);
+    db_conn_free(db);
+    if (status != OK)
+        return home_fail(&err);
+    if (count.sealed == 0)
+        return 0;
+    return options_fail("the key file %s is missing, and %zu secrets in the database are sealed "
+                        "with it: put it back, from a backup or from another server of this "
+                        "database, or give its lines in KINORA_SECRET_KEYS",
+                        path, count.sealed);
+}
+
+static int open_keys(struct home *h, enum home_use use)
 {
     char path[PATH_BYTES];
     struct err err = {0};
+    const char *given = getenv("KINORA_SECRET_KEYS");
     snprintf(path, sizeof(path), "%s/secret.keys", h->data_dir);
-    if (key_ring_load(path, &h->keys, &err) != OK)
-        return home_fail(&err);
+    bool missing = !(given && given[0]) && access(path, F_OK) < 0 && errno == ENOENT;
+    if (missing && use == HOME_LOOK)
+        return 0;
+    int status = missing ? check_no_secrets(h, path) : 0;
+    if (!status && key_ring_load(path, &h->keys, &err) != OK)
+        status = home_fail(&err);
+    return status;
+}
+
+static int open_database(struct home *h, enum home_use use)
+{
+    char path[PATH_BYTES];
+    struct err err = {0};
     snprintf(path, sizeof(path), "%s/kinora.db", h->data_dir);
+    if (use == HOME_LOOK && !home_database && access(path, F_OK) < 0)
+        return options_fail("there is no database %s: %m", path);
     if (db_open(home_database ? home_database : path, &h->db, &err) != OK)
         return home_fail(&err);
     return 0;
@@ -128,11 +173,13 @@ int home_open(struct home *h, enum home_use use)
     umask(0077);
     if (crypto_init(&err) != OK)
         return home_fail(&err);
-    int status = open_folder(h);
-    if (!status && use != HOME_VISIT)
+    int status = open_folder(h, use);
+    if (!status && (use == HOME_SERVE || use == HOME_REPLACE))
         status = take_lock(h, use == HOME_REPLACE);
     if (!status)
-        status = open_database(h);
+        status = open_database(h, use);
+    if (!status)
+        status = open_keys(h, use);
     if (status)
         home_close(h);
     return status;

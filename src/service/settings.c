@@ -84,6 +84,12 @@ struct reading {
     struct snapshot *snap;
 };
 
+enum status settings_open_secret(const struct key_ring *keys, const struct setting *s,
+                                 struct arena *a, struct str *text, struct err *err)
+{
+    return key_ring_open(keys, a, context_of(a, s), *text, text, err);
+}
+
 static enum status read_row(void *ctx, struct str key, struct str value, struct err *err)
 {
     struct reading *r = ctx;
@@ -91,8 +97,7 @@ static enum status read_row(void *ctx, struct str key, struct str value, struct 
     if (!s)
         return OK; /* the server's own, or of a newer version */
     if (s->secret)
-        TRY(key_ring_open(r->keys, r->snap->arena, context_of(r->snap->arena, s), value, &value,
-                          err));
+        TRY(settings_open_secret(r->keys, s, r->snap->arena, &value, err));
     return s->kind->load(s, value, r->snap->arena, &r->snap->settings, err);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* settings_table — the one table of all settings: name, kind, bounds, first value, secrecy.
- * For service/settings alone.
+ * For service/settings and service/secrets alone.
  *
  * Every setting has a text form, which is what the database keeps; `read` makes it from
  * what came in a request, `load` checks it and puts it into a snapshot. */
@@ -42,3 +42,6 @@ extern const struct setting_kind setting_upload_rules, setting_upload_extras;
 const struct setting *settings_table(size_t *ret_count);
 /* NULL when there is no such setting. */
 const struct setting *settings_table_find(struct str key);
+/* *text as the row has it becomes what was sealed, in the arena; service/settings.c. */
+enum status settings_open_secret(const struct key_ring *keys, const struct setting *s,
+                                 struct arena *a, struct str *text, struct err *err);

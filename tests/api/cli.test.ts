@@ -2,7 +2,7 @@
 // The commands: what they say and what they end with (docs/spec.md, section 10).
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -102,10 +102,10 @@ test("Without a command, or with --help, the commands are listed; each has its o
   assert.match(none.stderr, /^Usage: kinora COMMAND/);
   const help = run(["--help"]);
   assert.equal(help.status, 0);
-  for (const command of ["serve", "user", "migrate", "routes", "version"]) {
+  for (const command of ["serve", "user", "migrate", "doctor", "routes", "version"]) {
     assert.match(help.stdout, new RegExp(`^  ${command} `, "m"));
   }
-  for (const command of ["serve", "migrate", "routes"]) {
+  for (const command of ["serve", "migrate", "doctor", "routes"]) {
     const own = run([command, "--help"]);
     assert.equal(own.status, 0);
     assert.match(own.stdout, new RegExp(`^Usage: kinora ${command}`));
@@ -181,4 +181,29 @@ test("Options stand in the environment too, and the command line wins", () => {
   assert.equal(run(["migrate"], "", env).status, 0);
   assert.match(run(["migrate", "--data", data]).stdout, /^0 /);
   assert.match(run(["migrate", "--data", join(folder, "other2")], "", env).stdout, /^[1-9]/);
+});
+
+test("[AC-1] Where secrets are sealed, a lost secret.keys stops the server and every command, and is not made anew", async () => {
+  const own = await Kinora.start();
+  try {
+    const admin = await own.admin();
+    await admin.ask("POST", "/api/v1/admin/accounts", {
+      name: "sealed", platform: "sora", type: "apikey", dialect: "chat",
+      credentials: { base_url: "http://127.0.0.1:9", api_key: "sk-sealed" },
+    });
+    await own.stop({ keep: true });
+    const keys = join(own.data, "secret.keys");
+    renameSync(keys, `${keys}.away`);
+    assertUsage(own.run(["serve", "--listen", "127.0.0.1:0"]), /secret\.keys is missing, and 1 secrets/);
+    assertUsage(own.run(["user", "passwd", admin.user.email, "--password-stdin"], PASSWORD), /secret\.keys/);
+    assert.ok(!existsSync(keys));
+    const seen = own.run(["doctor"]);
+    assert.equal(seen.status, 2);
+    assert.match(seen.stdout, /^keys +FINDINGS +secret\.keys is missing; 1 secrets/m);
+    renameSync(`${keys}.away`, keys);
+    await own.launch();
+    assert.equal(own.run(["doctor"]).status, 0);
+  } finally {
+    await own.stop();
+  }
 });

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* secrets — what lies sealed in the database, taken together: accounts' credentials and the
+ * settings' secrets.
+ *
+ * Thread: the connection's. */
+#include "base/err.h"
+#include "platform/crypto.h"
+#include "platform/db.h"
+
+struct secrets_count {
+    size_t sealed, unreadable;
+};
+/* keys NULL: none can be read.  The database must have its tables. */
+enum status secrets_check(struct db_conn *db, const struct key_ring *keys,
+                          struct secrets_count *ret, struct err *err);
