@@ -21,6 +21,7 @@ static const struct {
     {"serve", cli_serve, "run the server"},
     {"user", cli_user, "add people, set their passwords"},
     {"migrate", cli_migrate, "bring the database up to this version"},
+    {"doctor", cli_doctor, "compare database and stores, mend what is wrong"},
     {"routes", cli_routes, "list the addresses the server answers"},
     {"version", version, "say which version this is"},
 };

@@ -222,6 +222,8 @@ static const struct message table[] = {
      "The store does not know this upload any more."},
     {"part_unknown", 503, "存储不认识已上传的分段", "The store does not know a part that it took."},
     {"object_not_found", 404, "文件不存在", "There is no such file."},
+    {"object_missing", 410, "存储中的文件已丢失", "The stored file is gone."},
+    {"object_damaged", 410, "存储中的文件已损坏", "The stored file is damaged."},
     {"file_not_found", 404, "文件不存在", "There is no such file."},
     {"file_too_large", 413, "文件超过大小上限", "The file is over the size limit."},
     {"unsupported_type", 415, "不支持的文件类型", "This file type is not supported."},

@@ -6,5 +6,7 @@
 int cli_serve(int argc, char **argv);
 int cli_user(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
+/* 0 nothing is wrong, 1 something is or was, 2 it could not look at everything. */
+int cli_doctor(int argc, char **argv);
 /* Every address the server answers, one "METHOD PATTERN ACCESS" a line. */
 int cli_routes(int argc, char **argv);

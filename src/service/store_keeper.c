@@ -167,30 +167,18 @@ static void clear_bucket(struct store_keeper *k)
 
 /* ---- writers that died */
 
-static enum status give_back(struct store_keeper *k, const struct object *o, struct err *err)
-{
-    _cleanup_(db_tx_end) struct db_conn *tx = k->db;
-    struct object again;
-    TRY(db_begin(tx, err));
-    TRY(quota_lock_user(tx, o->user_id, err));
-    enum status status = object_load(tx, o->id, k->arena, &again, err);
-    if (status == E_NOT_FOUND)
-        return OK;
-    TRY(status);
-    /* It may have been settled, or prolonged, since it was listed. */
-    if (again.state != OBJECT_WRITING || again.lease_until >= clock_wall_ms())
-        return OK;
-    TRY(quota_release(tx, &again, clock_wall_ms(), err));
-    return db_commit(tx, err);
-}
-
 static enum status clear_dead(struct store_keeper *k, struct err *err)
 {
     struct object expired[BATCH];
     size_t n;
     TRY(object_list_expired(k->db, clock_wall_ms(), k->arena, expired, BATCH, &n, err));
-    for (size_t i = 0; i < n; i++)
-        TRY(give_back(k, &expired[i], err));
+    for (size_t i = 0; i < n; i++) {
+        enum status status = quota_end_dead(k->db, expired[i].user_id, expired[i].id, k->arena,
+                                            err);
+        /* It may have been settled, or prolonged, since it was listed. */
+        if (status != E_NOT_FOUND && status != E_CONFLICT)
+            TRY(status);
+    }
     return OK;
 }
 

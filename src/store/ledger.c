@@ -32,3 +32,12 @@ enum status ledger_charge(struct db_conn *tx, int64_t user_id, int64_t bytes, st
                               "sora_storage_used_bytes + $2 WHERE id = $1";
     return db_exec(tx, sql, DB_ARGS(P_INT(user_id), P_INT(bytes)), NULL, err);
 }
+
+enum status ledger_recount(struct db_conn *tx, int64_t user_id, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE users SET sora_storage_used_bytes = (SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) "
+        "FROM objects o WHERE o.user_id = users.id AND o.counter = 'sora' AND "
+        "o.state = 'stored') WHERE id = $1";
+    return db_exec(tx, sql, DB_ARGS(P_INT(user_id)), NULL, err);
+}

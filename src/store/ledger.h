@@ -17,3 +17,5 @@ enum status ledger_lock(struct db_conn *tx, int64_t user_id, struct err *err);
 enum status ledger_read(struct db_conn *db, int64_t user_id, struct ledger *ret, struct err *err);
 /* bytes may be negative. */
 enum status ledger_charge(struct db_conn *tx, int64_t user_id, int64_t bytes, struct err *err);
+/* The counter becomes the sum of the rows, with the user locked. */
+enum status ledger_recount(struct db_conn *tx, int64_t user_id, struct err *err);

@@ -235,13 +235,6 @@ enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter
                         ret_reserved, &found, err);
 }
 
-enum status object_key_exists(struct db_conn *db, struct str key, bool *ret, struct err *err)
-{
-    int64_t one;
-    return db_query_int(db, "SELECT 1 FROM objects WHERE key = $1", DB_ARGS(P_STR(key)), &one, ret,
-                        err);
-}
-
 enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int64_t now_ms,
                                        struct err *err)
 {
@@ -254,6 +247,21 @@ enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int6
     TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(user_id), P_INT(now_ms)), NULL, err));
     return db_exec(tx, "DELETE FROM objects WHERE user_id = $1", DB_ARGS(P_INT(user_id)), NULL,
                    err);
+}
+
+enum status object_resize(struct db_conn *tx, int64_t id, int64_t size, struct err *err)
+{
+    return db_exec(tx, "UPDATE objects SET size = $2, checksum = NULL WHERE id = $1",
+                   DB_ARGS(P_INT(id), P_INT(size)), NULL, err);
+}
+
+enum status deletion_add(struct db_conn *tx, enum storage_type storage, struct str key,
+                         int64_t now_ms, struct err *err)
+{
+    static const char sql[] = "INSERT INTO deletions (storage, key, next_at, created_at) "
+                              "VALUES ($1, $2, $3, $3)";
+    return db_exec(tx, sql, DB_ARGS(P_Z(storage_type_name(storage)), P_STR(key), P_INT(now_ms)),
+                   NULL, err);
 }
 
 enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t now_ms,

@@ -52,7 +52,8 @@ enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena
 enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter counter,
                         int64_t now_ms, int64_t *ret_stored, int64_t *ret_reserved,
                         struct err *err);
-enum status object_key_exists(struct db_conn *db, struct str key, bool *ret, struct err *err);
+/* The size that its bytes turn out to have; its checksum is not known any more. */
+enum status object_resize(struct db_conn *tx, int64_t id, int64_t size, struct err *err);
 /* All of one user's objects into the deletion queue, rows removed. */
 enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int64_t now_ms,
                                        struct err *err);
@@ -65,6 +66,9 @@ struct deletion {
      * whatever uploads of its key there are; bytes that were on their way may come late. */
     int64_t looks;
 };
+/* Bytes that never had a row, or have none any more. */
+enum status deletion_add(struct db_conn *tx, enum storage_type storage, struct str key,
+                         int64_t now_ms, struct err *err);
 enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t now_ms,
                               struct arena *a, struct deletion *ret, size_t max, size_t *ret_count,
                               struct err *err);

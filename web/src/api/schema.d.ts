@@ -1961,6 +1961,8 @@ export interface components {
       | 'upload_gone'
       | 'part_unknown'
       | 'object_not_found'
+      | 'object_missing'
+      | 'object_damaged'
       | 'file_not_found'
       | 'file_too_large'
       | 'unsupported_type'
