@@ -37,6 +37,7 @@ struct endpoint {
     bool optional_body; /* JSON is parsed only if there is any */
     bool takes_form;    /* a body of multipart/form-data is the handler's to read */
     bool transfers;     /* may last for minutes: the transfer threads' */
+    bool spooled;       /* a body of which more than 1 MiB waits on disk until it is whole */
 };
 
 enum { CALL_MAX_HEADERS = 12, CALL_ARENA_BYTES = 64 << 20, CALL_ANSWER_BYTES = 16 << 20 };

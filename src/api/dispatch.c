@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/dispatch.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "api/call_body.h"
 #include "api/frame.h"
 #include "api/page.h"
 #include "api/respond.h"
 #include "api/stream.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "service/job_watch.h"
 
 /* Some clients send an empty object where nothing is asked for. */
 enum { IGNORED_BODY = 1024 };
-
-/* Bodies are collected before anyone knows who asks.  Short ones are everybody's; of all that
- * is longer, this process holds so much at a time. */
-enum { SHORT_BODY = 64 << 10, LONG_BODIES_MAX = 256 << 20 };
-static atomic_llong long_bodies;
 
 struct dispatch {
     struct app *app;
@@ -38,8 +34,7 @@ struct pending {
     bool working, refused;
     bool again; /* the job has changed while the worker was at it */
     struct job_watch watch;
-    struct buf body;
-    long long charged; /* bytes of it beyond SHORT_BODY, in long_bodies */
+    struct call_body body;
     struct call call;
     struct err err;
     enum status outcome;
@@ -82,17 +77,10 @@ struct upstream_client *dispatch_upstream(const struct dispatch *d)
 
 static const struct http_header json_type = HTTP_HEADER("Content-Type", "application/json");
 
-static void drop_body(struct pending *p)
-{
-    buf_release(&p->body);
-    atomic_fetch_sub(&long_bodies, p->charged);
-    p->charged = 0;
-}
-
 /* Both forms of it: a waiting call is only its answer. */
 static void drop_request(struct pending *p)
 {
-    drop_body(p);
+    call_body_drop(&p->body);
     json_doc_free(p->call.doc);
     p->call.doc = NULL;
     p->call.json = (struct json){0};
@@ -101,7 +89,7 @@ static void drop_request(struct pending *p)
 
 static void pending_free(struct pending *p)
 {
-    drop_body(p);
+    call_body_drop(&p->body);
     frame_close(&p->call);
     free(p);
 }
@@ -210,9 +198,11 @@ static enum status parse_body(struct call *c, struct err *err)
     return json_need_object(c->json, err);
 }
 
-static enum status run_call(struct call *c, struct err *err)
+static enum status run_call(struct pending *p, struct err *err)
 {
+    struct call *c = &p->call;
     TRY(frame_check_access(c, err));
+    TRY(call_body_load(&p->body, &c->body, err));
     TRY(parse_body(c, err));
     return c->endpoint->handle(c, err);
 }
@@ -224,54 +214,70 @@ static void pending_run(struct work *work, void *thread_state)
     c->worker = thread_state;
     c->db = c->worker->db;
     c->waits = false;
-    p->outcome = c->resume ? c->resume(c, &p->err) : run_call(c, &p->err);
+    p->outcome = c->resume ? c->resume(c, &p->err) : run_call(p, &p->err);
     db_rollback(c->db);
     loop_post(p->dispatch->loop, &p->done);
 }
 
 /* ---- collecting, on the loop */
 
-static bool charge_body(struct pending *p, size_t n)
+static void refuse_body(struct pending *p)
 {
-    long long wanted = MAX((long long)(buf_len(&p->body) + n) - SHORT_BODY, 0);
-    long long more = wanted - p->charged;
-    p->charged = wanted;
-    return atomic_fetch_add(&long_bodies, more) + more <= LONG_BODIES_MAX || more == 0;
+    p->refused = true;
+    log_warn("a call's body was refused", LOG_S("request_id", p->call.request_id),
+             LOG_Z("code", p->body.fault.code), LOG_Z("why", p->body.fault.detail));
+    frame_refuse(p->x, p->call.language, &p->body.fault);
 }
 
 static size_t call_body(struct exchange *x, struct str piece)
 {
     struct pending *p = exchange_ctx(x);
-    if (p->refused)
-        return piece.n;
-    if (charge_body(p, piece.n)) {
-        buf_add(&p->body, piece);
-    } else {
-        p->refused = true;
-        drop_body(p);
-        frame_refuse_overloaded(x, p->call.language, CLOCK_SECOND_MS);
-    }
-    return piece.n;
+    size_t n = call_body_add(&p->body, piece);
+    if (p->body.fault.status != OK && !p->refused)
+        refuse_body(p);
+    return n;
 }
 
-static void call_body_end(struct exchange *x)
+static void body_is_whole(struct pending *p)
+{
+    struct app *app = p->dispatch->app;
+    if (p->body.fault.status != OK) {
+        if (!p->refused)
+            refuse_body(p);
+        return;
+    }
+    p->working = workers_submit(
+        p->call.endpoint->transfers ? app->transfer_workers : app->api_workers, &p->work);
+    if (!p->working)
+        frame_refuse_overloaded(p->x, p->call.language, CLOCK_SECOND_MS);
+}
+
+static void call_body_whole(struct exchange *x)
 {
     struct pending *p = exchange_ctx(x);
-    if (p->refused)
+    if (call_body_end(&p->body))
+        body_is_whole(p);
+}
+
+/* A slice has gone to the disk. */
+static void on_spool(struct spool *s)
+{
+    struct call_body *body = CONTAINER_OF(s, struct call_body, spool);
+    struct pending *p = CONTAINER_OF(body, struct pending, body);
+    if (body->ended) {
+        call_body_whole(p->x);
         return;
-    p->call.body = buf_str(&p->body);
-    p->working = true;
-    struct app *app = p->dispatch->app;
-    if (workers_submit(p->call.endpoint->transfers ? app->transfer_workers : app->api_workers,
-                       &p->work))
-        return;
-    p->working = false;
-    frame_refuse_overloaded(x, p->call.language, CLOCK_SECOND_MS);
+    }
+    call_body_add(body, STR("")); /* a fault of the disk's */
+    if (body->fault.status != OK && !p->refused)
+        refuse_body(p);
+    else
+        exchange_resume_body(p->x);
 }
 
 static const struct exchange_handler call_exchange = {
     .on_body = call_body,
-    .on_body_end = call_body_end,
+    .on_body_end = call_body_whole,
     .on_done = call_done,
     .serves_half_closed = true,
 };
@@ -301,7 +307,9 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
     p->x = x;
     p->work.run = pending_run;
     p->done.fn = pending_answer;
-    buf_init(&p->body, MAX(endpoint->max_body, IGNORED_BODY));
+    call_body_init(&p->body, MAX(endpoint->max_body, IGNORED_BODY),
+                   endpoint->spooled ? d->app->data_dir : NULL, d->loop, d->app->file_workers,
+                   on_spool);
     frame_open(&p->call, d, x, endpoint, match, &caller, a);
     exchange_handle(x, &call_exchange, p);
     exchange_max_body(x, MAX(endpoint->max_body, IGNORED_BODY));

@@ -12,7 +12,7 @@
 #include "store/jobs.h"
 #include "store/objects.h"
 
-enum { ROW_ARENA = 4 << 20, FORM_ARENA = 192 << 20 };
+enum { ROW_ARENA = 4 << 20, FORM_ARENA = 32 << 20 };
 #define PENDING_MS (30 * CLOCK_SECOND_MS) /* GW-4 */
 #define TOTAL_MS   (30 * CLOCK_MINUTE_MS) /* GW-13 */
 
@@ -131,12 +131,14 @@ static enum status make(struct call *c, enum media_form_kind kind, struct err *e
     spec->prompt = form.prompt;
     spec->count = MAX(form.count, 1);
     spec->size = form.size.n ? form.size : spec->size;
+    spec->size_said = form.size.n > 0;
     spec->as_base64 = as_base64(&form, model);
     spec->extra = form.extra;
     spec->pending_ms = PENDING_MS;
     spec->total_ms = TOTAL_MS;
-    order.image = form.image;
-    order.image_bytes = form.image_bytes;
+    order.images = form.images;
+    order.image_count = form.image_count;
+    order.mask = form.mask;
     TRY(request_key_read(http_head_get(c->head, STR("idempotency-key")), "POST", c->head->path,
                          form.hashed, a, &order.once, err));
     TRY(direct_job_make(c->worker, &order, a, &job, err));

@@ -12,8 +12,6 @@ enum {
     MODEL_MAX = 256,
     SECONDS_MAX = 3600,
     COUNT_MAX = 10,
-    FILE_MAX = 20 << 20,
-    TEXT_MAX = 28 << 20, /* a data URL of 20 MiB */
     EXTRA_MAX = 8 << 10, /* one further field */
     EXTRAS_MAX = 64 << 10,
     NAME_MAX_BYTES = 64,
@@ -29,8 +27,7 @@ struct reader {
     struct arena *arena;
     enum media_form_kind kind;
     struct field fields[MEDIA_FORM_FIELDS];
-    size_t count, images;
-    struct buf part;
+    size_t count;
     struct buf extra;
     struct json_out extras;
     struct media_form *form;
@@ -49,27 +46,31 @@ static enum status add_field(struct reader *r, const struct field *f, struct err
 static enum status on_part(const struct multipart_part *part, void *ctx, struct err *err)
 {
     struct reader *r = ctx;
-    struct field f = {.name = arena_str(r->arena, part->name), .file = part->filename.p != NULL};
-    buf_reset(&r->part);
+    struct field f = {.name = arena_str(r->arena, part->name),
+                      .value = STR(""),
+                      .file = part->filename.p != NULL};
     return add_field(r, &f, err);
 }
 
+/* The body is fed as one, so a part's pieces lie one behind the other in it: nothing is
+ * copied. */
 static enum status on_data(struct str piece, void *ctx, struct err *err)
 {
     struct reader *r = ctx;
-    const struct field *f = &r->fields[r->count - 1];
-    if (f->file && buf_len(&r->part) + piece.n > FILE_MAX)
-        return err_say(err, E_TOO_LARGE, "image_too_large", "The image may be 20 MiB at most.");
-    return buf_add(&r->part, piece) ? OK : err_set(err, E_TOO_LARGE, "too_large");
+    struct str *value = &r->fields[r->count - 1].value;
+    if (!value->n)
+        *value = piece;
+    else if (value->p + value->n == piece.p)
+        value->n += piece.n;
+    else
+        return err_set(err, E_INTERNAL, "internal_error");
+    return OK;
 }
 
 static enum status on_part_end(void *ctx, struct err *err)
 {
     struct reader *r = ctx;
-    struct field *f = &r->fields[r->count - 1];
-    f->value = arena_str(r->arena, buf_str(&r->part));
-    if (!f->value.p)
-        return err_set(err, E_NO_MEMORY, "overloaded");
+    const struct field *f = &r->fields[r->count - 1];
     /* JSON in a database has no room for a NUL. */
     if (!f->file && (!utf8_valid(f->value) || str_has_char(f->value, '\0')))
         return err_set(err, E_INVALID, "invalid_text");
@@ -126,7 +127,8 @@ static enum status add_reference(struct reader *r, struct str name, struct json 
 static bool is_reference(struct str name)
 {
     return str_eq(name, STR("input_reference")) || str_eq(name, STR("image")) ||
-           str_eq(name, STR("images")) || str_eq(name, STR("image_url"));
+           str_eq(name, STR("images")) || str_eq(name, STR("image_url")) ||
+           str_eq(name, STR("image[]")) || str_eq(name, STR("mask"));
 }
 
 static enum status add_member(struct reader *r, struct str name, struct json value, struct err *err)
@@ -209,6 +211,12 @@ static enum status take_format(struct reader *r, const struct field *f, struct e
     return OK;
 }
 
+static struct direct_image image_of(const struct field *f)
+{
+    return f->file ? (struct direct_image){.bytes = f->value}
+                   : (struct direct_image){.said = f->value};
+}
+
 static enum status take_image(struct reader *r, const struct field *f, const char *name,
                               struct err *err)
 {
@@ -216,12 +224,22 @@ static enum status take_image(struct reader *r, const struct field *f, const cha
         return bad(err, name, "must be a file, an http(s) address or a data URL");
     if (f->value.n == 0 && !f->file)
         return OK;
-    if (r->images++)
-        return bad(err, name, "may be given once: the upstreams take one input image");
-    if (f->file)
-        r->form->image_bytes = f->value;
-    else
-        r->form->image = f->value;
+    if (r->kind != FORM_EDIT && r->form->image_count)
+        return bad(err, name, "may be given once");
+    if (r->form->image_count == DIALECT_MAX_IMAGES)
+        return bad(err, name, "may be given 16 times");
+    r->form->images[r->form->image_count++] = image_of(f);
+    return OK;
+}
+
+static enum status take_mask(struct reader *r, const struct field *f, struct err *err)
+{
+    if (r->kind != FORM_EDIT)
+        return bad(err, "mask", "belongs to /v1/images/edits");
+    if (!f->value.p || r->form->mask.said.n || r->form->mask.bytes.p)
+        return bad(err, "mask", "must be one file, http(s) address or data URL");
+    if (f->value.n || f->file)
+        r->form->mask = image_of(f);
     return OK;
 }
 
@@ -303,15 +321,18 @@ static enum status take_reference(struct reader *r, const struct field *f, bool 
                                          "image_url",
                                          "image_url[url]",
                                          NULL};
+    static const char *const masks[] = {"mask", "mask[image_url]", NULL};
     static const char *const refused[] = {"input_reference[file_id]", "image[file_id]",
-                                          "images[file_id]", "mask", NULL};
+                                          "images[file_id]", "mask[file_id]", NULL};
     bool video = r->kind == FORM_VIDEO || r->kind == FORM_REMIX;
-    const char *name = str_eq(f->name, STR("mask")) ? "mask" : video ? "input_reference" : "image";
+    const char *name = video ? "input_reference" : "image";
     *ret_taken = true;
     if (named(f, refused))
         return bad(err, name, "is not possible in this form: send the image, or its image_url");
     if (named(f, images))
         return take_image(r, f, name, err);
+    if (named(f, masks))
+        return take_mask(r, f, err);
     *ret_taken = false;
     return OK;
 }
@@ -336,11 +357,12 @@ static enum status check(const struct reader *r, struct err *err)
     const struct media_form *form = r->form;
     if (!form->prompt.n)
         return err_field(err, "missing_field", "prompt", "prompt is required.");
-    if (r->kind == FORM_EDIT && !r->images)
+    if (r->kind == FORM_EDIT && !form->image_count)
         return err_field(err, "missing_field", "image", "image is required.");
-    if (r->kind == FORM_IMAGE && r->images)
+    if (r->kind == FORM_IMAGE && form->image_count)
         return bad(err, "image", "belongs to /v1/images/edits");
-    if (r->kind == FORM_REMIX && (r->images || form->model.n || form->seconds || form->size.n))
+    if (r->kind == FORM_REMIX &&
+        (form->image_count || form->model.n || form->seconds || form->size.n))
         return err_field(err, "invalid_field", "body", "A remix takes a prompt and nothing else.");
     return OK;
 }
@@ -369,11 +391,9 @@ enum status media_form_read(struct call *c, enum media_form_kind kind, struct ar
 {
     struct reader r = {.arena = a, .kind = kind, .form = ret};
     memset(ret, 0, sizeof(*ret));
-    buf_init(&r.part, TEXT_MAX);
     buf_init(&r.extra, EXTRAS_MAX);
     json_out_init(&r.extras, &r.extra);
     enum status status = read_all(&r, c, err);
-    buf_release(&r.part);
     buf_release(&r.extra);
     return status;
 }

@@ -192,6 +192,8 @@ static const struct message table[] = {
      "This model takes no choice of orientation."},
     {"needs_image", 400, "该模型需要一张参考图片", "This model needs a reference image."},
     {"takes_no_image", 400, "该模型不支持参考图片", "This model takes no reference image."},
+    {"takes_one_image", 400, "该上游只支持一张参考图片", "This upstream takes one input image."},
+    {"takes_no_mask", 400, "该上游不支持蒙版", "This upstream takes no mask."},
     {"takes_no_remix", 400, "该上游不支持再创作", "This upstream takes no remix of a work."},
     {"no_model_path", 400, "账号的模型映射须给出模型路径，例如 fal-ai/veo3.1",
      "The account's model mapping has to name a model's path, such as fal-ai/veo3.1."},

@@ -10,24 +10,24 @@ enum {
     SMALL = 16 << 10,
     MEDIUM = 512 << 10,
     IMAGE = 29 << 20, /* ST-1: a data URL of 20 MiB in base64, and the prompt */
-    FORM = IMAGE,
+    FORM = 256 << 20, /* GW-13 */
 };
 
 #define CALL(access, handler, body)                                                                \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { access, handler, body, false, false, false }                                 \
+        .endpoint = { access, handler, body, false, false, false, false }                          \
     }
 #define CALL_MAYBE(access, handler, body)                                                          \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { access, handler, body, true, false, false }                                  \
+        .endpoint = { access, handler, body, true, false, false, false }                           \
     }
 /* For a transfer's time, on the threads that are there for transfers. */
 #define CALL_SLOW(access, handler, body)                                                           \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { access, handler, body, true, false, true }                                   \
+        .endpoint = { access, handler, body, true, false, true, false }                            \
     }
 #define LOOP(access_, handler)                                                                     \
     &(const struct target)                                                                         \
@@ -39,7 +39,7 @@ enum {
 #define KEY_FORM(handler)                                                                          \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { ACCESS_KEY, handler, FORM, false, true, false }                              \
+        .endpoint = { ACCESS_KEY, handler, FORM, false, true, false, true }                        \
     }
 #define ANYONE(handler, body) CALL(ACCESS_ANYONE, handler, body)
 #define USER(handler, body)   CALL(ACCESS_USER, handler, body)

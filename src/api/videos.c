@@ -10,7 +10,7 @@
 #include "service/relay_media.h"
 #include "store/jobs.h"
 
-enum { LIST_USUAL = 20, LIST_MAX = 100, ROW_ARENA = 4 << 20, FORM_ARENA = 192 << 20 };
+enum { LIST_USUAL = 20, LIST_MAX = 100, ROW_ARENA = 4 << 20, FORM_ARENA = 32 << 20 };
 #define PENDING_MS (30 * CLOCK_SECOND_MS) /* GW-4 */
 #define TOTAL_MS   (60 * CLOCK_MINUTE_MS)
 #define KEPT_MS    (24 * CLOCK_HOUR_MS)
@@ -145,8 +145,8 @@ static enum status make(struct call *c, struct direct_order *o, const struct med
     o->spec.extra = form->extra;
     o->spec.pending_ms = PENDING_MS;
     o->spec.total_ms = TOTAL_MS;
-    o->image = form->image;
-    o->image_bytes = form->image_bytes;
+    o->images = form->images;
+    o->image_count = form->image_count;
     o->image_field = "input_reference";
     TRY(request_key_read(http_head_get(c->head, STR("idempotency-key")), "POST", c->head->path,
                          form->hashed, a, &o->once, err));
@@ -174,6 +174,7 @@ enum status videos_create(struct call *c, struct err *err)
         spec->seconds = form.seconds;
     if (form.size.n)
         spec->size = form.size;
+    spec->size_said = form.size.n > 0;
     return make(c, &order, &form, a, err);
 }
 

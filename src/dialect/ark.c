@@ -76,13 +76,10 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     struct json_out j;
     TRY(dialect_http_begin(ret, t, STR("POST"), STR(ENDPOINT), a, err));
     json_out_init(&j, &body);
+    TRY(dialect_one_image(r, err));
     TRY(write_task(&j, r, err));
-    ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));
-    if (!ret->body.p)
-        return err_set(err, E_INVALID, "too_large");
     dialect_http_bearer(ret, t, a);
-    dialect_http_header(ret, STR("Content-Type"), STR("application/json"));
-    return OK;
+    return dialect_http_end_json(ret, &body, a, err);
 }
 
 static enum status read_submit(const struct dialect_target *t, const struct dialect_answer *in,

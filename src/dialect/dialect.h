@@ -17,20 +17,31 @@
 #include "model/job.h"
 #include "net/url.h"
 
-enum { DIALECT_MAX_HEADERS = 8, DIALECT_MAX_MEDIA = 10 };
+enum { DIALECT_MAX_HEADERS = 8, DIALECT_MAX_MEDIA = 10, DIALECT_MAX_IMAGES = 16 };
+
+/* An input image: an address, or its bytes. */
+struct dialect_image {
+    struct str url; /* http(s) */
+    struct str bytes, type;
+};
 
 /* What is wanted, in nobody's dialect.  Absent: STR_NONE or 0. */
 struct dialect_request {
-    struct str model; /* the upstream's name for it, mapped already */
+    struct str model;       /* the upstream's name for it, mapped already */
+    struct str asked_model; /* the caller's */
     enum media_type media_type;
     struct str prompt;
     int64_t count;
     struct str orientation; /* "landscape", "portrait" */
     int64_t seconds;
     struct str size;                    /* "1280x720" */
+    bool size_said;                     /* by the caller, and not by the model's name alone */
     struct str image_url;               /* http(s) address or data URL of the reference */
     struct str image_bytes, image_type; /* the same, decoded, for multipart */
-    struct str remix_of;                /* the upstream's id of the work to remix */
+    struct dialect_image more_images[DIALECT_MAX_IMAGES - 1]; /* behind that one */
+    size_t more_image_count;
+    struct dialect_image mask; /* where the first may be changed */
+    struct str remix_of;       /* the upstream's id of the work to remix */
     struct str extra;  /* JSON object: what else the caller said ("seed", …), for who knows it */
     struct str secret; /* the job's, unknown to its caller and the same at every try */
     bool other_form;   /* the account has refused the usual form of such a request */

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "platform/json_in.h"
+
+enum { EXTRA_NAME_MAX = 64 };
 
 enum status dialect_http_begin(struct dialect_http *h, const struct dialect_target *t,
                                struct str method, struct str endpoint, struct arena *a,
@@ -26,6 +29,71 @@ void dialect_http_bearer(struct dialect_http *h, const struct dialect_target *t,
                         arena_printf(a, "Bearer %.*s", STR_ARG(t->credential)));
     h->sends_credential = true;
 }
+
+enum status dialect_http_end_json(struct dialect_http *h, const struct buf *body, struct arena *a,
+                                  struct err *err)
+{
+    h->body = buf_failed(body) ? STR_NONE : arena_str(a, buf_str(body));
+    if (!h->body.p)
+        return err_set(err, E_INVALID, "too_large");
+    dialect_http_header(h, STR("Content-Type"), STR("application/json"));
+    return OK;
+}
+
+/* ---- what else was said ---- */
+
+static bool is_written(struct str name, const char *const *written)
+{
+    for (size_t i = 0; written[i]; i++) {
+        if (str_eq(name, str_of(written[i])))
+            return true;
+    }
+    return name.n == 0 || name.n > EXTRA_NAME_MAX;
+}
+
+void dialect_each_extra(const struct dialect_request *r, const char *const *written,
+                        dialect_write_extra *write, void *out)
+{
+    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
+    struct err ignored;
+    if (!r->extra.n || json_parse(r->extra, &doc, &ignored) != OK)
+        return;
+    for (size_t i = 0; i < json_size(json_root(doc)); i++) {
+        struct str key, dumped = STR_NONE;
+        struct json value = json_member(json_root(doc), i, &key);
+        char name[EXTRA_NAME_MAX + 1];
+        if (is_written(key, written) || !json_dump(value, &dumped))
+            continue;
+        memcpy(name, key.p, key.n);
+        name[key.n] = '\0';
+        write(out, name, dumped, json_str_or(value, dumped));
+        free((char *)dumped.p);
+    }
+}
+
+static void write_json(void *out, const char *name, struct str json, struct str text)
+{
+    (void)text;
+    json_key(out, name);
+    json_raw(out, json);
+}
+
+void dialect_write_extra_json(struct json_out *j, const struct dialect_request *r,
+                              const char *const *written)
+{
+    dialect_each_extra(r, written, write_json, j);
+}
+
+enum status dialect_one_image(const struct dialect_request *r, struct err *err)
+{
+    if (r->more_image_count)
+        return err_set(err, E_INVALID, "takes_one_image");
+    if (r->mask.url.n || r->mask.bytes.n)
+        return err_set(err, E_INVALID, "takes_no_mask");
+    return OK;
+}
+
+/* ---- links ---- */
 
 static bool is_guarded_path(struct str path)
 {

@@ -117,7 +117,7 @@ static enum status check_takes(const struct input *in, const struct dialect_requ
         return err_set(err, E_INVALID, "takes_no_image");
     if (!r->image_url.n && in->needs_image)
         return err_set(err, E_INVALID, "needs_image");
-    return OK;
+    return dialect_one_image(r, err);
 }
 
 static enum status write_seconds(struct json_out *j, const struct input *in,
@@ -211,12 +211,8 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
                            err));
     json_out_init(&j, &body);
     TRY(write_input(&j, r, a, err));
-    ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));
-    if (!ret->body.p)
-        return err_set(err, E_INVALID, "too_large");
     add_key(ret, t, a);
-    dialect_http_header(ret, STR("Content-Type"), STR("application/json"));
-    return OK;
+    return dialect_http_end_json(ret, &body, a, err);
 }
 
 /* ---- the three addresses, a line each in `ref` */

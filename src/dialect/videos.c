@@ -20,7 +20,7 @@
 #include "platform/crypto.h"
 #include "platform/json_in.h"
 
-enum { ID_MAX = 512, EXTRA_NAME_MAX = 64 };
+enum { ID_MAX = 512 };
 
 /* ---- what both halves write */
 
@@ -30,51 +30,6 @@ void videos_choose_boundary(const struct dialect_request *r, char out[40])
     crypto_hmac_sha256(r->secret, STR("multipart boundary"), digest);
     memcpy(out, "kinora", 6);
     hex_encode(digest, 16, out + 6);
-}
-
-static bool is_written(struct str name, const char *const *written)
-{
-    for (size_t i = 0; written[i]; i++) {
-        if (str_eq(name, str_of(written[i])))
-            return true;
-    }
-    return name.n == 0 || name.n > EXTRA_NAME_MAX;
-}
-
-/* One further member, as JSON text, or as the text it is. */
-typedef void write_extra(void *out, const char *name, struct str json, struct str text);
-
-static void each_extra(const struct dialect_request *r, const char *const *written,
-                       write_extra *write, void *out)
-{
-    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
-    struct err ignored;
-    if (!r->extra.n || json_parse(r->extra, &doc, &ignored) != OK)
-        return;
-    for (size_t i = 0; i < json_size(json_root(doc)); i++) {
-        struct str key, dumped = STR_NONE;
-        struct json value = json_member(json_root(doc), i, &key);
-        char name[EXTRA_NAME_MAX + 1];
-        if (is_written(key, written) || !json_dump(value, &dumped))
-            continue;
-        memcpy(name, key.p, key.n);
-        name[key.n] = '\0';
-        write(out, name, dumped, json_str_or(value, dumped));
-        free((char *)dumped.p);
-    }
-}
-
-static void write_extra_json(void *out, const char *name, struct str json, struct str text)
-{
-    (void)text;
-    json_key(out, name);
-    json_raw(out, json);
-}
-
-void videos_write_extra_json(struct json_out *j, const struct dialect_request *r,
-                             const char *const *written)
-{
-    each_extra(r, written, write_extra_json, j);
 }
 
 struct form_out {
@@ -93,32 +48,26 @@ void videos_write_extra_form(struct buf *out, const char *boundary, const struct
                              const char *const *written)
 {
     struct form_out f = {out, boundary};
-    each_extra(r, written, write_extra_field, &f);
+    dialect_each_extra(r, written, write_extra_field, &f);
 }
 
-void videos_write_image(struct buf *out, const char *boundary, const struct dialect_request *r,
+void videos_write_image(struct buf *out, const char *boundary, const struct dialect_image *image,
                         struct str name, struct str address_name, struct arena *a)
 {
-    if (r->image_bytes.n) {
-        struct str type = r->image_type.n ? r->image_type : STR("image/png");
+    if (image->bytes.n) {
+        struct str type = image->type.n ? image->type : STR("image/png");
         struct str file = arena_printf(a, "reference.%.*s", STR_ARG(str_from(type, 6)));
         multipart_write_file_head(out, boundary, name, file, type);
-        buf_add(out, r->image_bytes);
-    } else if (r->image_url.n) {
-        multipart_write_field(out, boundary, address_name, r->image_url);
+        buf_add(out, image->bytes);
+    } else if (image->url.n) {
+        multipart_write_field(out, boundary, address_name, image->url);
     }
 }
 
-static enum status end_body(struct dialect_http *http, const struct dialect_target *t,
-                            const struct buf *body, struct str type, struct arena *a,
-                            struct err *err)
+struct dialect_image videos_first_image(const struct dialect_request *r)
 {
-    http->body = buf_failed(body) ? STR_NONE : arena_str(a, buf_str(body));
-    if (!http->body.p)
-        return err_set(err, E_INVALID, "too_large");
-    dialect_http_bearer(http, t, a);
-    dialect_http_header(http, STR("Content-Type"), type);
-    return OK;
+    return (struct dialect_image){
+        .url = r->image_url, .bytes = r->image_bytes, .type = r->image_type};
 }
 
 enum status videos_end_form(struct dialect_http *http, const struct dialect_target *t,
@@ -126,14 +75,20 @@ enum status videos_end_form(struct dialect_http *http, const struct dialect_targ
                             struct err *err)
 {
     multipart_write_end(body, boundary);
-    return end_body(http, t, body, arena_printf(a, "multipart/form-data; boundary=%s", boundary), a,
-                    err);
+    http->body = buf_failed(body) ? STR_NONE : arena_str(a, buf_str(body));
+    if (!http->body.p)
+        return err_set(err, E_INVALID, "too_large");
+    dialect_http_bearer(http, t, a);
+    dialect_http_header(http, STR("Content-Type"),
+                        arena_printf(a, "multipart/form-data; boundary=%s", boundary));
+    return OK;
 }
 
 enum status videos_end_json(struct dialect_http *http, const struct dialect_target *t,
                             struct buf *body, struct arena *a, struct err *err)
 {
-    return end_body(http, t, body, STR("application/json"), a, err);
+    dialect_http_bearer(http, t, a);
+    return dialect_http_end_json(http, body, a, err);
 }
 
 /* ---- submission */
@@ -154,6 +109,7 @@ static const char *const written[] = {"model",           "prompt",       "second
 static void write_form(struct buf *out, const char *boundary, const struct dialect_request *r,
                        struct arena *a)
 {
+    const struct dialect_image image = videos_first_image(r);
     struct str size = size_of(r);
     multipart_write_field(out, boundary, STR("prompt"), r->prompt);
     multipart_write_field(out, boundary, STR("model"), r->model);
@@ -163,8 +119,8 @@ static void write_form(struct buf *out, const char *boundary, const struct diale
     if (size.n)
         multipart_write_field(out, boundary, STR("size"), size);
     videos_write_extra_form(out, boundary, r, written);
-    videos_write_image(out, boundary, r, STR("input_reference"), STR("input_reference[image_url]"),
-                       a);
+    videos_write_image(out, boundary, &image, STR("input_reference"),
+                       STR("input_reference[image_url]"), a);
 }
 
 /* As the package's types have it, and as OpenRouter has it. */
@@ -201,7 +157,7 @@ static void write_json(struct json_out *j, const struct dialect_request *r, stru
         json_kv_str(j, "size", size);
     if (r->image_url.n)
         write_reference(j, r->image_url);
-    videos_write_extra_json(j, r, written);
+    dialect_write_extra_json(j, r, written);
     json_object_end(j);
 }
 
@@ -242,6 +198,7 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
         return videos_build_image(t, r, a, ret, err);
     if (r->count > 1)
         return err_set(err, E_INVALID, "makes_one_video");
+    TRY(dialect_one_image(r, err));
     if (r->remix_of.n)
         return build_remix(t, r, a, ret, err);
     TRY(dialect_http_begin(ret, t, STR("POST"), STR("/v1/videos"), a, err));

@@ -28,7 +28,9 @@ static bool may_ask_for_bytes(const struct dialect_request *r)
     return !str_starts(r->model, STR("gpt-image"));
 }
 
-static const char *const written[] = {"model", "prompt", "n", "size", "response_format", NULL};
+static const char *const written[] = {"model",           "prompt", "n",     "size",
+                                      "response_format", "mask",   "image", "image[]",
+                                      "images",          "url",    "url[]", NULL};
 
 static void write_json(struct json_out *j, const struct dialect_request *r)
 {
@@ -41,8 +43,23 @@ static void write_json(struct json_out *j, const struct dialect_request *r)
         json_kv_str(j, "size", size);
     if (may_ask_for_bytes(r))
         json_kv_z(j, "response_format", "b64_json");
-    videos_write_extra_json(j, r, written);
+    dialect_write_extra_json(j, r, written);
     json_object_end(j);
+}
+
+/* One as the single file that everybody takes; several as the list that the package sends and
+ * vLLM-Omni and SGLang read. */
+static void write_images(struct buf *out, const char *boundary, const struct dialect_request *r,
+                         struct arena *a)
+{
+    bool several = r->more_image_count > 0;
+    struct str name = several ? STR("image[]") : STR("image");
+    struct str address_name = several ? STR("url[]") : STR("url");
+    const struct dialect_image first = videos_first_image(r);
+    videos_write_image(out, boundary, &first, name, address_name, a);
+    for (size_t i = 0; i < r->more_image_count; i++)
+        videos_write_image(out, boundary, &r->more_images[i], name, address_name, a);
+    videos_write_image(out, boundary, &r->mask, STR("mask"), STR("mask"), a);
 }
 
 static void write_form(struct buf *out, const char *boundary, const struct dialect_request *r,
@@ -58,7 +75,7 @@ static void write_form(struct buf *out, const char *boundary, const struct diale
     if (may_ask_for_bytes(r))
         multipart_write_field(out, boundary, STR("response_format"), STR("b64_json"));
     videos_write_extra_form(out, boundary, r, written);
-    videos_write_image(out, boundary, r, STR("image"), STR("url"), a);
+    write_images(out, boundary, r, a);
 }
 
 enum status videos_build_image(const struct dialect_target *t, const struct dialect_request *r,

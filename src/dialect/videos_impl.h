@@ -4,23 +4,22 @@
  *
  *   videos.c         tasks: submit, poll, content, cancel
  *   videos_images.c  images: one call whose answer is the result */
-#include "base/json_out.h"
 #include "dialect/dialect_http.h"
 
-enum { VIDEOS_BODY_MAX = 32 << 20 };
+/* Input images of 64 MiB in all, and what is said beside them. */
+enum { VIDEOS_BODY_MAX = 66 << 20 };
 
 /* From the job's secret: nobody can write a delimiter into a value, and a submission sent
  * again is the same byte for byte, as an upstream that honours the Idempotency-Key compares
  * bodies. */
 void videos_choose_boundary(const struct dialect_request *r, char out[40]);
 /* Whatever else the caller said, but for members that are written already (NULL-ended). */
-void videos_write_extra_json(struct json_out *j, const struct dialect_request *r,
-                             const char *const *written);
 void videos_write_extra_form(struct buf *out, const char *boundary, const struct dialect_request *r,
                              const char *const *written);
-/* The reference image as a part of that name; its address under address_name. */
-void videos_write_image(struct buf *out, const char *boundary, const struct dialect_request *r,
+/* An image as a part of that name; its address under address_name.  Nothing for none. */
+void videos_write_image(struct buf *out, const char *boundary, const struct dialect_image *image,
                         struct str name, struct str address_name, struct arena *a);
+struct dialect_image videos_first_image(const struct dialect_request *r);
 /* The body as a form or as JSON, with the headers that go with it. */
 enum status videos_end_form(struct dialect_http *http, const struct dialect_target *t,
                             struct buf *body, const char *boundary, struct arena *a,

@@ -16,7 +16,7 @@
 #include "base/utf8.h"
 #include "platform/json_in.h"
 
-enum { DEPTH_MAX = 32 };
+enum { DEPTH_MAX = 32, VALUES_MAX = 1000000 };
 
 struct json_doc {
     json_t *root;
@@ -29,23 +29,28 @@ static const json_t *node_of(struct json j)
 
 /* --- parsing ------------------------------------------------------------- */
 
-/* Before the parser, which would descend 2048 levels: brackets outside of strings. */
-static bool is_too_deep(struct str text)
+/* Before the parser, which would descend 2048 levels, and which takes forty bytes for each value
+ * of two: brackets and commas outside of strings. */
+static bool is_within_bounds(struct str text)
 {
-    unsigned depth = 0;
+    unsigned depth = 0, values = 0;
     bool in_string = false;
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
+        if (c == '"')
             in_string = !in_string;
-        else if (!in_string && (c == '[' || c == '{') && ++depth > DEPTH_MAX)
-            return true;
-        else if (!in_string && (c == ']' || c == '}') && depth)
-            depth--;
+        else if (in_string)
+            i += c == '\\';
+        else if (c == '[' || c == '{')
+            depth++, values++;
+        else if (c == ']' || c == '}')
+            depth -= depth > 0;
+        else
+            values += c == ',';
+        if (depth > DEPTH_MAX || values > VALUES_MAX)
+            return false;
     }
-    return false;
+    return true;
 }
 
 static enum status fail_parse(const json_error_t *error, struct err *err)
@@ -59,9 +64,10 @@ static enum status fail_parse(const json_error_t *error, struct err *err)
 enum status json_parse(struct str text, struct json_doc **ret, struct err *err)
 {
     json_error_t error = {.line = 1, .column = 1};
-    if (is_too_deep(text))
-        return err_say(err, E_INVALID, "invalid_json", "the JSON is nested deeper than %d levels",
-                       DEPTH_MAX);
+    if (!is_within_bounds(text))
+        return err_say(err, E_INVALID, "invalid_json",
+                       "the JSON is nested deeper than %d levels, or has more than %d values",
+                       DEPTH_MAX, VALUES_MAX);
     /* jansson 2.14 skips a NUL that ends a number or a literal. */
     if (str_has_char(text, '\0'))
         return err_say(err, E_INVALID, "invalid_json", "the JSON holds a NUL byte");

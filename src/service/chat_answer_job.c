@@ -18,7 +18,12 @@ static enum status read_order(struct chat_job *j, struct worker *w, struct str b
                               const struct chat_request *r, struct arena *a,
                               struct direct_order *ret, struct err *err)
 {
-    *ret = (struct direct_order){.image = r->image, .image_field = "image"};
+    struct direct_image *image = arena_alloc(a, sizeof(*image));
+    if (!image)
+        return err_set(err, E_NO_MEMORY, "overloaded");
+    image->said = r->image;
+    *ret = (struct direct_order){
+        .images = image, .image_count = r->image.n ? 1 : 0, .image_field = "image"};
     TRY(request_key_read(j->idempotency_key, "POST", j->path, body, a, &ret->once, err));
     TRY(direct_job_describe(w, j->caller, r->model, a, &ret->spec, err));
     ret->spec.kind = JOB_CHAT;

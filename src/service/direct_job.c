@@ -22,66 +22,98 @@ enum {
     ADDRESS_MAX = 8 << 10,
 };
 
-/* ---- the input image ---- */
+/* ---- the input images ---- */
+
+/* Of one order: what has been put into the store for it, and how much. */
+struct inputs {
+    struct worker *w;
+    const struct direct_order *order;
+    const char *field; /* of the image at hand */
+    struct arena *a;
+    struct object objects[DIALECT_MAX_IMAGES + 1];
+    size_t count, bytes;
+};
 
 /* "data:image/png;base64,…" */
-static enum status decode_image(const struct direct_order *o, struct arena *a, struct str *ret,
+static enum status decode_image(const struct inputs *in, struct str data, struct buf *ret,
                                 struct err *err)
 {
-    _cleanup_(buf_cleanup) struct buf bytes = BUF_INIT(DIRECT_IMAGE_MAX + 4);
-    struct str data = o->image, head = str_cut(&data, ',');
+    struct str head = str_cut(&data, ',');
     if (!str_ends(head, STR(";base64")) || data.n == 0)
-        return err_field(err, "invalid_field", o->image_field, "%s must be a base64 data URL.",
-                         o->image_field);
+        return err_field(err, "invalid_field", in->field, "%s must be a base64 data URL.",
+                         in->field);
     if (data.n / 4 > DIRECT_IMAGE_MAX / 3)
         return err_say(err, E_TOO_LARGE, "image_too_large", "The image may be 20 MiB at most.");
-    if (!base64_decode(&bytes, data))
-        return err_field(err, "invalid_field", o->image_field, "%s is not valid base64.",
-                         o->image_field);
-    *ret = arena_str(a, buf_str(&bytes));
-    return ret->p ? OK : err_set(err, E_NO_MEMORY, "overloaded");
+    if (!base64_decode(ret, data))
+        return err_field(err, "invalid_field", in->field, "%s is not valid base64.", in->field);
+    return OK;
 }
 
 /* Its type is read from the bytes, whatever it is said to be. */
-static enum status put_image(struct worker *w, const struct direct_order *o, struct str bytes,
-                             struct arena *a, struct object *ret, struct err *err)
+static enum status put_image(struct inputs *in, struct str bytes, struct job_input *ret,
+                             struct err *err)
 {
     const char *type = media_type_sniff(bytes);
+    struct object *object = &in->objects[in->count];
     if (bytes.n > DIRECT_IMAGE_MAX)
         return err_say(err, E_TOO_LARGE, "image_too_large", "The image may be 20 MiB at most.");
     if (!media_type_is_picture(type))
-        return err_field(err, "invalid_field", o->image_field, "%s is no picture.", o->image_field);
-    return library_put_input(w, o->spec.user_id, bytes, type, a, ret, err);
+        return err_field(err, "invalid_field", in->field, "%s is no picture.", in->field);
+    in->bytes += bytes.n;
+    if (in->bytes > DIRECT_IMAGES_MAX)
+        return err_say(err, E_TOO_LARGE, "image_too_large",
+                       "The images of a call may be 64 MiB in all.");
+    TRY(library_put_input(in->w, in->order->spec.user_id, bytes, type, in->a, object, err));
+    in->count++;
+    ret->object_id = object->id;
+    return OK;
 }
 
 /* It goes on as it is, into whatever words the account's dialect has. */
-static enum status check_address(const struct direct_order *o, struct arena *a, struct err *err)
+static enum status check_address(const struct inputs *in, struct str address, struct err *err)
 {
     struct url url;
-    if (o->image.n <= ADDRESS_MAX && url_parse(o->image, a, &url, err) == OK)
+    if (address.n <= ADDRESS_MAX && url_parse(address, in->a, &url, err) == OK)
         return OK;
-    return err_field(err, "invalid_field", o->image_field, "%s is no good http(s) address.",
-                     o->image_field);
+    return err_field(err, "invalid_field", in->field, "%s is no good http(s) address.", in->field);
 }
 
-static enum status keep_image(struct worker *w, const struct direct_order *o, struct arena *a,
-                              struct job_spec *spec, struct object *ret, struct err *err)
+static enum status keep_image(struct inputs *in, const struct direct_image *image,
+                              struct job_input *ret, struct err *err)
 {
-    struct str bytes = o->image_bytes;
-    if (str_starts(o->image, STR("http://")) || str_starts(o->image, STR("https://"))) {
-        spec->image_url = o->image;
-        return check_address(o, a, err);
+    _cleanup_(buf_cleanup) struct buf decoded = BUF_INIT(DIRECT_IMAGE_MAX + 4);
+    struct str said = image->said;
+    *ret = (struct job_input){.url = STR_NONE};
+    if (str_starts(said, STR("http://")) || str_starts(said, STR("https://"))) {
+        ret->url = said;
+        return check_address(in, said, err);
     }
-    if (o->image.n && !str_starts(o->image, STR("data:")))
-        return err_field(err, "invalid_field", o->image_field,
-                         "%s must be an http(s) address or a base64 data URL.", o->image_field);
-    if (o->image.n)
-        TRY(decode_image(o, a, &bytes, err));
-    if (!bytes.p)
-        return OK;
-    TRY(put_image(w, o, bytes, a, ret, err));
-    spec->input_object_id = ret->id;
-    return OK;
+    if (said.n && !str_starts(said, STR("data:")))
+        return err_field(err, "invalid_field", in->field,
+                         "%s must be an http(s) address or a base64 data URL.", in->field);
+    if (said.n) {
+        TRY(decode_image(in, said, &decoded, err));
+        return put_image(in, buf_str(&decoded), ret, err);
+    }
+    return image->bytes.p ? put_image(in, image->bytes, ret, err) : OK;
+}
+
+static enum status keep_images(struct inputs *in, struct job_spec *spec, struct err *err)
+{
+    const struct direct_order *o = in->order;
+    in->field = o->image_field;
+    for (size_t i = 0; i < o->image_count; i++) {
+        TRY(keep_image(in, &o->images[i], &spec->images[i], err));
+        spec->image_count++;
+    }
+    in->field = "mask";
+    return keep_image(in, &o->mask, &spec->mask, err);
+}
+
+static void discard_images(struct inputs *in)
+{
+    for (size_t i = 0; i < in->count; i++)
+        library_discard(in->w, &(struct library_take){.files = {in->objects[i]}, .count = 1});
 }
 
 /* ---- making it ---- */
@@ -177,22 +209,23 @@ static enum status check_room(struct db_conn *db, int64_t user_id, struct err *e
     return E_LIMIT;
 }
 
-static enum status add(struct db_conn *tx, const struct job_spec *spec, const struct object *input,
-                       struct arena *a, struct job *ret, struct err *err)
+static enum status add(struct db_conn *tx, const struct job_spec *spec, const struct inputs *in,
+                       struct job *ret, struct err *err)
 {
     TRY(quota_lock_user(tx, spec->user_id, err));
     TRY(check_room(tx, spec->user_id, err));
-    if (input->id)
-        TRY(quota_settle(tx, input, err));
-    return jobs_add(tx, spec, a, ret, err);
+    for (size_t i = 0; i < in->count; i++)
+        TRY(quota_settle(tx, &in->objects[i], err));
+    return jobs_add(tx, spec, in->a, ret, err);
 }
 
 /* One transaction; *ret_joined: the job was there already. */
-static enum status commit(struct worker *w, const struct job_spec *spec,
-                          const struct request_key *once, const struct object *input,
-                          struct arena *a, struct job *ret, bool *ret_joined, struct err *err)
+static enum status commit(const struct inputs *in, const struct job_spec *spec, struct job *ret,
+                          bool *ret_joined, struct err *err)
 {
-    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    _cleanup_(db_tx_end) struct db_conn *tx = in->w->db;
+    const struct request_key *once = &in->order->once;
+    struct arena *a = in->a;
     struct idempotency row = key_of(spec, once, a);
     bool first = true;
     TRY(db_begin(tx, err));
@@ -202,7 +235,7 @@ static enum status commit(struct worker *w, const struct job_spec *spec,
     if (!first)
         TRY(join_locked(tx, &row, once->hash, a, ret, ret_joined, err));
     if (!*ret_joined) {
-        TRY(add(tx, spec, input, a, ret, err));
+        TRY(add(tx, spec, in, ret, err));
         row.job_id = ret->id;
         if (once->key.n)
             TRY(idempotency_fill(tx, &row, err));
@@ -214,7 +247,7 @@ enum status direct_job_make(struct worker *w, const struct direct_order *o, stru
                             struct job *ret, struct err *err)
 {
     struct job_spec spec = o->spec;
-    struct object input = {0};
+    struct inputs in = {.w = w, .order = o, .a = a};
     bool joined = false;
     /* Once without the lock, so that neither a refusal nor a repetition costs a file.  The key
      * is looked for afterwards: the equal call may be what has taken the last place. */
@@ -225,11 +258,13 @@ enum status direct_job_make(struct worker *w, const struct direct_order *o, stru
         return OK;
     *err = refusal;
     TRY(allowed);
-    TRY(keep_image(w, o, a, &spec, &input, err));
-    enum status status = commit(w, &spec, &o->once, &input, a, ret, &joined, err);
-    /* E_IO: the commit may have been kept; else the file's lease ends by itself. */
-    if (input.id && ((status != OK && status != E_IO) || joined))
-        library_discard(w, &(struct library_take){.files = {input}, .count = 1});
+    enum status status = keep_images(&in, &spec, err);
+    bool kept = status == OK;
+    if (kept)
+        status = commit(&in, &spec, ret, &joined, err);
+    /* E_IO of the commit: it may have been kept; else the files' leases end by themselves. */
+    if (joined || (status != OK && !(kept && status == E_IO)))
+        discard_images(&in);
     TRY(status);
     jobs_wake(w->app->jobs);
     return OK;
@@ -283,6 +318,7 @@ static bool is_not_said(struct str code)
         "not_in_dialect",      "makes_videos_only", "makes_images_only",       "makes_one_video",
         "makes_fewer_images",  "takes_no_image",    "takes_no_remix",          "needs_image",
         "seconds_not_offered", "size_not_offered",  "orientation_not_offered", "no_model_path",
+        "takes_one_image",     "takes_no_mask",
     };
     for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
         if (str_eq(code, str_of(codes[i])))

@@ -14,18 +14,26 @@
 
 enum {
     DIRECT_IMAGE_MAX = 20 << 20,
+    DIRECT_IMAGES_MAX = 64 << 20, /* all of a call's, and its mask */
     /* Jobs that wait for an account, or whose caller waits for them; one more is 429
      * queue_full.  Each is a row of up to a MiB. */
     DIRECT_JOBS_OF_USER = 64,
     DIRECT_JOBS_IN_ALL = 1024,
 };
 
+/* An input image.  Neither: none. */
+struct direct_image {
+    struct str said;  /* http(s) address or base64 data URL */
+    struct str bytes; /* or its bytes */
+};
+
 struct direct_order {
-    struct job_spec spec; /* all but the input image */
+    struct job_spec spec; /* all but the input images */
     struct request_key once;
-    struct str image;        /* http(s) address or base64 data URL; STR_NONE: none */
-    struct str image_bytes;  /* or its bytes */
-    const char *image_field; /* what the caller calls it */
+    const struct direct_image *images;
+    size_t image_count;
+    struct direct_image mask;
+    const char *image_field; /* what the caller calls an image */
 };
 
 /* Who orders, and what the model's name says of the work wanted; the rest of *ret is 0. */

@@ -81,8 +81,8 @@ static enum status insert_rows(struct worker *w, const struct generation_order *
                             .orientation = o->orientation,
                             .count = o->count,
                             .seconds = o->seconds,
-                            .image_url = o->image_url,
-                            .input_object_id = input->object.id,
+                            .images = {{.url = o->image_url, .object_id = input->object.id}},
+                            .image_count = o->image_url.n || input->object.id ? 1 : 0,
                             .pending_ms = PENDING_MAX_MS,
                             .total_ms = TOTAL_MAX_MS};
     struct job job;

@@ -14,6 +14,25 @@
 
 /* ---- rows */
 
+static void write_input(struct json_out *j, const struct job_input *input)
+{
+    json_object(j);
+    json_kv_str_or_null(j, "url", input->url);
+    json_kv_int(j, "object_id", input->object_id);
+    json_object_end(j);
+}
+
+static void write_inputs(struct json_out *j, const struct job_spec *spec)
+{
+    json_key(j, "images");
+    json_array(j);
+    for (size_t i = 0; i < spec->image_count; i++)
+        write_input(j, &spec->images[i]);
+    json_array_end(j);
+    json_key(j, "mask");
+    write_input(j, &spec->mask);
+}
+
 static struct str write_request(const struct job_spec *spec, struct arena *a)
 {
     _cleanup_(buf_cleanup) struct buf out = BUF_INIT(1 << 20);
@@ -27,7 +46,8 @@ static struct str write_request(const struct job_spec *spec, struct arena *a)
     json_kv_int(&j, "seconds", spec->seconds);
     json_kv_int(&j, "hop", spec->hop);
     json_kv_str_or_null(&j, "size", spec->size);
-    json_kv_str_or_null(&j, "image_url", spec->image_url);
+    json_kv_bool(&j, "size_said", spec->size_said);
+    write_inputs(&j, spec);
     json_kv_bool(&j, "as_base64", spec->as_base64);
     json_kv_str_or_null(&j, "remix_of", spec->remix_of);
     json_kv_str_or_null(&j, "remixed_from", spec->remixed_from);
@@ -37,6 +57,28 @@ static struct str write_request(const struct job_spec *spec, struct arena *a)
     }
     json_object_end(&j);
     return buf_failed(&out) ? STR_NONE : arena_str(a, buf_str(&out));
+}
+
+/* The row names one of the objects, job_inputs the others: they go together. */
+static enum status add_inputs(struct db_conn *tx, const struct job_spec *spec,
+                              const struct job *job, struct err *err)
+{
+    for (size_t i = 0; i < spec->image_count; i++) {
+        int64_t id = spec->images[i].object_id;
+        if (id && id != job->input_object_id)
+            TRY(job_add_input(tx, job->id, id, err));
+    }
+    int64_t mask = spec->mask.object_id;
+    return mask && mask != job->input_object_id ? job_add_input(tx, job->id, mask, err) : OK;
+}
+
+static int64_t first_object(const struct job_spec *spec)
+{
+    for (size_t i = 0; i < spec->image_count; i++) {
+        if (spec->images[i].object_id)
+            return spec->images[i].object_id;
+    }
+    return spec->mask.object_id;
 }
 
 enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct arena *a,
@@ -57,7 +99,7 @@ enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct are
         .pinned_to = spec->pinned_to,
         .model = spec->model,
         .request = write_request(spec, a),
-        .input_object_id = spec->input_object_id,
+        .input_object_id = first_object(spec),
         .idempotency_key = arena_printf(a, "kinora-%s", uuid),
         .state = JOB_QUEUED,
         .next_at = now,
@@ -67,7 +109,8 @@ enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct are
     };
     if (!ret->request.p)
         return err_set(err, E_TOO_LARGE, "too_large");
-    return job_insert(tx, ret, err);
+    TRY(job_insert(tx, ret, err));
+    return add_inputs(tx, spec, ret, err);
 }
 
 /* ---- results */

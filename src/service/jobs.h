@@ -10,9 +10,16 @@
 #include <stdatomic.h>
 
 #include "base/err.h"
+#include "dialect/dialect.h"
 #include "model/job.h"
 #include "platform/db.h"
 #include "service/app.h"
+
+/* An input image: an address, or bytes that are stored as a free object.  Neither: none. */
+struct job_input {
+    struct str url; /* http(s) */
+    int64_t object_id;
+};
 
 /* What is asked for; views are copied into the row. */
 struct job_spec {
@@ -25,10 +32,11 @@ struct job_spec {
     struct str remix_of, remixed_from; /* the upstream's id of a work, and our own */
     int64_t pinned_to;                 /* the only account that may take it; 0: any */
     int64_t count, seconds;
-    bool as_base64;               /* an image's bytes are asked for, not its address */
-    struct str extra;             /* JSON object of whatever else the caller said; or STR_NONE */
-    struct str image_url;         /* http(s) address; STR_NONE: none */
-    int64_t input_object_id;      /* an image given as bytes, stored as a free object */
+    bool as_base64;   /* an image's bytes are asked for, not its address */
+    struct str extra; /* JSON object of whatever else the caller said; or STR_NONE */
+    bool size_said;   /* size is the caller's own word, not the model's */
+    struct job_input images[DIALECT_MAX_IMAGES], mask;
+    size_t image_count;
     int64_t pending_ms, total_ms; /* how long it may wait, and last in all */
 };
 

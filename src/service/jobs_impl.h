@@ -9,6 +9,7 @@
  *   jobs_keep.c    holds, and the keeper of leases and holds
  *   jobs_step.c    one step: load, check, dispatch by state, save the outcome
  *   jobs_submit.c  choosing an account and sending the submission
+ *   jobs_inputs.c  the images that go with it
  *   jobs_poll.c    asking for the state
  *   jobs_stream.c  submissions whose answer is the job, on the engine's own loop
  *   jobs_store.c   moving the media and completing
@@ -38,8 +39,9 @@ enum {
     JOBS_TELL_MS = 15000, /* whoever holds a cancelled job tells the upstream; then others do */
     JOBS_RESUBMITS = 5,   /* of one submission, to an account that honours its key */
     JOBS_OTHER_FORMS = 64,
-    /* An input image of 20 MiB thrice over in JSON, or 32 MiB of images in an answer. */
-    JOBS_STEP_ARENA = 128 << 20,
+    JOBS_STEP_ARENA = 128 << 20, /* above all for fetched images */
+    /* Inputs of 64 MiB and the form around them, or one of 20 MiB thrice over in JSON. */
+    JOBS_REQUEST_ARENA = 192 << 20,
 };
 
 struct job_stream;
@@ -93,6 +95,10 @@ struct step {
     bool other_form;           /* the submission is said in the dialect's other form */
     bool resubmission;         /* the same words have been sent before */
     int64_t hop;               /* GW-14: of the request, as step_read_request() found it */
+    struct job_input images[DIALECT_MAX_IMAGES], mask; /* likewise */
+    size_t image_count;
+    struct arena *request; /* the submission's words and images; NULL: not built, or sent */
+    int64_t charged;       /* bytes of images in it */
     struct object results[DIALECT_MAX_MEDIA]; /* bytes that wait for the outcome; id 0: none */
     struct err err;
 };
@@ -186,6 +192,13 @@ void step_fetch_from(struct step *s, const struct pool_account *account,
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret);
 /* What is wanted, out of the row (jobs_submit.c); image bytes are read when asked for. */
 enum status step_read_request(struct step *s, struct dialect_request *ret);
+/* The images of a row's request, into the step; and those into the step's `request`.
+ * E_UNAVAILABLE: there is no room for their bytes now; E_NOT_FOUND: one is lost. */
+struct json;
+void step_read_inputs(struct step *s, struct json request);
+enum status step_load_inputs(struct step *s, struct dialect_request *ret);
+/* It has been sent, or never will be. */
+void step_free_request(struct step *s);
 /* Which accounts may take it; what has been tried is left out. */
 void jobs_want(const struct job_due *due, struct pool_want *ret);
 

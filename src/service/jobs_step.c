@@ -423,6 +423,7 @@ void step_free(struct step *s)
     jobs_freed(s->jobs, false);
     if (s->claim.state == JOB_QUEUED)
         jobs_freed(s->jobs, true);
+    step_free_request(s);
     arena_free(s->arena);
     free(s);
 }

@@ -277,6 +277,8 @@ static void begin_run(struct task *t)
     timer_set_in(j->loop, &st->deadline, MAX(st->s->job.deadline_at - clock_wall_ms(), 1));
     if (!atomic_load(&st->s->hold->cancelled))
         st->call = upstream_start(j->upstream, &st->request, &answer_handler, st, &st->s->err);
+    /* The call has its own of what it needs, and the answer may take half an hour. */
+    step_free_request(st->s);
     if (st->call)
         return;
     st->failed = true;
@@ -358,7 +360,8 @@ enum status stream_start(struct step *s, const struct dialect_http *http)
     st->note_done.fn = note_done;
     fill_request(st, http);
     /* The step's arena and hold are the stream's now. */
-    s->arena = NULL;
+    s->arena = s->request = NULL;
+    s->charged = 0;
     s->hold = NULL;
     atomic_fetch_add(&j->streams, 1);
     /* Posted before anyone can find it, so that a cancellation's wake comes second. */

@@ -7,38 +7,19 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "net/fetch.h"
 #include "platform/json_in.h"
 #include "service/jobs_impl.h"
-#include "service/library.h"
 #include "service/settings.h"
 
 enum {
     CONNECT_MS = 10000,
     SUBMIT_MS = 120000,
     ANSWER_BYTES = 32 << 20,
-    INPUT_BYTES = 21 << 20,
     NOT_READY_MS = 1000, /* then another account may take it */
 };
 
 /* ---- the request, out of the row */
-
-static enum status read_image(struct step *s, struct dialect_request *ret)
-{
-    struct object object;
-    if (!s->job.input_object_id)
-        return OK;
-    TRY(library_read_object(s->w, s->job.input_object_id, INPUT_BYTES, s->arena, &object,
-                            &ret->image_bytes, &s->err));
-    ret->image_type = object.type;
-    struct buf url = BUF_INIT(INPUT_BYTES * 2);
-    buf_addf(&url, "data:%.*s;base64,", STR_ARG(object.type));
-    base64_encode(&url, ret->image_bytes, false);
-    ret->image_url = arena_str(s->arena, buf_str(&url));
-    buf_release(&url);
-    return ret->image_url.p ? OK : err_set(&s->err, E_NO_MEMORY, "overloaded");
-}
 
 enum status step_read_request(struct step *s, struct dialect_request *ret)
 {
@@ -56,13 +37,14 @@ enum status step_read_request(struct step *s, struct dialect_request *ret)
     } texts[] = {{"prompt", &ret->prompt},
                  {"orientation", &ret->orientation},
                  {"size", &ret->size},
-                 {"image_url", &ret->image_url},
                  {"remix_of", &ret->remix_of}};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         struct str value = json_str_or(json_get(j, texts[i].key), STR_NONE);
         if (value.p)
             *texts[i].to = arena_str(s->arena, value);
     }
+    ret->size_said = json_bool_or(json_get(j, "size_said"), false);
+    step_read_inputs(s, j);
     struct str extra = STR_NONE;
     if (json_is_object(json_get(j, "extra")) && json_dump(json_get(j, "extra"), &extra)) {
         ret->extra = arena_str(s->arena, extra);
@@ -217,11 +199,14 @@ static enum status build(struct step *s, bool other_form, struct dialect_http *r
     const struct pool_account *account = s->hold->slot.account;
     struct dialect_request request;
     TRY(step_read_request(s, &request));
-    TRY(read_image(s, &request));
+    step_free_request(s);
+    s->request = arena_new(JOBS_REQUEST_ARENA);
+    TRY(step_load_inputs(s, &request));
     request.model = s->hold->slot.model;
+    request.asked_model = s->job.model;
     request.other_form = s->other_form = other_form;
     request.secret = s->job.idempotency_key;
-    return account->dialect->build_submit(&account->target, &request, s->arena, ret, &s->err);
+    return account->dialect->build_submit(&account->target, &request, s->request, ret, &s->err);
 }
 
 static enum status submit(struct step *s, const struct dialect_http *http);

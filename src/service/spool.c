@@ -384,19 +384,24 @@ enum spool_read spool_next(struct spool *s, struct str *ret)
     return SPOOL_PIECE;
 }
 
+enum status spool_copy(const struct spool *s, char *to, struct err *err)
+{
+    if (s->file)
+        return read_at(s->file->fd, to, (size_t)s->length, 0, err);
+    if (s->memory_used)
+        memcpy(to, s->memory, s->memory_used);
+    return OK;
+}
+
 enum status spool_load(struct spool *s, size_t max, struct arena *a, struct str *ret,
                        struct err *err)
 {
     if (s->length > max)
         return err_set(err, E_TOO_LARGE, "too_large");
-    if (!s->file) {
-        *ret = arena_str(a, (struct str){s->memory ? s->memory : "", s->memory_used});
-        return ret->p ? OK : err_set(err, E_NO_MEMORY, "overloaded");
-    }
     char *bytes = arena_alloc(a, (size_t)s->length + 1);
     if (!bytes)
         return err_set(err, E_NO_MEMORY, "overloaded");
-    TRY(read_at(s->file->fd, bytes, (size_t)s->length, 0, err));
+    TRY(spool_copy(s, bytes, err));
     *ret = (struct str){bytes, (size_t)s->length};
     return OK;
 }

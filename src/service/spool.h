@@ -62,7 +62,9 @@ void spool_rewind(struct spool *s);
 enum spool_read { SPOOL_PIECE, SPOOL_WAIT, SPOOL_AT_END, SPOOL_FAILED };
 enum spool_read spool_next(struct spool *s, struct str *ret);
 
-/* Any one thread that may block, while the loop leaves the spool alone: all of it, into
- * the arena.  E_TOO_LARGE over max bytes. */
+/* Any one thread that may block, while the loop leaves the spool alone: all of it, to where
+ * there is room for `length`. */
+enum status spool_copy(const struct spool *s, char *to, struct err *err);
+/* The same into the arena.  E_TOO_LARGE over max bytes. */
 enum status spool_load(struct spool *s, size_t max, struct arena *a, struct str *ret,
                        struct err *err);

@@ -357,7 +357,8 @@ enum status job_count_direct(struct db_conn *db, int64_t user_id, int64_t *ret_o
  * against the quota and stays), and media that came as bytes.  Keys do not tell: in a bucket
  * they have a prefix, which may have been another one then. */
 #define OWN_INPUTS(which)                                                                          \
-    "counter = 'free' AND id IN (SELECT input_object_id FROM jobs WHERE " which ")"
+    "counter = 'free' AND id IN (SELECT input_object_id FROM jobs WHERE " which " UNION ALL "      \
+    "SELECT object_id FROM job_inputs WHERE job_id IN (SELECT id FROM jobs WHERE " which "))"
 #define OWN_RESULTS(which)                                                                         \
     "id IN (SELECT object_id FROM job_results WHERE job_id IN "                                    \
     "(SELECT id FROM jobs WHERE " which "))"
@@ -386,8 +387,15 @@ enum status job_drop_input(struct db_conn *tx, int64_t id, int64_t now_ms, struc
     static const char inputs_sql[] = REMOVE(OWN_INPUTS("id = $1"));
     TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(now_ms), P_INT(id)), NULL, err));
     TRY(db_exec(tx, inputs_sql, DB_ARGS(P_INT(id)), NULL, err));
+    TRY(db_exec(tx, "DELETE FROM job_inputs WHERE job_id = $1", DB_ARGS(P_INT(id)), NULL, err));
     return db_exec(tx, "UPDATE jobs SET input_object_id = NULL WHERE id = $1", DB_ARGS(P_INT(id)),
                    NULL, err);
+}
+
+enum status job_add_input(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err)
+{
+    return db_exec(tx, "INSERT INTO job_inputs (job_id, object_id) VALUES ($1, $2)",
+                   DB_ARGS(P_INT(id), P_INT(object_id)), NULL, err);
 }
 
 enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err)

@@ -90,11 +90,13 @@ struct job_page {
 enum status job_list_of_user(struct db_conn *db, int64_t user_id, const struct job_page *page,
                              struct arena *a, struct job *ret, size_t max, size_t *ret_count,
                              struct err *err);
-/* The image it was given as bytes is not needed any more. */
+/* One more image that it was given as bytes: a free object beside input_object_id. */
+enum status job_add_input(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err);
+/* The images it was given as bytes are not needed any more. */
 enum status job_drop_input(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
 /* A free object that is part of the job's result, and goes with its row. */
 enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err);
-/* The row, and such an image with it. */
+/* The row, and such images with it. */
 enum status job_remove(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
 /* Removes ended rows that are due for it, and queues the images that only they needed. */
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err);

@@ -383,6 +383,69 @@ describe("Images", () => {
     assert.equal(Number(new Rows(kinora).one(inputs).n), 0);
   });
 
+  // A picture of so many bytes: what stands behind its end is nobody's.
+  const picture = (bytes: number) => Buffer.concat([PNG, Buffer.alloc(bytes - PNG.length, "k")]);
+
+  async function inputs(): Promise<number> {
+    const sql = "SELECT COUNT(*) AS n FROM objects WHERE key LIKE 'inputs/%'";
+    return Number(new Rows(kinora).one(sql).n);
+  }
+
+  test("[GW-10] [GW-13] An edit carries several pictures and a mask, and none is kept", async () => {
+    const name = { type: "image/png" };
+    const image = [await toFile(picture(200), "a.png", name), await toFile(picture(300), "b.png", name)];
+    const mask = await toFile(picture(400), "m.png", name);
+    const url = `data:image/png;base64,${picture(500).toString("base64")}`;
+    await client.images.edit({ model: "gpt-image", prompt: "as files", image, mask });
+    const form = { model: "gpt-image", prompt: "as JSON", mask: { image_url: url } };
+    const images = [{ image_url: "http://example.org/far.png" }, { image_url: url }];
+    await client.post("/images/edits", { body: { ...form, images } });
+    const [files, json] = await bodies("images");
+    assert.equal(files.split('name="image[]"; filename=').length, 3);
+    assert.equal(files.split('name="mask"; filename=').length, 2);
+    for (const bytes of [200, 300, 400])
+      assert.match(files, new RegExp(`[^k]k{${bytes - PNG.length}}\\r\\n`));
+    assert.match(json, /name="url\[\]"\r\n\r\nhttp:\/\/example\.org\/far\.png\r\n/);
+    assert.equal(json.split('name="image[]"; filename=').length, 2);
+    assert.equal(json.split('name="mask"; filename=').length, 2);
+    assert.equal(await inputs(), 0);
+  });
+
+  test("[GW-13] [GW-10] A body of 32 MiB goes through", async () => {
+    const url = `data:image/png;base64,${picture(12 << 20).toString("base64")}`;
+    const images = [{ image_url: url }, { image_url: url }];
+    await client.post("/images/edits", { body: { model: "gpt-image", prompt: "large", images } });
+    const [{ body }] = await demo.requests("images");
+    assert.equal(body.bytes >> 20, 24);
+    assert.equal(await inputs(), 0);
+  });
+
+  test("[GW-10] What is too much, and what an account cannot say, is told and not kept", async () => {
+    const edit = (more: object) =>
+      client.post("/images/edits", { body: { model: "gpt-image", prompt: "bad", ...more } });
+    const far = { image_url: "http://example.org/far.png" };
+    await rejects(edit({ images: Array(17).fill(far) }), OpenAI.BadRequestError, { param: "image" });
+    const image = [];
+    for (let i = 0; i < 4; i++) image.push(await toFile(picture(17 << 20), `${i}.png`));
+    const large = client.images.edit({ model: "gpt-image", prompt: "bad", image });
+    await rejects(large, OpenAI.APIError, { status: 413, code: "image_too_large" });
+    await rejects(edit({ images: [far], mask: [far, far] }), OpenAI.BadRequestError, { param: "mask" });
+    await use("chats");
+    try {
+      const small = { image_url: `data:image/png;base64,${PNG.toString("base64")}` };
+      await rejects(edit({ images: [small, small] }), OpenAI.BadRequestError, {
+        code: "takes_one_image",
+      });
+      await rejects(edit({ images: [small], mask: small }), OpenAI.BadRequestError, {
+        code: "takes_no_mask",
+      });
+    } finally {
+      await use("tasks");
+    }
+    assert.equal(await inputs(), 0);
+    assert.equal((await demo.requests("images")).length, 0);
+  });
+
   test("[GW-10] Who shuts their side of the connection waits for no picture", async () => {
     await demo.fault({ route: "images", hold: true });
     const { hostname, port } = new URL(kinora.url);

@@ -15,7 +15,9 @@ static void check(const struct media_form *f)
     assert(f->prompt.n > 0 && f->count >= 0 && f->count <= 10);
     assert(f->seconds >= 0 && f->seconds <= 3600);
     assert(!f->as_url || !f->as_base64);
-    assert(!f->image.n || !f->image_bytes.p);
+    assert(f->image_count <= DIALECT_MAX_IMAGES);
+    for (size_t i = 0; i < f->image_count; i++)
+        assert(!f->images[i].said.n || !f->images[i].bytes.p);
     if (!f->extra.p)
         return;
     assert(json_parse(f->extra, &doc, &err) == OK && json_is_object(json_root(doc)));

@@ -206,6 +206,52 @@ static void images_are_one_call(void **state)
     assert_true(str_find(http.body, STR("response_format")) < 0);
 }
 
+static void an_edit_carries_all_its_images_and_the_mask(void **state)
+{
+    struct world *w = *state;
+    const struct dialect_image png = {.bytes = STR("SECOND"), .type = STR("image/png")};
+    const struct dialect_image far = {.url = STR("https://c.example/third.png")};
+    struct dialect_request r = {.model = STR("wan"),
+                                .media_type = MEDIA_IMAGE,
+                                .prompt = STR("p"),
+                                .image_bytes = STR("FIRST"),
+                                .image_type = STR("image/jpeg"),
+                                .more_images = {png, far},
+                                .more_image_count = 2,
+                                .mask = {.bytes = STR("MASK"), .type = STR("image/png")}};
+    struct dialect_http http = submit(w, &r);
+    static const char *const parts[] = {"name=\"image[]\"; filename=\"reference.jpeg\"",
+                                        "\r\n\r\nFIRST\r\n",
+                                        "name=\"image[]\"; filename=\"reference.png\"",
+                                        "\r\n\r\nSECOND\r\n",
+                                        "name=\"url[]\"\r\n\r\nhttps://c.example/third.png\r\n",
+                                        "name=\"mask\"; filename=\"reference.png\"",
+                                        "\r\n\r\nMASK\r\n"};
+    ptrdiff_t at = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        ptrdiff_t found = str_find(http.body, str_of(parts[i]));
+        assert_true(found > at);
+        at = found;
+    }
+}
+
+static void a_video_takes_one_image_and_no_mask(void **state)
+{
+    struct world *w = *state;
+    struct dialect_http http;
+    struct dialect_request r = {.model = STR("m"),
+                                .prompt = STR("p"),
+                                .image_url = STR("https://c.example/a.png"),
+                                .more_images = {{.url = STR("https://c.example/b.png")}},
+                                .more_image_count = 1};
+    assert_int_equal(videos()->build_submit(&w->target, &r, w->arena, &http, &w->err), E_INVALID);
+    assert_string_equal(w->err.code, "takes_one_image");
+    r.more_image_count = 0;
+    r.mask.url = STR("https://c.example/mask.png");
+    assert_int_equal(videos()->build_submit(&w->target, &r, w->arena, &http, &w->err), E_INVALID);
+    assert_string_equal(w->err.code, "takes_no_mask");
+}
+
 static const struct dialect_outcome *read_images(struct world *w, const char *body)
 {
     const struct dialect *d = videos();
@@ -318,6 +364,10 @@ int main(void)
         {"[AC-4] a form that is refused for its form is said as JSON",
          a_form_that_is_refused_for_its_form_is_said_as_json, world_open, world_close, NULL},
         {"[AC-4] images are one call", images_are_one_call, world_open, world_close, NULL},
+        {"[GW-10] an edit carries all its images, in their order, and the mask",
+         an_edit_carries_all_its_images_and_the_mask, world_open, world_close, NULL},
+        {"[GW-10] a video takes one image and no mask", a_video_takes_one_image_and_no_mask,
+         world_open, world_close, NULL},
         {"[AC-4] images come as bytes or addresses", images_come_as_bytes_or_addresses, world_open,
          world_close, NULL},
         {"[AC-4] an answer that is no task is a bad answer",

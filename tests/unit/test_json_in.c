@@ -233,6 +233,24 @@ static void a_body_must_be_an_object(void **state)
     json_doc_free(object);
 }
 
+/* "[1,1,…]": each value of two bytes would be one of forty in memory. */
+static void the_number_of_values_is_limited(void **state)
+{
+    enum { MOST = 1000000 };
+    _cleanup_free_ char *text = mem_calloc(1, 2 * MOST + 3);
+    struct json_doc *doc = NULL;
+    (void)state;
+    for (size_t i = 0; i < MOST + 1; i++)
+        memcpy(text + 2 * i, i ? ",1" : "[1", 2);
+    text[2 * MOST] = ']';
+    assert_int_equal(json_parse((struct str){text, 2 * MOST + 1}, &doc, &err), OK);
+    assert_int_equal(json_size(json_root(doc)), MOST);
+    json_doc_free(doc);
+    memcpy(text + 2 * MOST, ",1]", 3);
+    assert_int_equal(json_parse((struct str){text, 2 * MOST + 3}, &doc, &err), E_INVALID);
+    assert_string_equal(err.code, "invalid_json");
+}
+
 static void a_value_can_be_written_again(void **state)
 {
     struct str text;
@@ -256,6 +274,7 @@ int main(void)
         cmocka_unit_test(the_place_of_the_fault_is_named),
         cmocka_unit_test(whole_numbers_of_64_bits_are_exact),
         cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(the_number_of_values_is_limited),
         cmocka_unit_test(fields_are_checked_and_named),
         cmocka_unit_test(an_optional_field_may_be_missing),
         cmocka_unit_test(a_body_must_be_an_object),

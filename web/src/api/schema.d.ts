@@ -855,7 +855,7 @@ export interface paths {
     put?: never
     /**
      * Make images out of one
-     * @description One input picture, as a file, an address or a data URL.
+     * @description 1 to 16 input pictures and a mask, each as a file, an address or a data URL; of 20 MiB at most, and 64 MiB in all.
      */
     post: operations['editImage']
     delete?: never
@@ -1942,6 +1942,8 @@ export interface components {
       | 'orientation_not_offered'
       | 'needs_image'
       | 'takes_no_image'
+      | 'takes_one_image'
+      | 'takes_no_mask'
       | 'takes_no_remix'
       | 'no_model_path'
       | 'media_unreadable'
@@ -2130,8 +2132,12 @@ export interface components {
     }
     ImageEdit: {
       prompt: string
+      /** @description A file, an http(s) address, a data URL, or {image_url}; several as image[]. This or images is required. */
+      image?: unknown
+      /** @description Of JSON: addresses, data URLs, or {image_url}. */
+      images?: unknown[]
       /** @description A file, an http(s) address, a data URL, or {image_url}. */
-      image: unknown
+      mask?: unknown
       /** @default gpt-image */
       model: string
       /** @default 1 */

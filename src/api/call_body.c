@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/call_body.h"
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { SHORT_BODY = 64 << 10 };
+
+static atomic_llong in_memory;
+
+void call_body_init(struct call_body *b, size_t max, const char *dir, struct loop *loop,
+                    struct workers *workers, void (*on_ready)(struct spool *s))
+{
+    *b = (struct call_body){.spooled = dir != NULL};
+    buf_init(&b->whole, max);
+    spool_init(&b->spool, loop, workers, dir, on_ready);
+}
+
+static enum status overloaded(struct err *err)
+{
+    err_set(err, E_UNAVAILABLE, "overloaded");
+    err->retry_after_ms = CLOCK_SECOND_MS;
+    return E_UNAVAILABLE;
+}
+
+static enum status charge(struct call_body *b, size_t length, struct err *err)
+{
+    long long wanted = MAX((long long)length - SHORT_BODY, 0);
+    long long more = wanted - b->charged;
+    b->charged = wanted;
+    return atomic_fetch_add(&in_memory, more) + more <= CALL_BODIES_MAX || more == 0
+               ? OK
+               : overloaded(err);
+}
+
+static size_t add_to_spool(struct call_body *b, struct str piece)
+{
+    size_t n = spool_write(&b->spool, piece);
+    if (!b->spool.err)
+        return n;
+    b->fault = *b->spool.err;
+    call_body_drop(b);
+    return piece.n;
+}
+
+size_t call_body_add(struct call_body *b, struct str piece)
+{
+    if (b->fault.status != OK)
+        return piece.n;
+    if (b->spooled)
+        return add_to_spool(b, piece);
+    if (charge(b, buf_len(&b->whole) + piece.n, &b->fault) == OK)
+        buf_add(&b->whole, piece);
+    else
+        call_body_drop(b);
+    return piece.n;
+}
+
+bool call_body_end(struct call_body *b)
+{
+    b->ended = true;
+    if (!b->spooled || b->fault.status != OK)
+        return true;
+    bool ready = spool_end(&b->spool);
+    if (b->spool.err) {
+        b->fault = *b->spool.err;
+        call_body_drop(b);
+    }
+    return ready;
+}
+
+enum status call_body_load(struct call_body *b, struct str *ret, struct err *err)
+{
+    if (b->spooled) {
+        size_t length = (size_t)b->spool.length;
+        TRY(charge(b, length, err));
+        b->whole.cap = length + 1;
+        char *room = buf_reserve(&b->whole, length + 1);
+        if (!room)
+            return err_set(err, E_NO_MEMORY, "overloaded");
+        TRY(spool_copy(&b->spool, room, err));
+        buf_commit(&b->whole, length);
+    }
+    *ret = buf_str(&b->whole);
+    return OK;
+}
+
+void call_body_drop(struct call_body *b)
+{
+    buf_release(&b->whole);
+    spool_release(&b->spool);
+    atomic_fetch_sub(&in_memory, b->charged);
+    b->charged = 0;
+}
