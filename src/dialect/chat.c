@@ -54,7 +54,81 @@ static void write_message(struct json_out *j, const struct dialect_request *r)
     json_object_end(j);
 }
 
-static void write_body(struct json_out *j, const struct dialect_request *r)
+/* ---- what a model's name says of the work: "sora2-landscape-10s" */
+
+static bool name_has(struct str name, struct str word)
+{
+    while (name.n) {
+        if (str_eq(str_cut(&name, '-'), word))
+            return true;
+    }
+    return false;
+}
+
+/* 0: nothing. */
+static int64_t seconds_in(struct str name)
+{
+    int64_t seconds = 0;
+    while (name.n) {
+        struct str word = str_cut(&name, '-');
+        int64_t value;
+        if (word.n > 1 && str_ends(word, STR("s")) && str_to_i64(str_to(word, word.n - 1), &value))
+            seconds = value;
+    }
+    return seconds;
+}
+
+static struct str orientation_in(struct str name)
+{
+    if (name_has(name, STR("landscape")))
+        return STR("landscape");
+    return name_has(name, STR("portrait")) ? STR("portrait") : STR_NONE;
+}
+
+static struct str orientation_of(const struct dialect_request *r)
+{
+    int64_t width, height;
+    if (!r->size_said || !dialect_read_size(r->size, &width, &height))
+        return r->orientation;
+    return width == height ? STR("square") : width > height ? STR("landscape") : STR("portrait");
+}
+
+/* The form has no place for them but the model's name.  What the caller's name of it says is
+ * said: an administrator may have mapped it to any other.  What a name says otherwise is refused;
+ * of what no name says there is a field, for upstreams that look at it. */
+static enum status write_seconds(struct json_out *j, const struct dialect_request *r,
+                                 struct arena *a, struct err *err)
+{
+    int64_t named = seconds_in(r->model);
+    if (!r->seconds || r->seconds == seconds_in(r->asked_model) || r->seconds == named)
+        return OK;
+    if (named)
+        return err_say(err, E_INVALID, "seconds_not_offered", "%s",
+                       arena_printf(a, "%lld s", (long long)named).p);
+    json_kv_int(j, "seconds", r->seconds);
+    return OK;
+}
+
+static enum status write_shape(struct json_out *j, const struct dialect_request *r, struct err *err)
+{
+    struct str wanted = orientation_of(r), named = orientation_in(r->model);
+    bool said = str_eq(wanted, orientation_in(r->asked_model)) || str_eq(wanted, named);
+    if (wanted.n && named.n && !said)
+        return err_set(err, E_INVALID,
+                       r->size_said ? "size_not_offered" : "orientation_not_offered");
+    if (r->size_said)
+        json_kv_str(j, "size", r->size);
+    else if (wanted.n && !said)
+        json_kv_str(j, "orientation", wanted);
+    return OK;
+}
+
+static const char *const written[] = {"model",       "messages",        "stream",  "image",
+                                      "video",       "remix_target_id", "seconds", "size",
+                                      "video_count", "orientation",     NULL};
+
+static enum status write_body(struct json_out *j, const struct dialect_request *r, struct arena *a,
+                              struct err *err)
 {
     json_object(j);
     json_kv_str(j, "model", r->model);
@@ -67,7 +141,11 @@ static void write_body(struct json_out *j, const struct dialect_request *r)
         json_kv_int(j, "video_count", r->count);
     if (r->remix_of.n)
         json_kv_str(j, "remix_target_id", r->remix_of);
+    TRY(write_seconds(j, r, a, err));
+    TRY(write_shape(j, r, err));
+    dialect_write_extra_json(j, r, written);
     json_object_end(j);
+    return OK;
 }
 
 static enum status build_submit(const struct dialect_target *t, const struct dialect_request *r,
@@ -78,14 +156,11 @@ static enum status build_submit(const struct dialect_target *t, const struct dia
     TRY(dialect_http_begin(ret, t, STR("POST"), ENDPOINT, a, err));
     ret->answer_is_job = true;
     json_out_init(&j, &body);
-    write_body(&j, r);
-    ret->body = buf_failed(&body) ? STR_NONE : arena_str(a, buf_str(&body));
-    if (!ret->body.p)
-        return err_set(err, E_INVALID, "too_large");
+    TRY(dialect_one_image(r, err));
+    TRY(write_body(&j, r, a, err));
     dialect_http_bearer(ret, t, a);
-    dialect_http_header(ret, STR("Content-Type"), STR("application/json"));
     dialect_http_header(ret, STR("Accept"), STR("text/event-stream"));
-    return OK;
+    return dialect_http_end_json(ret, &body, a, err);
 }
 
 /* ---- the answer as it arrives */

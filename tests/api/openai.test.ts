@@ -308,6 +308,10 @@ describe("Videos", () => {
       await rejects(client.videos.remix(made.id, { prompt: "again" }), OpenAI.BadRequestError, {
         code: "not_in_dialect",
       });
+      const other = { model: MODEL, prompt: "other", seconds: "4" } as const;
+      await rejects(client.videos.create(other), OpenAI.BadRequestError, {
+        code: "seconds_not_offered",
+      });
     } finally {
       await use("tasks");
     }

@@ -161,6 +161,77 @@ static void submits_what_was_asked(void **state)
                "\"remix_target_id\":\"s_1\"}");
 }
 
+static enum status submit(struct world *w, const struct dialect_request *r, struct str *ret_more)
+{
+    struct dialect_http http;
+    TRY(chat()->build_submit(&w->target, r, w->arena, &http, &w->err));
+    ptrdiff_t at = str_find(http.body, STR("\"stream\":true"));
+    *ret_more = str_from(http.body, (size_t)at);
+    return OK;
+}
+
+static void what_no_name_says_is_a_field(void **state)
+{
+    struct world *w = *state;
+    struct str more;
+    struct dialect_request r = {.model = STR("sora-x"),
+                                .asked_model = STR("sora-x"),
+                                .prompt = STR("p"),
+                                .seconds = 8,
+                                .orientation = STR("portrait"),
+                                .extra = STR("{\"seed\":7,\"stream\":false,\"style\":\"a\"}")};
+    assert_int_equal(submit(w, &r, &more), OK);
+    expect_str(more, "\"stream\":true,\"seconds\":8,\"orientation\":\"portrait\",\"seed\":7,"
+                     "\"style\":\"a\"}");
+    r.size = STR("1280x720");
+    r.size_said = true;
+    r.extra = STR_NONE;
+    assert_int_equal(submit(w, &r, &more), OK);
+    expect_str(more, "\"stream\":true,\"seconds\":8,\"size\":\"1280x720\"}");
+}
+
+static void what_a_models_name_says_is_not_said_again(void **state)
+{
+    struct world *w = *state;
+    static const char *const upstream[] = {"sora2-landscape-10s", "sora-x", "sora2-portrait-15s"};
+    struct dialect_request r = {.asked_model = STR("sora2-landscape-10s"),
+                                .prompt = STR("p"),
+                                .seconds = 10,
+                                .size = STR("1280x720"),
+                                .orientation = STR("landscape")};
+    /* The last of them is an administrator's will: the caller has said no more than a name. */
+    for (size_t i = 0; i < ARRAY_SIZE(upstream); i++) {
+        struct str more;
+        r.model = str_of(upstream[i]);
+        assert_int_equal(submit(w, &r, &more), OK);
+        expect_str(more, "\"stream\":true}");
+    }
+}
+
+static void what_a_models_name_says_otherwise_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct str more;
+    struct dialect_request r = {.model = STR("sora2-landscape-10s"),
+                                .asked_model = STR("sora2-landscape-10s"),
+                                .prompt = STR("p"),
+                                .seconds = 4};
+    assert_int_equal(submit(w, &r, &more), E_INVALID);
+    assert_string_equal(w->err.code, "seconds_not_offered");
+    assert_string_equal(w->err.text, "10 s");
+    r.seconds = 10;
+    r.orientation = STR("portrait");
+    assert_int_equal(submit(w, &r, &more), E_INVALID);
+    assert_string_equal(w->err.code, "orientation_not_offered");
+    r.size = STR("720x1280");
+    r.size_said = true;
+    assert_int_equal(submit(w, &r, &more), E_INVALID);
+    assert_string_equal(w->err.code, "size_not_offered");
+    r.more_image_count = 1;
+    assert_int_equal(submit(w, &r, &more), E_INVALID);
+    assert_string_equal(w->err.code, "takes_one_image");
+}
+
 #define TEST(title, fn)                                                                            \
     {                                                                                              \
         title, fn, world_open, world_close, NULL                                                   \
@@ -182,6 +253,11 @@ int main(void)
              progress_never_goes_back_nor_beyond),
         TEST("[AC-4] noise passes, and size is bounded", noise_passes_and_size_is_bounded),
         TEST("[AC-4] submits what was asked", submits_what_was_asked),
+        TEST("[GW-10] what no model's name says is a field", what_no_name_says_is_a_field),
+        TEST("[GW-10] what the model's name says is not said again",
+             what_a_models_name_says_is_not_said_again),
+        TEST("[GW-10] what the model's name says otherwise is refused",
+             what_a_models_name_says_otherwise_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
