@@ -11,7 +11,8 @@
  * read as it arrives.  A task dialect may have single requests of the second kind (images
  * that come in the answer itself), which build_submit says of them.
  *
- * Views in what is returned live in the arena given. */
+ * Views in what is returned live in the arena given; those of a stream's outcome in it and in
+ * the stream. */
 #include "base/arena.h"
 #include "base/err.h"
 #include "model/job.h"

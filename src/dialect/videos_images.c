@@ -12,7 +12,8 @@
 #include "net/multipart.h"
 #include "platform/json_in.h"
 
-enum { ANSWER_MAX = 32 << 20 };
+/* Of all images, as base64. */
+enum { ANSWER_MAX = DIALECT_MAX_MEDIA * (32 << 20) };
 
 /* ---- submission */
 
@@ -106,6 +107,7 @@ struct dialect_stream {
     struct arena *arena;
     const struct dialect_target *target;
     struct buf document;
+    struct json_doc *doc; /* when it is whole */
     struct dialect_outcome outcome;
 };
 
@@ -144,8 +146,8 @@ static bool read_image(struct dialect_stream *s, struct json item, struct dialec
     }
     if (!bytes.n)
         return url.n && dialect_media_link(s->target, url, MEDIA_IMAGE, s->arena, ret);
-    *ret = (struct dialect_media){.bytes_base64 = arena_str(s->arena, bytes), .type = MEDIA_IMAGE};
-    return ret->bytes_base64.p != NULL;
+    *ret = (struct dialect_media){.bytes_base64 = bytes, .type = MEDIA_IMAGE};
+    return true;
 }
 
 static void read_failure(struct dialect_stream *s)
@@ -162,11 +164,10 @@ static void read_failure(struct dialect_stream *s)
 
 enum status videos_stream_finish(struct dialect_stream *s, struct err *err)
 {
-    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     struct dialect_outcome *o = &s->outcome;
-    if (json_parse(buf_str(&s->document), &doc, err) != OK)
+    if (json_parse(buf_str(&s->document), &s->doc, err) != OK)
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is not JSON.");
-    struct json list = json_get(json_root(doc), "data");
+    struct json list = json_get(json_root(s->doc), "data");
     for (size_t i = 0; json_is_array(list) && i < json_size(list); i++) {
         if (o->media_count == DIALECT_MAX_MEDIA)
             break;
@@ -176,6 +177,7 @@ enum status videos_stream_finish(struct dialect_stream *s, struct err *err)
     o->state = DIALECT_DONE;
     if (o->media_count == 0)
         read_failure(s);
+    buf_release(&s->document); /* the tree has it all once more */
     return OK;
 }
 
@@ -184,5 +186,6 @@ void videos_stream_free(struct dialect_stream *s)
     if (!s)
         return;
     buf_release(&s->document);
+    json_doc_free(s->doc);
     free(s);
 }

@@ -207,7 +207,7 @@ enum status jobs_start(struct app *app, struct err *err)
     pthread_mutex_init(&j->lock, NULL);
     list_init(&j->holds);
     list_init(&j->steps);
-    list_init(&j->stream_list);
+    streams_init(j);
     j->app = app;
     j->loop = loop_new();
     struct upstream_config config = {.loop = j->loop,

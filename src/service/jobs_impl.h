@@ -77,8 +77,10 @@ struct jobs {
     /* Streams live on a loop of the engine's own. */
     struct loop *loop;
     struct upstream_client *upstream;
-    struct list stream_list; /* the loop's */
-    atomic_int streams;      /* not freed yet */
+    struct list stream_list;  /* the loop's */
+    atomic_int streams;       /* not freed yet */
+    struct job_stream *large; /* the loop's: the one whose answer may be large; NULL: none */
+    struct task large_ended;
 };
 
 struct step {
@@ -222,6 +224,7 @@ enum status step_polling(struct step *s);
 enum status step_look(struct step *s, struct dialect_outcome *ret);
 enum status step_storing(struct step *s);
 /* Starts the stream; the hold is the stream's from here on (jobs_stream.c). */
+void streams_init(struct jobs *j);
 enum status stream_start(struct step *s, const struct dialect_http *http);
 /* Under the engine's lock: the stream looks at hold->cancelled. */
 void stream_wake(struct job_stream *st);

@@ -24,6 +24,7 @@ enum {
     REFUSAL_BYTES = 64 << 10,
     NOTE_MS = 1000, /* progress is written at most once a second */
     RETRY_MS = 200, /* when every worker is busy */
+    USUAL_BYTES = 32 << 20,
 };
 
 struct job_stream {
@@ -44,6 +45,8 @@ struct job_stream {
     struct str type;
     struct buf refusal;
     bool unreadable; /* the reader gave up */
+    size_t read;     /* bytes given to it */
+    bool large, paused;
     int64_t noted_progress;
     /* A worker's, one at a time. */
     struct work note_work;
@@ -148,6 +151,8 @@ static void stream_free(struct job_stream *st)
 {
     struct step *s = st->s;
     buf_release(&st->refusal);
+    if (st->large)
+        loop_post(st->jobs->loop, &st->jobs->large_ended);
     atomic_fetch_sub(&st->jobs->streams, 1);
     free(st);
     step_free(s);
@@ -196,6 +201,40 @@ static void stream_end(struct job_stream *st)
 
 /* ---- the answer, on the loop */
 
+/* Every answer may be held to USUAL_BYTES; of those that are longer, ten images of base64, one
+ * at a time. The others wait, with what they have read, until it has been freed. */
+static bool may_grow(struct job_stream *st, size_t n)
+{
+    struct jobs *j = st->jobs;
+    if (!st->large && st->read + n > USUAL_BYTES) {
+        st->paused = j->large != NULL;
+        if (st->paused)
+            return false;
+        st->large = true;
+        j->large = st;
+    }
+    st->read += n;
+    return true;
+}
+
+static void large_ended(struct task *t)
+{
+    struct jobs *j = CONTAINER_OF(t, struct jobs, large_ended);
+    j->large = NULL;
+    LIST_EACH(node, &j->stream_list)
+    {
+        struct job_stream *st = CONTAINER_OF(node, struct job_stream, link);
+        if (st->paused && st->call)
+            upstream_resume(st->call);
+    }
+}
+
+void streams_init(struct jobs *j)
+{
+    list_init(&j->stream_list);
+    j->large_ended.fn = large_ended;
+}
+
 static void on_head(struct upstream_call *call, const struct http_head *head, void *ctx)
 {
     struct job_stream *st = ctx;
@@ -219,6 +258,8 @@ static size_t on_body(struct upstream_call *call, struct str piece, void *ctx)
         buf_add(&st->refusal, str_to(piece, REFUSAL_BYTES - buf_len(&st->refusal)));
         return piece.n;
     }
+    if (!may_grow(st, piece.n))
+        return 0;
     const struct dialect *d = st->s->hold->slot.account->dialect;
     if (!st->unreadable && d->stream_feed(st->reader, piece, &st->s->err) != OK)
         st->unreadable = true;

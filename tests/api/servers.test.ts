@@ -150,3 +150,30 @@ test("[ST-11] [GW-1] What an upstream says it serves is listed, by our names, an
   await eventually("it has failed", async () => Number(rows.one(failures).n) === 1);
   assert.ok((await names()).includes("Wan-AI/Wan3"));
 });
+
+test("[GW-10] [AC-4] Images of more than 32 MiB in all come whole, also two answers at once", async (t) => {
+  const server = await VideoServer.start("vllm-omni");
+  t.after(() => server.stop());
+  const size = 7 << 20;
+  server.picture = Buffer.concat([Buffer.from(server.picture, "base64"), Buffer.alloc(size)]).toString("base64");
+  await admin.ask("POST", "/api/v1/admin/accounts", {
+    name: "large",
+    platform: "sora",
+    type: "apikey",
+    dialect: "videos",
+    credentials: { base_url: server.base, api_key: "server-key" },
+    priority: 1,
+    concurrency: 9,
+    group_ids: [1],
+    models: ["large-images"],
+  });
+  const client = new OpenAI({ apiKey: await admin.key(), baseURL: `${kinora.url}/v1`, maxRetries: 0 });
+  const form = { model: "large-images", prompt: "a boat", n: 4, response_format: "url" as const };
+  const answers = await Promise.all([client.images.generate(form), client.images.generate(form)]);
+  const links = answers.flatMap(({ data }) => data!.map((image) => image.url!));
+  assert.equal(new Set(links).size, 8);
+  for (const link of links) {
+    const answer = await fetch(link, { method: "HEAD" });
+    assert.ok(Number(answer.headers.get("content-length")) > size);
+  }
+});

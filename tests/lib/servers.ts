@@ -28,6 +28,7 @@ const PNG =
 export class VideoServer {
   readonly kind: Kind;
   models: { id: string }[] = [];
+  picture = PNG; // what its images are, as base64
   readonly seen: { method: string; path: string; type: string; body: string; key: string }[] = [];
   private readonly server: Server;
   private readonly tasks = new Map<string, Task>();
@@ -59,6 +60,10 @@ export class VideoServer {
     return this.kind === "openrouter" ? `${this.origin}/api/v1` : this.origin;
   }
 
+  private images(body: string): { b64_json: string }[] {
+    return Array(JSON.parse(body).n ?? 1).fill({ b64_json: this.picture });
+  }
+
   private async serve(call: IncomingMessage, answer: ServerResponse): Promise<void> {
     const pieces: Buffer[] = [];
     for await (const piece of call) pieces.push(piece);
@@ -73,7 +78,7 @@ export class VideoServer {
     if (path === "/models") this.say(answer, { status: 200, body: { data: this.models } });
     else if (method === "POST" && path === "/videos") this.say(answer, this.submit(type, body));
     else if (method === "POST" && path === "/images/generations")
-      this.say(answer, { status: 200, body: { created: 1, data: [{ b64_json: PNG }] } });
+      this.say(answer, { status: 200, body: { created: 1, data: this.images(body) } });
     else if (!task) this.say(answer, this.refusal(404, "task_not_exist"));
     else if (path.endsWith("/content") || path.endsWith("/file")) this.content(task, path, answer);
     else if (method === "DELETE") this.say(answer, this.remove(task));

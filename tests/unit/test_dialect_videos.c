@@ -262,6 +262,8 @@ static const struct dialect_outcome *read_images(struct world *w, const char *bo
         assert_int_equal(d->stream_feed(s, str_to(rest, 3), &w->err), OK);
     enum status status = d->stream_finish(s, &w->err);
     *copy = *d->stream_outcome(s);
+    for (size_t i = 0; i < copy->media_count; i++)
+        copy->media[i].bytes_base64 = arena_str(w->arena, copy->media[i].bytes_base64);
     d->stream_free(s);
     return status == OK ? copy : NULL;
 }
