@@ -100,7 +100,7 @@ static enum status answer_made(struct call *c, struct err *err)
     if (c->waits)
         return OK;
     if (job.failure.class != FAILURE_NONE || !job.result.n) {
-        direct_job_error(&job.failure, err);
+        direct_job_error(&job.failure, job.next_at, err);
         return err->status;
     }
     TRY(jobs_read_media(job.result, a, media, ARRAY_SIZE(media), &n, err));

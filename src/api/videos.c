@@ -50,7 +50,7 @@ static void write_error(struct json_out *j, const struct job *job)
         json_null(j);
         return;
     }
-    direct_job_error(&job->failure, &err);
+    direct_job_error(&job->failure, job->next_at, &err);
     json_object(j);
     json_kv_z(j, "code", err.code);
     respond_message(j, LANG_EN, &err);
@@ -128,7 +128,7 @@ static enum status answer_taken(struct call *c, struct err *err)
     if (c->waits)
         return OK;
     if (is_failed(&job) && !job.upstream_id.n) {
-        direct_job_error(&job.failure, err);
+        direct_job_error(&job.failure, job.next_at, err);
         return err->status;
     }
     write_video(call_json(c, 200), &job, a);

@@ -96,7 +96,7 @@ static void finish(struct chat_answer *c)
     _cleanup_(buf_cleanup) struct buf out = BUF_INIT(EVENTS_MAX);
     struct err err;
     if (c->job.link_count == 0) {
-        direct_job_error(&c->job.failure, &err);
+        direct_job_error(&c->job.failure, c->job.next_at, &err);
         fail(c, &err);
         return;
     }

@@ -40,6 +40,7 @@ struct chat_job {
     bool ended;
     int64_t progress;
     struct failure failure;
+    int64_t next_at;
     struct str links[CHAT_MEDIA_MAX];
     enum media_type types[CHAT_MEDIA_MAX];
     size_t link_count;

@@ -91,6 +91,7 @@ enum status chat_job_look(struct chat_job *j, struct worker *w, struct err *err)
     j->failure = (struct failure){.class = job.failure.class,
                                   .code = arena_str(j->arena, job.failure.code),
                                   .words = arena_str(j->arena, job.failure.words)};
+    j->next_at = job.next_at;
     if (j->failure.class == FAILURE_NONE && job.result.n)
         TRY(read_links(j, w, &job, err));
     j->ended = true;

@@ -155,6 +155,8 @@ static bool was_never_taken(const struct job *j)
     return j->state == JOB_ENDED && !j->upstream_id.n &&
            (j->failure.class == FAILURE_ACCOUNT ||
             str_eq(j->failure.code, STR("no_free_account")) ||
+            str_eq(j->failure.code, STR("no_account")) ||
+            str_eq(j->failure.code, STR("rate_limited")) ||
             str_eq(j->failure.code, STR("upstream_unreachable")));
 }
 
@@ -342,7 +344,7 @@ static enum status status_of(const struct failure *f)
     } exact[] = {
         {"request_refused", E_INVALID},      {"too_large", E_TOO_LARGE},
         {"no_free_account", E_LIMIT},        {"rate_limited", E_LIMIT},
-        {"model_not_served", E_UNAVAILABLE},
+        {"model_not_served", E_UNAVAILABLE}, {"no_account", E_UNAVAILABLE},
     };
     if (is_not_said(f->code))
         return E_INVALID;
@@ -353,7 +355,18 @@ static enum status status_of(const struct failure *f)
     return statuses[f->class];
 }
 
-void direct_job_error(const struct failure *f, struct err *ret)
+/* The row says when, if that was known. */
+static int64_t retry_after(enum status status, int64_t next_at)
+{
+    int64_t known = next_at - clock_wall_ms();
+    if (status != E_LIMIT && status != E_UNAVAILABLE)
+        return 0;
+    if (known > 0)
+        return known;
+    return status == E_LIMIT ? QUEUE_RETRY_MS : NO_ACCOUNT_RETRY_MS;
+}
+
+void direct_job_error(const struct failure *f, int64_t next_at, struct err *ret)
 {
     enum status status = status_of(f);
     char code[ERR_CODE_MAX];
@@ -368,8 +381,5 @@ void direct_job_error(const struct failure *f, struct err *ret)
     else
         err_set(ret, status, code);
     ret->text_follows = is_not_said(f->code);
-    if (status == E_LIMIT)
-        ret->retry_after_ms = QUEUE_RETRY_MS;
-    else if (status == E_UNAVAILABLE)
-        ret->retry_after_ms = NO_ACCOUNT_RETRY_MS;
+    ret->retry_after_ms = retry_after(status, next_at);
 }

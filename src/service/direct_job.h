@@ -44,8 +44,9 @@ enum status direct_job_describe(struct worker *w, const struct relay_caller *c, 
  * E_LIMIT queue_full; E_INVALID, E_TOO_LARGE of the image. */
 enum status direct_job_make(struct worker *w, const struct direct_order *o, struct arena *a,
                             struct job *ret, struct err *err);
-/* What a job that ended without a result says to who ordered it, and with which status. */
-void direct_job_error(const struct failure *f, struct err *ret);
+/* What a job that ended without a result says to who ordered it, and with which status.  next_at:
+ * of its row. */
+void direct_job_error(const struct failure *f, int64_t next_at, struct err *ret);
 /* Where one of its media can be had, as its owner may see it (GW-9): the upstream's own public
  * address, or a signed one of ours.  STR_NONE when the address cannot be read. */
 struct str direct_job_link(struct worker *w, struct arena *a, struct str origin,

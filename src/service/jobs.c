@@ -206,6 +206,7 @@ enum status jobs_start(struct app *app, struct err *err)
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&j->lock, NULL);
     list_init(&j->holds);
+    list_init(&j->places);
     list_init(&j->steps);
     streams_init(j);
     j->app = app;
@@ -297,6 +298,7 @@ void jobs_free(struct app *app)
         free(h->upstream_ref);
         free(h);
     }
+    places_free(j);
     upstream_client_free(j->upstream);
     loop_free(j->loop);
     pthread_cond_destroy(&j->wake);

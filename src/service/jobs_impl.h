@@ -6,6 +6,7 @@
  * pool, and its stream if it has one.  A *step* is one claim in one worker.  Files:
  *   jobs.c         rows, start, the end
  *   jobs_schedule.c  the scheduler: which due rows are claimed
+ *   jobs_line.c    places in the pool's line
  *   jobs_keep.c    holds, and the keeper of leases and holds
  *   jobs_step.c    one step: load, check, dispatch by state, save the outcome
  *   jobs_submit.c  choosing an account and sending the submission
@@ -71,6 +72,8 @@ struct jobs {
     } full[JOBS_FULL_ACCOUNTS];
     int64_t other_forms[JOBS_OTHER_FORMS]; /* accounts that have refused the usual one */
     size_t other_form_count;
+    struct list places; /* in the pool's line, for jobs that wait for a slot */
+    size_t place_count;
     struct list holds;
     struct list steps; /* whose claims are in memory: queued, running, streaming */
     atomic_bool cut;   /* the process ends: nothing is begun, what runs stops */
@@ -134,6 +137,17 @@ void *scheduler_main(void *jobs);
 void jobs_account_full(struct jobs *j, int64_t account_id);
 /* A slot or a worker has become free: whoever waits for one is looked at. */
 void jobs_freed(struct jobs *j, bool for_waiting);
+
+/* Places in the pool's line (jobs_line.c); all but the last are the scheduler's. */
+/* One for the job's user and want, if there is none: all that serve it are full. */
+void places_join(struct jobs *j, const struct job_due *due);
+/* A slot that was handed to a place of the same want before this look. */
+bool places_take(struct jobs *j, const struct job_due *due, struct pool_slot *ret);
+/* Around a look at the line: what was there before it and has not been taken is given back. */
+void places_look(struct jobs *j);
+void places_give_back(struct jobs *j);
+/* After the loop's end. */
+void places_free(struct jobs *j);
 
 /* Outcomes (jobs_step.c).  Each writes one transaction under the fence and notes the
  * change; E_CONFLICT lease_lost means that the job is no longer this step's. */
@@ -203,6 +217,8 @@ enum status step_load_inputs(struct step *s, struct dialect_request *ret);
 void step_free_request(struct step *s);
 /* Which accounts may take it; what has been tried is left out. */
 void jobs_want(const struct job_due *due, struct pool_want *ret);
+/* The step's job as one that waits. */
+struct job_due step_due(const struct step *s);
 
 /* What came as bytes becomes free objects, `writing` until step_settle_results() in the
  * transaction of the outcome, which has locked the owner.  E_UPSTREAM bad_media;

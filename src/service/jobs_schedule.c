@@ -183,7 +183,11 @@ static enum pool_result take_slot(const struct schedule *sc, const struct job_du
     bool passed_over = false;
     jobs_want(due, &want);
     for (;;) {
-        enum pool_result got = pool_take(sc->jobs->app->pool, &want, ret, NULL);
+        enum pool_result got = POOL_GOT;
+        if (!places_take(sc->jobs, due, ret))
+            got = pool_take(sc->jobs->app->pool, &want, ret, NULL);
+        if (got == POOL_FULL && !passed_over)
+            places_join(sc->jobs, due);
         if (got != POOL_GOT)
             return passed_over && got == POOL_NONE ? POOL_FULL : got;
         if (!is_full_elsewhere(sc->jobs, ret->account->id) &&
@@ -237,9 +241,11 @@ static enum status pick_waiting(struct schedule *sc, int64_t now, struct err *er
     if (!due)
         return err_set(err, E_NO_MEMORY, "overloaded");
     TRY(job_list_waiting(sc->db, now, LOOK_EACH, sc->arena, due, LOOK_WAITING, &n, err));
+    places_look(sc->jobs);
     qsort_r(due, n, sizeof(*due), by_turn, sc);
     for (size_t i = 0; i < n && !is_round_full(sc); i++)
         pick_first(sc, &due[i]);
+    places_give_back(sc->jobs);
     sc->cut = is_round_full(sc);
     sc->next_look = clock_mono_ms() + LOOK_MS;
     return OK;
@@ -362,6 +368,8 @@ void *scheduler_main(void *jobs)
         bool any = run_round(sc, look);
         look = any ? sc->cut : wait_for_work(j);
     }
+    places_look(j);
+    places_give_back(j);
     arena_free(sc->arena);
     db_conn_free(sc->db);
     free(sc);

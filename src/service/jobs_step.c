@@ -326,7 +326,8 @@ enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome 
     s->job.state = from;
     if (again) {
         int64_t pause = RESUBMIT_MS << s->job.attempts, budget = retry_in(s);
-        return step_gives_back(s, step_again_in(s, MAX(pause, budget)));
+        int64_t left = MAX(s->job.deadline_at - clock_wall_ms(), 0);
+        return step_gives_back(s, step_again_in(s, MIN(MAX(pause, budget), left)));
     }
     return step_gives_back(s, step_fail_as(s, FAILURE_SUBMISSION_UNKNOWN, "submission_unknown"));
 }
@@ -348,12 +349,36 @@ static enum status step_orphan(struct step *s)
     return may_resubmit(s) ? step_resubmit(s) : step_unknown(s, s->job.state, POOL_NEUTRAL);
 }
 
+/* GW-6: all cool down for 429, or are full, or there is none; and, in next_at, when to come
+ * back.  What an account has said comes before that there is no other. */
+static struct failure why_no_account(struct step *s)
+{
+    struct failure late = {.class = FAILURE_TIMEOUT, .code = STR("no_account")};
+    struct pool_want want;
+    struct pool_slot slot;
+    int64_t retry_ms = 0;
+    struct job_due due = step_due(s);
+    jobs_want(&due, &want);
+    enum pool_result got = pool_take(s->app->pool, &want, &slot, &retry_ms);
+    pool_slot_end(&slot);
+    s->job.next_at = clock_wall_ms() + retry_ms;
+    if (got == POOL_LIMITED)
+        late.code = STR("rate_limited");
+    else if (got == POOL_FULL || got == POOL_GOT)
+        late.code = STR("no_free_account");
+    else if (s->job.failure.class != FAILURE_NONE)
+        return s->job.failure;
+    return late;
+}
+
 static enum status step_late(struct step *s)
 {
     bool pending = s->job.state == JOB_QUEUED && s->job.submitted_at == 0;
+    struct failure failure = {.class = FAILURE_TIMEOUT, .code = STR("job_too_long")};
+    if (pending)
+        failure = why_no_account(s);
     upstream_forget(s);
-    return step_gives_back(
-        s, step_fail_as(s, FAILURE_TIMEOUT, pending ? "no_free_account" : "job_too_long"));
+    return step_gives_back(s, step_fail(s, &failure));
 }
 
 static bool is_late(const struct job *j)

@@ -324,14 +324,19 @@ static enum status no_account(struct step *s)
     return step_fail_as(s, FAILURE_ACCOUNT, "model_not_served");
 }
 
+struct job_due step_due(const struct step *s)
+{
+    return (struct job_due){.group_id = s->job.group_id,
+                            .ungrouped = s->job.ungrouped,
+                            .model = s->job.model,
+                            .tried_accounts = s->job.tried_accounts,
+                            .pinned_to = s->job.pinned_to};
+}
+
 /* The scheduler has taken a slot for it, or has found that no account serves it. */
 enum status step_queued(struct step *s)
 {
-    struct job_due due = {.group_id = s->job.group_id,
-                          .ungrouped = s->job.ungrouped,
-                          .model = s->job.model,
-                          .tried_accounts = s->job.tried_accounts,
-                          .pinned_to = s->job.pinned_to};
+    struct job_due due = step_due(s);
     struct pool_want want;
     enum pool_result got = POOL_GOT;
     jobs_want(&due, &want);

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { Demo } from "../lib/demo.ts";
+import { Rows } from "../lib/rows.ts";
 import { eventually, Kinora, sleep, type Person } from "../lib/kinora.ts";
 
 const MODEL = "sora2-landscape-10s";
@@ -55,6 +56,25 @@ function post(key: string, prompt = "x", more: RequestInit = {}, stream = false)
   });
 }
 
+const video = (as: string, prompt: string) =>
+  fetch(`${kinora.url}/v1/videos`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${as}`, "content-type": "application/json" },
+    body: JSON.stringify({ model: "sora-2", prompt }),
+  });
+
+const inLine = (n: number) =>
+  eventually(`${n} jobs are in line`, async () => {
+    const text = await (await fetch(`${kinora.url}/metrics`)).text();
+    return text.includes(`\nkinora_jobs{state="queued"} ${n}\n`);
+  });
+
+// Until when the account cools down.
+async function rest(id: number): Promise<number> {
+  const { rate_limited_until, overloaded_until } = await account(id);
+  return Date.parse(rate_limited_until ?? overloaded_until ?? 0);
+}
+
 const account = (id: number) => admin.ask("GET", `/api/v1/admin/accounts/${id}`);
 
 async function metric(name: string): Promise<number> {
@@ -102,19 +122,8 @@ describe("the line", () => {
     const member = await admin.member("polite@example.org", { group_id: group });
     const other = await member.key();
     await demo.fault({ name: "held", route: "videos.create", hold: true });
-    const video = (as: string, prompt: string) =>
-      fetch(`${kinora.url}/v1/videos`, {
-        method: "POST",
-        headers: { authorization: `Bearer ${as}`, "content-type": "application/json" },
-        body: JSON.stringify({ model: "sora-2", prompt }),
-      });
     const calls = [video(key, "holds the slot")];
     await demo.until((s) => s.open.held === 1);
-    const inLine = (n: number) =>
-      eventually(`${n} jobs are in line`, async () => {
-        const text = await (await fetch(`${kinora.url}/metrics`)).text();
-        return text.includes(`\nkinora_jobs{state="queued"} ${n}\n`);
-      });
     for (let i = 1; i <= 5; i++) calls.push(video(key, `many ${i}`));
     await inLine(5);
     calls.push(video(other, "one"));
@@ -123,6 +132,52 @@ describe("the line", () => {
     assert.deepEqual(await all(calls), Array(7).fill(200));
     const prompts = (await demo.jobs()).map((job) => job.prompt);
     assert.equal(prompts.indexOf("one"), 1, String(prompts));
+  });
+
+  test("[GW-4] calls that always wait do not keep another's job from its turn", async () => {
+    const { group, key } = await site(1, { concurrency: 1 });
+    const member = await admin.member("queued@example.org", { group_id: group });
+    await demo.fault({ name: "held", route: "chat", hold: true, times: 0 });
+    const calls = [post(key, "first")];
+    await demo.until((s) => s.open.held === 1);
+    calls.push(post(key, "second"));
+    await underWay(2);
+    const job = video(await member.key(), "one");
+    await inLine(1);
+    // The line is never without one of theirs.
+    const at = async () => (await demo.state()).submissions.by_prompt.map((s) => s.prompt);
+    for (let n = 1; n <= 40 && !(await at()).includes("one"); n++) {
+      calls.push(post(key, `more ${n}`));
+      await underWay(3);
+      await demo.release("held");
+      await demo.until((s) => s.open.held === 1 && s.routes.chat.requests === n + 1);
+    }
+    assert.ok((await at()).includes("one"));
+    const release = setInterval(() => void demo.release("held"), 50);
+    assert.deepEqual(new Set(await all([...calls, job])), new Set([200]));
+    clearInterval(release);
+  });
+
+  test("[GW-6] a job that waits too long is told why, and when to come back", async () => {
+    const { key, ids } = await site(1, {}, "videos");
+    const rows = new Rows(kinora);
+    const late = async (prompt: string) => {
+      const answer = video(key, prompt);
+      await eventually(`${prompt}: it waits again`, async () => (await rest(ids[0])) > 0);
+      await inLine(1);
+      rows.change("UPDATE jobs SET pending_until = 1, next_at = 0 WHERE state = 'queued'");
+      const got = await answer;
+      const { error } = await got.json();
+      return [got.status, error.code, Number(got.headers.get("retry-after"))];
+    };
+    await demo.fault({ route: "videos.create", status: 429, headers: { "Retry-After": "900" } });
+    const [status, code, wait] = await late("limited");
+    assert.deepEqual([status, code], [429, "rate_limited"]);
+    assert.ok(wait > 800 && wait <= 900, String(wait));
+    await admin.ask("POST", `/api/v1/admin/accounts/${ids[0]}/reset`);
+    await demo.fault({ route: "videos.create", status: 500, headers: { "Retry-After": "900" } });
+    assert.equal((await late("failed"))[0], 502);
+    assert.deepEqual((await late("cooling")).slice(0, 2), [503, "no_account"]);
   });
 
   test("[GW-4] [GW-6] whoever waits for 30 s is told 429, or what has become of the accounts since",
