@@ -22,6 +22,8 @@ static const struct {
     {"user", cli_user, "add people, set their passwords"},
     {"migrate", cli_migrate, "bring the database up to this version"},
     {"doctor", cli_doctor, "compare database and stores, mend what is wrong"},
+    {"backup", cli_backup, "put database, keys and media into one file"},
+    {"restore", cli_restore, "make an installation out of such a file"},
     {"routes", cli_routes, "list the addresses the server answers"},
     {"version", version, "say which version this is"},
 };

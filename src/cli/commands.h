@@ -8,5 +8,7 @@ int cli_user(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
 /* 0 nothing is wrong, 1 something is or was, 2 it could not look at everything. */
 int cli_doctor(int argc, char **argv);
+int cli_backup(int argc, char **argv);
+int cli_restore(int argc, char **argv);
 /* Every address the server answers, one "METHOD PATTERN ACCESS" a line. */
 int cli_routes(int argc, char **argv);

@@ -174,11 +174,11 @@ int home_open(struct home *h, enum home_use use)
     if (crypto_init(&err) != OK)
         return home_fail(&err);
     int status = open_folder(h, use);
-    if (!status && (use == HOME_SERVE || use == HOME_REPLACE))
+    if (!status && use != HOME_VISIT && use != HOME_LOOK)
         status = take_lock(h, use == HOME_REPLACE);
     if (!status)
         status = open_database(h, use);
-    if (!status)
+    if (!status && use != HOME_FILL)
         status = open_keys(h, use);
     if (status)
         home_close(h);

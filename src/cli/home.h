@@ -6,7 +6,7 @@
 
 struct home {
     const char *data_dir;
-    struct key_ring *keys; /* HOME_LOOK: NULL where there is no key file */
+    struct key_ring *keys; /* NULL: HOME_FILL, and HOME_LOOK where there is no key file */
     struct db *db;
     int lock_fd; /* -1: not open */
     int old_pid; /* of the server that this one replaces; 0: none, or it has gone */
@@ -24,6 +24,7 @@ extern const char *home_data, *home_database;
 enum home_use {
     HOME_VISIT,   /* beside whatever server is running */
     HOME_LOOK,    /* the same, and nothing is made that is not there */
+    HOME_FILL,    /* alone, and what it needs is about to be made: no keys are read */
     HOME_SERVE,   /* be the only server on this data folder */
     HOME_REPLACE, /* the same, but from when the server that is running now has ended */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* db_impl — what db.c and the two engines share; nobody else includes it but migrate.c.
+/* db_impl — what db.c and the two engines share; nobody else includes it but migrate.c
+ * and db_tables.c.
  *
  * An engine is one `struct db_ops`.  db.c keeps the rules that are the same for
  * both (one transaction at a time, a failed statement spoils its transaction,
@@ -77,6 +78,9 @@ struct db_ops {
                          size_t n, struct db_rows *rows, struct err *err);
     enum status (*next)(struct db_rows *rows, bool *ret_row, struct err *err);
     void (*end)(struct db_rows *rows); /* may come twice */
+    /* Reads are of one state from the first to the last.  PostgreSQL: a transaction of its own,
+     * which db_rollback() ends. */
+    enum status (*snapshot)(struct db_conn *c, bool begin, struct err *err);
     /* Several statements in one text, not cached; inside a transaction. */
     enum status (*script)(struct db_conn *c, const char *text, struct err *err);
 

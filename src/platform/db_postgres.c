@@ -143,6 +143,22 @@ static void postgres_rollback(struct db_conn *c)
         disconnect(conn);
 }
 
+/* As a transaction it is never gone on with on another connection, which would see another state. */
+static enum status postgres_snapshot(struct db_conn *c, bool begin, struct err *err)
+{
+    struct pg_conn *conn = c->engine;
+    if (!begin)
+        return OK;
+    TRY(connect_again(c, err));
+    TRY(pg_command(
+        conn->handle,
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+        "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0",
+        err));
+    c->in_tx = true;
+    return OK;
+}
+
 /* --- statements ---------------------------------------------------------- */
 
 /* The parameters in libpq's form. */
@@ -403,6 +419,7 @@ const struct db_ops db_postgres_ops = {
     .query = postgres_query,
     .next = postgres_next,
     .end = postgres_end,
+    .snapshot = postgres_snapshot,
     .script = postgres_script,
     .column_int = postgres_int,
     .column_real = postgres_real,

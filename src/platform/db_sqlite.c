@@ -175,6 +175,17 @@ static void sqlite_rollback(struct db_conn *c)
     notice_list_drop(&conn->notices);
 }
 
+/* A reader's transaction; its state is that of its first read. */
+static enum status sqlite_snapshot(struct db_conn *c, bool begin, struct err *err)
+{
+    struct sqlite_conn *conn = c->engine;
+    TRY(open_reader(c, err));
+    const char *sql = begin ? "BEGIN; SELECT COUNT(*) FROM sqlite_master" : "ROLLBACK";
+    if (sqlite3_exec(conn->reader, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return sqlite_fail(conn->reader, err);
+    return OK;
+}
+
 /* --- statements ---------------------------------------------------------- */
 
 static enum status map_params(struct statement *s, struct err *err)
@@ -425,6 +436,7 @@ const struct db_ops db_sqlite_ops = {
     .query = sqlite_query,
     .next = sqlite_next,
     .end = sqlite_end,
+    .snapshot = sqlite_snapshot,
     .script = sqlite_script,
     .column_int = sqlite_int,
     .column_real = sqlite_real,

@@ -246,6 +246,25 @@ enum status migrate_begun(struct db_conn *c, bool *ret, struct err *err)
     return table_exists(c, ret, err);
 }
 
+void migrate_digest(size_t count, char out[MIGRATE_DIGEST_SIZE])
+{
+    _cleanup_(sha256_freep) struct sha256 *sum = sha256_new();
+    unsigned char digest[SHA256_SIZE];
+    for (size_t i = 0; i < count; i++)
+        sha256_update(sum, text_of(&embedded_sql[i]));
+    sha256_final(sum, digest);
+    hex_encode(digest, sizeof(digest), out);
+}
+
+enum status migrate_begin_with(struct db_conn *tx, size_t count, struct err *err)
+{
+    TRY(lock(tx, err));
+    TRY(db_script(tx, create_table, err));
+    for (size_t i = 0; i < count; i++)
+        TRY(apply(tx, &embedded_sql[i], err));
+    return OK;
+}
+
 enum status migrate_check(struct db_conn *c, struct err *err)
 {
     return migrate_check_files(c, embedded_sql, embedded_sql_count, err);

@@ -21,6 +21,12 @@ enum status migrate_run(struct db_conn *c, int *ret_applied, struct err *err);
 enum status migrate_check(struct db_conn *c, struct err *err);
 /* Whether any was ever applied: the database is somebody's. */
 enum status migrate_begun(struct db_conn *c, bool *ret, struct err *err);
+enum { MIGRATE_DIGEST_SIZE = 65 };
+/* Of the first `count` migrations' texts, in hex: two programs with the same have the same tables
+ * after them.  count is at most embedded_sql_count. */
+void migrate_digest(size_t count, char out[MIGRATE_DIGEST_SIZE]);
+/* Applies the first `count`, inside the caller's transaction, to a database without tables. */
+enum status migrate_begin_with(struct db_conn *tx, size_t count, struct err *err);
 
 /* The same with another set of files, in the order of their numbers. */
 enum status migrate_run_files(struct db_conn *c, const struct embedded_file *files, size_t count,
