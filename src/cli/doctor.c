@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/home.h"
 #include "cli/options.h"
+#include "service/outside.h"
 
 enum { LINE_BYTES = 64 << 10, CHECKS_BYTES = 64 << 10, AGE_MOST_S = 10 * 365 * 86400 };
 
@@ -147,6 +148,9 @@ static int run(struct home *home, long safe_age_s)
     json_out_init(&t.checks_out, &t.checks);
     json_array(&t.checks_out);
     doctor_run(&app, db, &orders);
+    /* Best effort: what was mended is mended. */
+    if (opt_repair && t.begun)
+        outside_note(db, NULL);
     db_conn_free(db);
     int status = conclude(&t);
     buf_release(&t.checks);

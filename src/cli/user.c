@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "platform/migrate.h"
 #include "service/credentials.h"
+#include "service/outside.h"
 #include "service/people.h"
 #include "store/users.h"
 
@@ -116,7 +117,8 @@ static enum status run(struct db_conn *db, action *act, const char *email, const
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(ARENA_BYTES);
     TRY(migrate_run(db, NULL, err));
-    return act(db, email, password, a, err);
+    TRY(act(db, email, password, a, err));
+    return outside_note(db, err);
 }
 
 static int explain(const struct err *err, const char *email)

@@ -11,6 +11,7 @@
 #include "pool/tokens.h"
 #include "service/identity.h"
 #include "service/model_lists.h"
+#include "service/outside.h"
 #include "service/settings.h"
 #include "service/stats.h"
 #include "service/upload_shelf.h"
@@ -26,6 +27,7 @@ struct janitor {
     struct db_conn *db;
     pthread_t thread;
     atomic_bool stopping, reload_pool, reload_settings;
+    struct outside_mark outside;
     int64_t next_reload, next_second, next_ten, next_minute; /* mono ms */
 };
 
@@ -38,12 +40,23 @@ static void report(const char *what, enum status status, const struct err *err)
 
 /* ---- rounds */
 
+static void look_outside(struct janitor *j)
+{
+    struct err err;
+    bool changed;
+    enum status status = outside_look(j->db, &j->outside, &changed, &err);
+    report("changes by commands", status, &err);
+    if (status == OK && changed)
+        db_missed(j->app->db);
+}
+
 static void every_second(struct janitor *j)
 {
     struct err err;
     report("pool marks", pool_flush(j->app->pool, j->db, &err), &err);
     db_rollback(j->db);
     report("tokens", tokens_tick(j->app->tokens, j->db, &err), &err);
+    look_outside(j);
 }
 
 static void every_ten(struct janitor *j)
@@ -111,6 +124,10 @@ static void *janitor_main(void *arg)
 {
     struct janitor *j = arg;
     struct timespec pause = {.tv_nsec = TICK_MS * 1000000L};
+    struct err err;
+    bool changed;
+    /* What was marked before has been read at the start. */
+    outside_look(j->db, &j->outside, &changed, &err);
     while (!atomic_load(&j->stopping)) {
         nanosleep(&pause, NULL);
         reload(j);

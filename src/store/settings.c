@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/settings.h"
 
+#include <stdio.h>
+
 static const char sql_read[] = "SELECT key, value FROM settings ORDER BY key";
 static const char sql_lock[] = "SELECT value FROM settings WHERE key = $1 {row_lock}";
+static const char sql_text[] = "SELECT value FROM settings WHERE key = $1";
 static const char sql_put[] =
     "INSERT INTO settings (key, value, updated_at) VALUES ($1, $2, $3) "
     "ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at";
@@ -29,6 +32,17 @@ enum status settings_row_lock(struct db_conn *tx, const char *key, struct arena 
     TRY(db_query(tx, sql_lock, DB_ARGS(P_Z(key)), &rows, err));
     TRY(db_next(rows, &found, err));
     *ret = found ? db_text_in(rows, 0, a) : STR_NONE;
+    return OK;
+}
+
+enum status settings_row_text(struct db_conn *db, const char *key, char *out, size_t size,
+                              struct err *err)
+{
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool found;
+    TRY(db_query(db, sql_text, DB_ARGS(P_Z(key)), &rows, err));
+    TRY(db_next(rows, &found, err));
+    snprintf(out, size, "%.*s", STR_ARG(found ? db_text(rows, 0) : STR("")));
     return OK;
 }
 

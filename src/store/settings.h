@@ -14,6 +14,9 @@ enum status settings_rows_read(struct db_conn *db, settings_row_fn *fn, void *ct
  * without a row. */
 enum status settings_row_lock(struct db_conn *tx, const char *key, struct arena *a, struct str *ret,
                               struct err *err);
+/* The same, held against nobody; "" without a row, and cut to size - 1. */
+enum status settings_row_text(struct db_conn *db, const char *key, char *out, size_t size,
+                              struct err *err);
 enum status settings_row_put(struct db_conn *tx, const char *key, struct str value, int64_t now,
                              struct err *err);
 enum status settings_row_delete(struct db_conn *tx, const char *key, struct err *err);

@@ -6,7 +6,8 @@ import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Kinora, PASSWORD } from "../lib/kinora.ts";
+import { Events } from "../lib/events.ts";
+import { eventually, Kinora, PASSWORD } from "../lib/kinora.ts";
 import { stopAll } from "../lib/raw.ts";
 
 const BINARY = process.env.KINORA_BIN ?? "build/asan/kinora";
@@ -102,10 +103,10 @@ test("Without a command, or with --help, the commands are listed; each has its o
   assert.match(none.stderr, /^Usage: kinora COMMAND/);
   const help = run(["--help"]);
   assert.equal(help.status, 0);
-  for (const command of ["serve", "user", "migrate", "doctor", "routes", "version"]) {
+  for (const command of ["serve", "user", "migrate", "doctor", "backup", "restore", "routes", "version"]) {
     assert.match(help.stdout, new RegExp(`^  ${command} `, "m"));
   }
-  for (const command of ["serve", "migrate", "doctor", "routes"]) {
+  for (const command of ["serve", "migrate", "doctor", "backup", "restore", "routes"]) {
     const own = run([command, "--help"]);
     assert.equal(own.status, 0);
     assert.match(own.stdout, new RegExp(`^Usage: kinora ${command}`));
@@ -146,7 +147,7 @@ test("[V-7] What was there before a migration is there after it, and after a res
   }
 });
 
-test("[ID-4] kinora user add makes people, and kinora user passwd ends their sessions", async () => {
+test("[ID-4] kinora user add makes people, and kinora user passwd ends their sessions and streams beside a running server", async () => {
   const add = (email: string, ...more: string[]) =>
     kinora.run(["user", "add", email, "--password-stdin", ...more], PASSWORD);
   assert.equal(add("boss@example.org", "--admin").status, 0);
@@ -163,12 +164,14 @@ test("[ID-4] kinora user add makes people, and kinora user passwd ends their ses
     assert.notEqual(refused.status, 0);
     assert.match(refused.stderr, /^kinora: [^\n]+\n$/);
   }
+  const stream = await Events.open(person);
   const changed = kinora.run(
     ["user", "passwd", "person@example.org", "--password-stdin"],
     "another password",
   );
   assert.equal(changed.status, 0, changed.stderr);
   assert.equal((await person.call("GET", "/api/v1/auth/me")).status, 401);
+  await eventually("the end of the stream", async () => stream.ended);
   assert.ok(await kinora.signIn("person@example.org", "another password"));
   const nobody = kinora.run(["user", "passwd", "nobody@example.org", "--password-stdin"], PASSWORD);
   assert.notEqual(nobody.status, 0);
