@@ -374,7 +374,7 @@ void dispatch_request(struct exchange *x, void *ctx)
     if (found == ROUTE_FOUND) {
         const struct target *target = match.route->target;
         if (target->stream) {
-            stream_start(d, x, target, &match, a);
+            call_stream_start(d, x, target, &match, a);
             return;
         }
         if (!target->loop) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* handlers — every call handler there is, by file; api/routes hangs them on addresses. */
-#include "api/call.h"
+#include "api/stream.h"
 
 /* auth.c */
 call_handler auth_login, auth_logout, auth_register, auth_setup;
@@ -53,3 +53,6 @@ call_handler images_generate, images_edit;
 
 /* system.c */
 call_handler system_ready, system_metrics, system_openapi;
+
+/* upload.c: receiving what users bring. */
+extern const struct call_stream upload_form;

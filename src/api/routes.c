@@ -12,6 +12,7 @@ enum {
     IMAGE = 29 << 20, /* ST-1: a data URL of 20 MiB in base64, and the prompt */
     FORM = 256 << 20, /* GW-13 */
 };
+#define FILES ((size_t)64 << 30) /* no more than this goes to a store as one file */
 
 #define CALL(access, handler, body)                                                                \
     &(const struct target)                                                                         \
@@ -28,6 +29,12 @@ enum {
     &(const struct target)                                                                         \
     {                                                                                              \
         .endpoint = { access, handler, body, true, false, true, false }                            \
+    }
+/* Its body is taken as it comes; how much of it is right, its functions say. */
+#define STREAM(stream_)                                                                            \
+    &(const struct target)                                                                         \
+    {                                                                                              \
+        .endpoint = {.access = ACCESS_USER, .max_body = FILES}, .stream = &(stream_)               \
     }
 #define LOOP(access_, handler)                                                                     \
     &(const struct target)                                                                         \
@@ -74,6 +81,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/api/v1/sora/events", USER(sora_events, NO_BODY)},
 
     /* What users upload (section 6). */
+    {HTTP_POST, "/api/upload", STREAM(upload_form)},
     {HTTP_GET, "/api/uploads/summary", USER(uploads_summary, NO_BODY)},
     {HTTP_GET, "/api/uploads/list", USER(uploads_list, NO_BODY)},
     {HTTP_POST, "/api/uploads/resolve", USER(uploads_resolve, SMALL)},

@@ -317,6 +317,26 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/upload': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Bring a file
+     * @description `type` and `sub_type` come before `file`, or stand in the query. The file is kept as it comes, and refused as soon as it breaks a rule.
+     */
+    post: operations['upload']
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/api/uploads/summary': {
     parameters: {
       query?: never
@@ -1967,6 +1987,9 @@ export interface components {
       | 'object_damaged'
       | 'file_not_found'
       | 'file_too_large'
+      | 'file_empty'
+      | 'too_many_pixels'
+      | 'image_unreadable'
       | 'unsupported_type'
       | 'disk_full'
       | 'upload_quota_exceeded'
@@ -2912,6 +2935,62 @@ export interface operations {
       }
       401: components['responses']['Unauthenticated']
       429: components['responses']['TooMany']
+      503: components['responses']['Unavailable']
+    }
+  }
+  upload: {
+    parameters: {
+      query?: {
+        type?: 'user_upload'
+        sub_type?: string
+      }
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'multipart/form-data': {
+          /** @enum {string} */
+          type?: 'user_upload'
+          sub_type?: string
+          /** Format: binary */
+          file: string
+        }
+      }
+    }
+    responses: {
+      /** @description It is kept. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Upload']
+        }
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      413: components['responses']['TooLarge']
+      /** @description The file is of another kind than is taken here. */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description The image is damaged or cut short. */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
       503: components['responses']['Unavailable']
     }
   }
