@@ -10,7 +10,10 @@ static struct object_link bucket_link(struct worker *w, struct arena *a,
 {
     struct err ignored;
     int64_t now = clock_wall_ms();
-    if (!bucket->settings && storage_open(w->app, w->store_fetcher, bucket, &ignored) != OK)
+    if (bucket->settings && o->store_id && o->store_id != bucket->store_id)
+        storage_close(bucket);
+    if (!bucket->settings &&
+        storage_open_store(w->app, w->db, w->store_fetcher, o->store_id, bucket, &ignored) != OK)
         return (struct object_link){STR_NONE, STR_NONE};
     struct str shown = arena_printf(a, "inline; filename=\"%.*s\"", STR_ARG(name));
     struct str saved = arena_printf(a, "attachment; filename=\"%.*s\"", STR_ARG(name));

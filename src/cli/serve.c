@@ -139,6 +139,7 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     TRY(events_new(app, err));
     TRY(local_open(app->data_dir, &app->local, err));
     app->storage = storage_new();
+    TRY(storage_tell_node(app, db, err));
     app->api_workers = start_workers(app, "api", 8);
     app->submit_workers = start_workers(app, "submit", 24);
     app->step_workers = start_workers(app, "step", 8);

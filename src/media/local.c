@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "platform/file.h"
@@ -58,6 +60,47 @@ bool local_room(struct local_store *s, int64_t *ret_size, int64_t *ret_left)
     *ret_left = (int64_t)((uint64_t)fs.f_bavail * fs.f_frsize);
     return true;
 }
+
+/* ---- its mark */
+
+enum { MARK_CHARS = UUID_SIZE - 1, MARK_TRIES = 25, MARK_PAUSE_MS = 20 };
+
+static bool read_mark(const char *path, char ret[UUID_SIZE])
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || read(fd, ret, UUID_SIZE) != MARK_CHARS)
+        return false;
+    ret[MARK_CHARS] = '\0';
+    return true;
+}
+
+/* False when somebody else has made it, or is about to. */
+static bool make_mark(const char *path, const char mark[UUID_SIZE])
+{
+    struct err ignored;
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd >= 0 && file_write_all(fd, str_of(mark), &ignored) == OK && fsync(fd) == 0 &&
+           file_sync_parent(path, &ignored) == OK;
+}
+
+enum status local_mark(struct local_store *s, char ret[UUID_SIZE], struct err *err)
+{
+    char path[PATH_BYTES + KEY_BYTES], mark[UUID_SIZE];
+    struct timespec pause = {.tv_nsec = MARK_PAUSE_MS * 1000000L};
+    snprintf(path, sizeof(path), "%s/.store", s->root);
+    crypto_uuid(mark);
+    for (int i = 0; i < MARK_TRIES; i++) {
+        if (read_mark(path, ret))
+            return OK;
+        if (!make_mark(path, mark))
+            nanosleep(&pause, NULL);
+    }
+    /* Whoever began it has died. */
+    TRY(file_write_atomic(path, str_of(mark), 0600, err));
+    return read_mark(path, ret) ? OK : err_errno(err, "read the media folder's mark");
+}
+
+/* ---- keys */
 
 static bool is_safe_char(char c)
 {

@@ -8,6 +8,7 @@
  * never a file without one. */
 #include "base/err.h"
 #include "base/str.h"
+#include "platform/crypto.h"
 
 struct local_store;
 
@@ -17,6 +18,9 @@ bool local_writable(struct local_store *s);
 /* Size of the file system and what it has left for this program, in bytes; false: it does not
  * say. */
 bool local_room(struct local_store *s, int64_t *ret_size, int64_t *ret_left);
+/* The folder's own mark, a UUID in a file of it, made by the first who asks: who reads the same
+ * mark has the same folder. */
+enum status local_mark(struct local_store *s, char ret[UUID_SIZE], struct err *err);
 
 struct local_writer;
 /* E_CONFLICT, code "key_taken": the file is there.  E_NO_SPACE: the disk is full. */

@@ -12,6 +12,7 @@ struct object {
     int64_t id, user_id, generation_id; /* 0: none */
     enum object_counter counter;
     enum storage_type storage;      /* STORAGE_LOCAL or STORAGE_S3 */
+    int64_t store_id;               /* which one of that kind; 0: the present one */
     struct str key, type, checksum; /* checksum: lower-case hex SHA-256 */
     enum object_state state;
     int64_t reserved, size; /* bytes */

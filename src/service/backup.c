@@ -180,7 +180,8 @@ static enum status add_files(struct making *m, struct err *err)
     TRY(local_open(m->app->data_dir, &m->app->local, err));
     do {
         arena_reset(a);
-        TRY(inspection_objects(m->db, STORAGE_LOCAL, str_of(after), a, page, KEYS_PAGE, &n, err));
+        TRY(inspection_objects(m->db, STORAGE_LOCAL, INSPECT_ALL_STORES, str_of(after), a, page,
+                               KEYS_PAGE, &n, err));
         for (size_t i = 0; i < n; i++) {
             snprintf(after, sizeof(after), "%.*s", STR_ARG(page[i].key));
             if (!page[i].writing)

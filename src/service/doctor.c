@@ -190,7 +190,8 @@ static void check_no_bucket(struct doctor *d)
     struct err err = {0};
     struct inspected_object one;
     size_t n;
-    if (inspection_objects(d->db, STORAGE_S3, STR(""), d->row, &one, 1, &n, &err) != OK)
+    if (inspection_objects(d->db, STORAGE_S3, INSPECT_ALL_STORES, STR(""), d->row, &one, 1, &n,
+                           &err) != OK)
         not_looked(d, "bucket", &err);
     else if (n)
         conclude(d, "bucket", DOCTOR_NOT_LOOKED,

@@ -48,4 +48,4 @@ enum status doctor_mend_ghost(struct doctor *d, const struct inspected_object *o
 enum status doctor_mend_size(struct doctor *d, const struct inspected_object *o, int64_t size,
                              struct err *err);
 /* Into the deletion queue, if the key still has no row. */
-enum status doctor_mend_orphan(struct doctor *d, struct str key, struct err *err);
+enum status doctor_mend_orphan(struct doctor *d, int64_t store_id, struct str key, struct err *err);

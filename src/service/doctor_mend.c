@@ -131,7 +131,7 @@ enum status doctor_mend_size(struct doctor *d, const struct inspected_object *o,
     return db_commit(tx, err);
 }
 
-enum status doctor_mend_orphan(struct doctor *d, struct str key, struct err *err)
+enum status doctor_mend_orphan(struct doctor *d, int64_t store_id, struct str key, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = d->db;
     struct key_owners owners;
@@ -139,7 +139,7 @@ enum status doctor_mend_orphan(struct doctor *d, struct str key, struct err *err
     TRY(inspection_owners(tx, key, &owners, err));
     if (owners.object || owners.deletion)
         return err_set(err, E_CONFLICT, "object_lost");
-    TRY(deletion_add(tx, STORAGE_S3, key, clock_wall_ms(), err));
+    TRY(deletion_add(tx, STORAGE_S3, store_id, key, clock_wall_ms(), err));
     return db_commit(tx, err);
 }
 

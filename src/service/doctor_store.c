@@ -25,6 +25,7 @@ struct rows {
 struct comparing {
     struct doctor *d;
     enum storage_type storage;
+    int64_t store_id; /* rows of other stores are not looked for here */
     const struct s3 *s3;
     struct rows rows;
     char last[KEY_BYTES]; /* key that the store gave last */
@@ -47,6 +48,7 @@ static struct comparing *comparing_new(struct doctor *d, enum storage_type stora
     c->storage = storage;
     c->s3 = s3;
     c->ret = ret;
+    c->store_id = INSPECT_ALL_STORES;
     c->rows.arena = arena_new(PAGE_BYTES);
     *ret = (struct doctor_compared){0};
     return c;
@@ -67,8 +69,8 @@ static enum status peek(struct comparing *c, const struct inspected_object **ret
     struct rows *r = &c->rows;
     if (r->at == r->count && !r->ended) {
         arena_reset(r->arena);
-        TRY(inspection_objects(c->d->db, c->storage, str_of(r->last), r->arena, r->page, PAGE,
-                               &r->count, err));
+        TRY(inspection_objects(c->d->db, c->storage, c->store_id, str_of(r->last), r->arena,
+                               r->page, PAGE, &r->count, err));
         r->at = 0;
         r->ended = r->count < PAGE;
         if (r->count)
@@ -98,7 +100,7 @@ static enum status remove_orphan(struct comparing *c, struct str key, struct err
     /* Another node's keeper would look for it on its own disk. */
     if (c->storage == STORAGE_LOCAL)
         return local_remove(c->d->app->local, key, err);
-    return doctor_mend_orphan(c->d, key, err);
+    return doctor_mend_orphan(c->d, c->store_id, key, err);
 }
 
 /* ---- a row that the store has not, or has otherwise */
@@ -271,6 +273,7 @@ enum status doctor_compare_bucket(struct doctor *d, const struct storage_bucket 
                                   struct doctor_compared *ret, struct err *err)
 {
     _cleanup_(comparing_freep) struct comparing *c = comparing_new(d, STORAGE_S3, &bucket->s3, ret);
+    c->store_id = bucket->store_id;
     struct str before = bucket->settings->sora_s3_prefix;
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
         char prefix[KEY_BYTES];

@@ -121,6 +121,7 @@ static void add_poster(struct worker *w, const struct generation *g,
                             .generation_id = g->id,
                             .counter = COUNTER_FREE,
                             .storage = target->type,
+                            .store_id = target->store_id,
                             .key = library_key(target, a, g->user_id, "image/jpeg"),
                             .type = STR("image/jpeg"),
                             .place = -1};
@@ -199,6 +200,7 @@ static enum status take_to_bucket(struct worker *w, const struct generation *g,
     *ret = (struct library_take){.store_failed = true};
     enum status status = storage_open(w->app, w->store_fetcher, &target.bucket, err);
     if (status == OK) {
+        target.store_id = target.bucket.store_id;
         status = take_all(w, g, source, &target, a, ret, err);
         storage_close(&target.bucket);
     }
@@ -213,7 +215,8 @@ static enum status take_to_bucket(struct worker *w, const struct generation *g,
 bool library_local_enabled(struct app *app)
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
-    return settings->local_storage_enabled && app->local && local_writable(app->local);
+    return settings->local_storage_enabled && app->local && !storage_is_apart(app) &&
+           local_writable(app->local);
 }
 
 static bool bucket_wanted(struct app *app)
@@ -227,7 +230,8 @@ enum status library_fetch(struct worker *w, const struct generation *g,
                           const struct library_source *source, struct arena *a,
                           struct library_take *ret, struct err *err)
 {
-    const struct library_target disk = {.type = STORAGE_LOCAL};
+    const struct library_target disk = {.type = STORAGE_LOCAL,
+                                        .store_id = storage_present(w->app, STORAGE_LOCAL)};
     enum status status = E_UNAVAILABLE;
     bool bucket = bucket_wanted(w->app), local = library_local_enabled(w->app);
     memset(ret, 0, sizeof(*ret));

@@ -32,7 +32,7 @@ static enum status write_bytes(struct worker *w, const struct object *o, struct 
     struct storage_bucket bucket;
     if (o->storage == STORAGE_LOCAL)
         return write_file(w, o->key, bytes, err);
-    TRY(storage_open(w->app, w->store_fetcher, &bucket, err));
+    TRY(storage_open_store(w->app, w->db, w->store_fetcher, o->store_id, &bucket, err));
     bucket.s3.tries = 1;
     bucket.s3.timeout_ms = o->generation_id ? POSTER_MS : INPUT_MS;
     enum status status = s3_put(&bucket.s3, o->key, o->type, bytes, err);
@@ -84,6 +84,7 @@ static enum status put_free(struct worker *w, enum storage_type storage, const c
     *ret = (struct object){.user_id = user_id,
                            .counter = COUNTER_FREE,
                            .storage = storage,
+                           .store_id = storage_present(w->app, storage),
                            .key = free_key(w, storage, folder, user_id, type, a),
                            .type = str_of(type)};
     return library_write(w, ret, bytes, a, err);
@@ -131,7 +132,7 @@ static enum status read_bucket(struct worker *w, const struct object *o, size_t 
                                struct arena *a, struct str *ret, struct err *err)
 {
     struct storage_bucket bucket;
-    TRY(storage_open(w->app, w->store_fetcher, &bucket, err));
+    TRY(storage_open_store(w->app, w->db, w->store_fetcher, o->store_id, &bucket, err));
     bucket.s3.tries = 1;
     bucket.s3.timeout_ms = READ_MS;
     enum status status = s3_get(&bucket.s3, o->key, max, a, ret, err);

@@ -150,6 +150,7 @@ static enum status begin_object(struct library_file *f)
     f->object.generation_id = f->g->id;
     f->object.counter = COUNTER_SORA;
     f->object.storage = f->target->type;
+    f->object.store_id = f->target->store_id;
     f->object.key = library_key(f->target, f->arena, f->g->user_id, type);
     f->object.type = str_of(type);
     f->object.place = (int64_t)f->place;

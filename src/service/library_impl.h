@@ -10,6 +10,7 @@
 /* Where the files of a take go. */
 struct library_target {
     enum storage_type type;
+    int64_t store_id;             /* which one of that type */
     struct storage_bucket bucket; /* STORAGE_S3 */
 };
 

@@ -58,12 +58,14 @@ bool library_resume_fits(const struct library_file *f, const struct http_head *h
 
 /* ---- what is left */
 
-/* Its size becomes that of its parts; false when there is nothing to go on with. */
+/* Its size becomes that of its parts; false when there is nothing to go on with, or not here. */
 static bool measure(struct library_file *f, struct object *o)
 {
     struct object_part *parts;
     struct err ignored;
     size_t n;
+    if (o->store_id != f->target->store_id)
+        return false;
     if (object_list_parts(f->w->db, o->id, f->arena, &parts, &n, &ignored) != OK)
         return false;
     for (size_t i = 0; i < n; i++)

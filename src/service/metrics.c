@@ -123,6 +123,25 @@ static enum status write_jobs(struct db_conn *db, struct buf *out, struct err *e
     }
 }
 
+/* Deletions that wait; those of a bucket that does not open any more do so for good. */
+static enum status write_deletions(struct db_conn *db, struct buf *out, struct err *err)
+{
+    static const char sql[] = "SELECT storage, store_id, COUNT(*) FROM deletions "
+                              "GROUP BY storage, store_id ORDER BY storage, store_id";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool row;
+    describe(out, "kinora_deletions", "gauge",
+             "Objects that must still be removed, by the number of their store.");
+    TRY(db_query(db, sql, DB_NO_ARGS, &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row)
+            return OK;
+        buf_addf(out, "kinora_deletions{storage=\"%.*s\",store=\"%lld\"} %lld\n",
+                 STR_ARG(db_text(rows, 0)), (long long)db_int(rows, 1), (long long)db_int(rows, 2));
+    }
+}
+
 static void write_memory(struct buf *out)
 {
     long long pages = 0;
@@ -149,5 +168,6 @@ enum status metrics_write(struct db_conn *db, struct buf *out, struct err *err)
     write_one(out, "kinora_gateway_streams", "gauge", "Gateway answers under way.",
               atomic_load_explicit(&counts.streams, memory_order_relaxed));
     write_memory(out);
+    TRY(write_deletions(db, out, err));
     return write_jobs(db, out, err);
 }

@@ -10,6 +10,7 @@
 #include "service/events.h"
 #include "service/settings_table.h"
 #include "store/settings.h"
+#include "store/stores.h"
 
 enum { SNAPSHOT_BYTES = 1 << 20, MAX_SETTINGS = AUDIT_MAX_FIELDS };
 
@@ -118,6 +119,7 @@ static enum status read_all(struct app *app, struct db_conn *db, struct snapshot
     struct reading reading = {app->keys, snap};
     TRY(load_first_values(snap, err));
     TRY(settings_rows_read(db, read_row, &reading, err));
+    TRY(store_find_present(db, &snap->settings.sora_s3_store, err));
     *ret = snap;
     snap = NULL;
     return OK;
@@ -185,6 +187,7 @@ enum status settings_try(struct app *app, struct json body, const struct setting
     _cleanup_(snapshot_dropp) struct snapshot *snap = snapshot_new();
     snap->base = CONTAINER_OF(settings_hold(app), struct snapshot, settings);
     snap->settings = snap->base->settings;
+    snap->settings.sora_s3_store = 0;
     for (size_t i = 0; i < json_size(body); i++) {
         struct str key, text;
         struct json value = json_member(body, i, &key);
@@ -252,6 +255,7 @@ static enum status keep_changes(struct db_conn *db, const struct actor *actor,
         else
             TRY(settings_row_delete(tx, key, err));
     }
+    TRY(store_keep_present(tx, now, err));
     TRY(audit_note(tx, actor, &deed, err));
     TRY(db_notify(tx, "settings", STR(""), err));
     TRY(events_note(tx, TOPIC_SITE, EVENT_SITE, 0, 0, err));

@@ -35,6 +35,7 @@ struct settings {
     bool sora_s3_enabled, sora_s3_force_path_style;
     struct str sora_s3_endpoint, sora_s3_region, sora_s3_bucket, sora_s3_access_key_id,
         sora_s3_secret_access_key, sora_s3_prefix, sora_s3_cdn_url, sora_s3_ca_pem;
+    int64_t sora_s3_store; /* the number of that bucket (store/stores); 0: it has none yet */
     bool local_storage_enabled;
     struct upload_settings uploads; /* named upload_… outside */
     struct str metrics_token;       /* "" : /metrics answers loopback only */

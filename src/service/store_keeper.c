@@ -22,7 +22,15 @@ enum {
     CHECK_MS = 20000,         /* HeadBucket: three times within the minute that it is good for */
     BUCKET_PAUSE_MS = 1000,   /* after a failure of the whole bucket; doubled, up to the most */
     BUCKET_PAUSE_MAX_MS = 30000,
+    OLD_PAUSE_MAX_MS = 600000, /* of a bucket that the settings do not name any more */
+    OLD_TRY_MS = 8000,         /* it must not keep the present one waiting */
+    STORES_MAX = 32,           /* looked at in one round */
     ARENA_BYTES = 4 << 20,
+};
+
+/* A bucket that does not answer is left alone for a while. */
+struct rest {
+    int64_t store_id, pause_ms, until; /* until: mono ms; store_id 0: nobody's */
 };
 
 struct store_keeper {
@@ -35,7 +43,7 @@ struct store_keeper {
     int64_t next_second, next_ten, next_check; /* mono ms */
     uint64_t checked; /* the stamp of the settings that were checked last */
     bool healthy;
-    int64_t bucket_pause_ms, bucket_rests_until; /* 0: it does not rest */
+    struct rest rests[STORES_MAX];
 };
 
 static void report(const char *what, enum status status, const struct err *err)
@@ -70,17 +78,34 @@ static enum status settle(struct store_keeper *k, const struct deletion *d, cons
     return db_commit(tx, err);
 }
 
-static enum status clear_disk(struct store_keeper *k, struct err *err)
+static enum status clear_folder(struct store_keeper *k, int64_t store_id, struct err *err)
 {
     struct deletion due[BATCH];
     size_t n;
-    TRY(deletion_list_due(k->db, STORAGE_LOCAL, clock_wall_ms(), k->arena, due, BATCH, &n, err));
+    TRY(deletion_list_due(k->db, STORAGE_LOCAL, store_id, clock_wall_ms(), k->arena, due, BATCH, &n,
+                          err));
     for (size_t i = 0; i < n; i++) {
         struct err why = {0};
         bool gone = local_remove(k->app->local, due[i].key, &why) == OK;
         TRY(settle(k, &due[i], gone ? NULL : &why, err));
     }
     return OK;
+}
+
+/* What lies in another folder is its node's to remove.  With SQLite there is no other node: a
+ * folder of another mark is this one, before it was copied here. */
+static enum status clear_disk(struct store_keeper *k, struct err *err)
+{
+    int64_t folders[STORES_MAX] = {storage_present(k->app, STORAGE_LOCAL)};
+    size_t n = 1;
+    if (db_engine_of(k->app->db) == DB_SQLITE)
+        TRY(deletion_list_stores(k->db, STORAGE_LOCAL, clock_wall_ms(), folders, STORES_MAX, &n,
+                                 err));
+    for (size_t i = 0; i < n; i++) {
+        if (folders[i])
+            TRY(clear_folder(k, folders[i], err));
+    }
+    return clear_folder(k, 0, err);
 }
 
 static enum status clear_unfinished(struct store_keeper *k, const struct s3 *s3,
@@ -125,14 +150,16 @@ static enum status clear_batch(struct store_keeper *k, const struct s3 *s3,
     return OK;
 }
 
-static enum status clear_due(struct store_keeper *k, const struct s3 *s3, size_t *ret_n,
+static enum status clear_due(struct store_keeper *k, const struct s3 *s3, int64_t store_id,
                              struct err *err)
 {
     struct deletion due[BATCH];
-    TRY(deletion_list_due(k->db, STORAGE_S3, clock_wall_ms(), k->arena, due, BATCH, ret_n, err));
+    size_t n;
+    TRY(deletion_list_due(k->db, STORAGE_S3, store_id, clock_wall_ms(), k->arena, due, BATCH, &n,
+                          err));
     struct err batch_err = {0};
-    enum status batch = clear_batch(k, s3, due, *ret_n, &batch_err);
-    for (size_t i = 0; batch != E_UNAVAILABLE && i < *ret_n; i++) {
+    enum status batch = clear_batch(k, s3, due, n, &batch_err);
+    for (size_t i = 0; batch != E_UNAVAILABLE && i < n; i++) {
         if (due[i].looks > 0)
             TRY(clear_unfinished(k, s3, &due[i], err));
     }
@@ -141,28 +168,66 @@ static enum status clear_due(struct store_keeper *k, const struct s3 *s3, size_t
     return batch;
 }
 
+/* ---- buckets that rest */
+
+static struct rest *rest_of(struct store_keeper *k, int64_t store_id)
+{
+    struct rest *oldest = &k->rests[0];
+    for (size_t i = 0; i < STORES_MAX; i++) {
+        if (k->rests[i].store_id == store_id)
+            return &k->rests[i];
+        if (k->rests[i].until < oldest->until)
+            oldest = &k->rests[i];
+    }
+    *oldest = (struct rest){.store_id = store_id};
+    return oldest;
+}
+
+static void note_rest(struct rest *r, enum status status, int64_t most_ms)
+{
+    r->pause_ms = status == OK ? 0 : MIN(MAX(2 * r->pause_ms, BUCKET_PAUSE_MS), most_ms);
+    r->until = status == OK ? 0 : clock_mono_ms() + r->pause_ms;
+}
+
 /* An outage is the bucket's, not the rows': they wait as they are, and go soon after its end. */
-static void clear_bucket(struct store_keeper *k)
+static void clear_bucket(struct store_keeper *k, int64_t store_id, bool present)
 {
     struct storage_bucket bucket;
     struct err err = {0};
-    size_t n = 0;
-    if (clock_mono_ms() < k->bucket_rests_until)
+    struct rest *rest = rest_of(k, store_id);
+    if (clock_mono_ms() < rest->until)
         return;
-    if (storage_open(k->app, k->fetcher, &bucket, &err) != OK)
+    enum status status = storage_open_store(k->app, k->db, k->fetcher, store_id, &bucket, &err);
+    if (status != OK && present)
         return; /* none: they wait for the settings */
-    bucket.s3.cancelled = &k->stopping;
-    bucket.s3.tries = 1;
-    enum status status = clear_due(k, &bucket.s3, &n, &err);
-    storage_close(&bucket);
-    db_rollback(k->db);
     if (status == OK) {
-        k->bucket_pause_ms = 0;
-        return;
+        bucket.s3.cancelled = &k->stopping;
+        bucket.s3.tries = 1;
+        bucket.s3.timeout_ms = present ? 0 : OLD_TRY_MS;
+        status = clear_due(k, &bucket.s3, store_id, &err);
+        if (status == OK && present)
+            status = clear_due(k, &bucket.s3, 0, &err);
+        storage_close(&bucket);
     }
-    k->bucket_pause_ms = MIN(MAX(2 * k->bucket_pause_ms, BUCKET_PAUSE_MS), BUCKET_PAUSE_MAX_MS);
-    k->bucket_rests_until = clock_mono_ms() + k->bucket_pause_ms;
-    report("deletions in the bucket", status, &err);
+    db_rollback(k->db);
+    note_rest(rest, status, present ? BUCKET_PAUSE_MAX_MS : OLD_PAUSE_MAX_MS);
+    report("deletions in a bucket", status, &err);
+}
+
+/* What lies in a bucket that the settings named before is removed there, and nowhere else. */
+static void clear_buckets(struct store_keeper *k)
+{
+    struct err err = {0};
+    int64_t stores[STORES_MAX], present = storage_present(k->app, STORAGE_S3);
+    size_t n;
+    clear_bucket(k, present, true);
+    enum status status = deletion_list_stores(k->db, STORAGE_S3, clock_wall_ms(), stores,
+                                              STORES_MAX, &n, &err);
+    report("buckets with deletions", status, &err);
+    for (size_t i = 0; status == OK && i < n; i++) {
+        if (stores[i] != present)
+            clear_bucket(k, stores[i], false);
+    }
 }
 
 /* ---- writers that died */
@@ -193,7 +258,7 @@ static void note_health(struct store_keeper *k, enum status status, const struct
         log_info("the bucket answers");
     k->healthy = status == OK;
     if (k->healthy)
-        k->bucket_rests_until = 0;
+        rest_of(k, storage_present(k->app, STORAGE_S3))->until = 0;
 }
 
 static void check_bucket(struct store_keeper *k)
@@ -230,13 +295,15 @@ static void every_second(struct store_keeper *k)
     report("deletions on the disk", clear_disk(k, &err), &err);
     db_rollback(k->db);
     check_bucket(k);
-    clear_bucket(k);
+    clear_buckets(k);
 }
 
 static void every_ten(struct store_keeper *k)
 {
     struct err err;
     report("unfinished objects", clear_dead(k, &err), &err);
+    db_rollback(k->db);
+    report("this node", storage_tell_node(k->app, k->db, &err), &err);
     db_rollback(k->db);
 }
 
@@ -254,6 +321,7 @@ static void *keeper_main(void *arg)
         arena_reset(k->arena);
     }
     report("deletions on the disk", clear_disk(k, &err), &err);
+    report("this node", storage_untell_node(k->app, k->db, &err), &err);
     return NULL;
 }
 

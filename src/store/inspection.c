@@ -5,18 +5,21 @@
 
 /* ---- keys */
 
-enum status inspection_objects(struct db_conn *db, enum storage_type storage, struct str after,
-                               struct arena *a, struct inspected_object *ret, size_t max,
-                               size_t *ret_count, struct err *err)
+enum status inspection_objects(struct db_conn *db, enum storage_type storage, int64_t store_id,
+                               struct str after, struct arena *a, struct inspected_object *ret,
+                               size_t max, size_t *ret_count, struct err *err)
 {
     static const char sql[] =
         "SELECT id, size, key, CASE WHEN state = 'writing' THEN 1 ELSE 0 END FROM objects "
-        "WHERE storage = $1 AND key {bytewise} > $2 ORDER BY key {bytewise} LIMIT $3";
+        "WHERE storage = $1 AND key {bytewise} > $2 AND "
+        "(CAST($4 AS BIGINT) < 0 OR store_id IN (0, $4)) ORDER BY key {bytewise} LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     size_t n = 0;
     bool row;
-    TRY(db_query(db, sql, DB_ARGS(P_Z(storage_type_name(storage)), P_STR(after), P_INT(max)), &rows,
-                 err));
+    TRY(db_query(
+        db, sql,
+        DB_ARGS(P_Z(storage_type_name(storage)), P_STR(after), P_INT(max), P_INT(store_id)), &rows,
+        err));
     for (;;) {
         TRY(db_next(rows, &row, err));
         if (!row || n == max)

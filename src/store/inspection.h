@@ -15,10 +15,12 @@ struct inspected_object {
     struct str key;
     bool writing;
 };
-/* Keys in the order of their bytes, behind `after` (""  the first page). */
-enum status inspection_objects(struct db_conn *db, enum storage_type storage, struct str after,
-                               struct arena *a, struct inspected_object *ret, size_t max,
-                               size_t *ret_count, struct err *err);
+/* Keys in the order of their bytes, behind `after` (""  the first page); of one store of its kind,
+ * with those that name none, or of all. */
+enum { INSPECT_ALL_STORES = -1 };
+enum status inspection_objects(struct db_conn *db, enum storage_type storage, int64_t store_id,
+                               struct str after, struct arena *a, struct inspected_object *ret,
+                               size_t max, size_t *ret_count, struct err *err);
 /* Who knows a key now: an object's row, also one that is being written; the deletion queue. */
 struct key_owners {
     bool object, writing, deletion;
@@ -27,14 +29,14 @@ enum status inspection_owners(struct db_conn *db, struct str key, struct key_own
                               struct err *err);
 
 enum inspection {
-    INSPECT_COUNTERS,           /* every user: a the counter, b the sum of the rows */
-    INSPECT_RESERVATIONS,       /* objects that nobody writes any more: a bytes reserved */
-    INSPECT_OWNERLESS_OBJECTS,  /* rows whose user is gone: a size */
+    INSPECT_COUNTERS,          /* every user: a the counter, b the sum of the rows */
+    INSPECT_RESERVATIONS,      /* objects that nobody writes any more: a bytes reserved */
+    INSPECT_OWNERLESS_OBJECTS, /* rows whose user is gone: a size */
     INSPECT_OWNERLESS_WORKS,
     INSPECT_OWNERLESS_JOBS,
-    INSPECT_STRAYS,             /* charged, and of no work: a size */
-    INSPECT_UNFINISHED_WORKS,   /* neither ended nor with a job that could end them */
-    INSPECT_KEYS,               /* every stored work: text its keys, a how many of them have rows */
+    INSPECT_STRAYS,           /* charged, and of no work: a size */
+    INSPECT_UNFINISHED_WORKS, /* neither ended nor with a job that could end them */
+    INSPECT_KEYS,             /* every stored work: text its keys, a how many of them have rows */
 };
 struct inspected {
     int64_t id, user_id, a, b;

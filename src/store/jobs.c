@@ -363,7 +363,8 @@ enum status job_count_direct(struct db_conn *db, int64_t user_id, int64_t *ret_o
     "id IN (SELECT object_id FROM job_results WHERE job_id IN "                                    \
     "(SELECT id FROM jobs WHERE " which "))"
 #define QUEUE_OF(objects, now)                                                                     \
-    "INSERT INTO deletions (storage, key, next_at, created_at) SELECT storage, key, "              \
+    "INSERT INTO deletions (storage, store_id, key, next_at, created_at) "                         \
+    "SELECT storage, store_id, key, "                                                              \
     "CAST(" now " AS BIGINT), CAST(" now " AS BIGINT) FROM objects WHERE " objects
 #define REMOVE(objects) "DELETE FROM objects WHERE " objects
 

@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                                    \
     "id, user_id, generation_id, counter, storage, key, type, checksum, state, reserved, size, "   \
-    "place, lease_until, created_at, upload_id, source"
+    "place, lease_until, created_at, upload_id, source, store_id"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct object *o)
 {
@@ -28,21 +28,22 @@ static void read_row(const struct db_rows *r, struct arena *a, struct object *o)
     o->created_at = db_int(r, 13);
     o->upload_id = db_text_in(r, 14, a);
     o->source = db_text_in(r, 15, a);
+    o->store_id = db_int(r, 16);
 }
 
 enum status object_insert(struct db_conn *tx, struct object *o, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO objects (user_id, generation_id, counter, storage, key, type, state, "
-        "reserved, place, lease_until, created_at) "
-        "VALUES ($1, $2, $3, $4, $5, $6, 'writing', $7, $8, $9, $10) RETURNING id";
+        "reserved, place, lease_until, created_at, store_id) "
+        "VALUES ($1, $2, $3, $4, $5, $6, 'writing', $7, $8, $9, $10, $11) RETURNING id";
     bool found;
     return db_query_int(tx, sql,
                         DB_ARGS(P_INT(o->user_id), P_INT_OR_NULL(o->generation_id),
                                 P_Z(object_counter_name(o->counter)),
                                 P_Z(storage_type_name(o->storage)), P_STR(o->key), P_STR(o->type),
                                 P_INT(o->reserved), P_INT(o->place), P_INT(o->lease_until),
-                                P_INT(o->created_at)),
+                                P_INT(o->created_at), P_INT(o->store_id)),
                         &o->id, &found, err);
 }
 
@@ -199,12 +200,13 @@ enum status object_discard(struct db_conn *tx, const struct object *o, int64_t n
                            struct err *err)
 {
     static const char queue_sql[] =
-        "INSERT INTO deletions (storage, key, looks, next_at, created_at) "
-        "VALUES ($1, $2, $3, $4, $4)";
+        "INSERT INTO deletions (storage, store_id, key, looks, next_at, created_at) "
+        "VALUES ($1, $5, $2, $3, $4, $4)";
     bool unfinished = o->state == OBJECT_WRITING && o->storage == STORAGE_S3;
     TRY(db_exec(tx, queue_sql,
                 DB_ARGS(P_Z(storage_type_name(o->storage)), P_STR(o->key),
-                        P_INT(unfinished ? UNFINISHED_LOOKS : 0), P_INT(now_ms)),
+                        P_INT(unfinished ? UNFINISHED_LOOKS : 0), P_INT(now_ms),
+                        P_INT(o->store_id)),
                 NULL, err));
     return db_exec(tx, "DELETE FROM objects WHERE id = $1", DB_ARGS(P_INT(o->id)), NULL, err);
 }
@@ -240,8 +242,8 @@ enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int6
 {
     /* One that is being written may get its file after us, but not after its lease. */
     static const char queue_sql[] =
-        "INSERT INTO deletions (storage, key, looks, next_at, created_at) "
-        "SELECT storage, key, CASE WHEN state = 'writing' AND storage = 's3' THEN 2 ELSE 0 END, "
+        "INSERT INTO deletions (storage, store_id, key, looks, next_at, created_at) "
+        "SELECT storage, store_id, key, CASE WHEN state = 'writing' AND storage = 's3' THEN 2 ELSE 0 END, "
         "COALESCE(lease_until, CAST($2 AS BIGINT)), CAST($2 AS BIGINT) "
         "FROM objects WHERE user_id = $1";
     TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(user_id), P_INT(now_ms)), NULL, err));
@@ -255,26 +257,51 @@ enum status object_resize(struct db_conn *tx, int64_t id, int64_t size, struct e
                    DB_ARGS(P_INT(id), P_INT(size)), NULL, err);
 }
 
-enum status deletion_add(struct db_conn *tx, enum storage_type storage, struct str key,
-                         int64_t now_ms, struct err *err)
+enum status deletion_add(struct db_conn *tx, enum storage_type storage, int64_t store_id,
+                         struct str key, int64_t now_ms, struct err *err)
 {
-    static const char sql[] = "INSERT INTO deletions (storage, key, next_at, created_at) "
-                              "VALUES ($1, $2, $3, $3)";
-    return db_exec(tx, sql, DB_ARGS(P_Z(storage_type_name(storage)), P_STR(key), P_INT(now_ms)),
-                   NULL, err);
+    static const char sql[] = "INSERT INTO deletions (storage, key, next_at, created_at, store_id) "
+                              "VALUES ($1, $2, $3, $3, $4)";
+    return db_exec(
+        tx, sql,
+        DB_ARGS(P_Z(storage_type_name(storage)), P_STR(key), P_INT(now_ms), P_INT(store_id)), NULL,
+        err);
 }
 
-enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t now_ms,
-                              struct arena *a, struct deletion *ret, size_t max, size_t *ret_count,
-                              struct err *err)
+enum status deletion_list_stores(struct db_conn *db, enum storage_type storage, int64_t now_ms,
+                                 int64_t *ret, size_t max, size_t *ret_count, struct err *err)
 {
-    static const char sql[] = "SELECT id, attempts, key, looks FROM deletions "
-                              "WHERE next_at <= $1 AND storage = $2 ORDER BY next_at LIMIT $3";
+    static const char sql[] =
+        "SELECT id FROM stores WHERE storage = $1 AND EXISTS (SELECT 1 FROM deletions "
+        "WHERE store_id = stores.id AND next_at <= $2) ORDER BY id LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     size_t n = 0;
     bool row;
-    TRY(db_query(db, sql, DB_ARGS(P_INT(now_ms), P_Z(storage_type_name(storage)), P_INT(max)),
+    TRY(db_query(db, sql, DB_ARGS(P_Z(storage_type_name(storage)), P_INT(now_ms), P_INT(max)),
                  &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || n == max)
+            break;
+        ret[n++] = db_int(rows, 0);
+    }
+    *ret_count = n;
+    return OK;
+}
+
+enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t store_id,
+                              int64_t now_ms, struct arena *a, struct deletion *ret, size_t max,
+                              size_t *ret_count, struct err *err)
+{
+    static const char sql[] = "SELECT id, attempts, key, looks FROM deletions WHERE store_id = $4 "
+                              "AND next_at <= $1 AND storage = $2 ORDER BY next_at LIMIT $3";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    size_t n = 0;
+    bool row;
+    TRY(db_query(
+        db, sql,
+        DB_ARGS(P_INT(now_ms), P_Z(storage_type_name(storage)), P_INT(max), P_INT(store_id)), &rows,
+        err));
     for (;;) {
         TRY(db_next(rows, &row, err));
         if (!row || n == max)

@@ -67,11 +67,15 @@ struct deletion {
     int64_t looks;
 };
 /* Bytes that never had a row, or have none any more. */
-enum status deletion_add(struct db_conn *tx, enum storage_type storage, struct str key,
-                         int64_t now_ms, struct err *err);
-enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t now_ms,
-                              struct arena *a, struct deletion *ret, size_t max, size_t *ret_count,
-                              struct err *err);
+enum status deletion_add(struct db_conn *tx, enum storage_type storage, int64_t store_id,
+                         struct str key, int64_t now_ms, struct err *err);
+/* The stores of this kind that have some due, by number; rows of store 0 are not looked for. */
+enum status deletion_list_stores(struct db_conn *db, enum storage_type storage, int64_t now_ms,
+                                 int64_t *ret, size_t max, size_t *ret_count, struct err *err);
+/* Of one store, the longest due first; 0: those of the present one that do not name it. */
+enum status deletion_list_due(struct db_conn *db, enum storage_type storage, int64_t store_id,
+                              int64_t now_ms, struct arena *a, struct deletion *ret, size_t max,
+                              size_t *ret_count, struct err *err);
 enum status deletion_done(struct db_conn *tx, int64_t id, struct err *err);
 /* One look less to make, the next not before next_at_ms.  These two change nothing where
  * another node has made the same look at the same time. */

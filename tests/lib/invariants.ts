@@ -14,7 +14,9 @@ const JOB_STATES = ["queued", "submitting", "streaming", "polling", "storing", "
 
 function filesUnder(folder: string, prefix = ""): string[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+  // Names with a dot are the store's own: its mark.
+  const entries = readdirSync(folder, { withFileTypes: true }).filter((e) => !e.name.startsWith("."));
+  return entries.flatMap((entry) =>
     entry.isDirectory()
       ? filesUnder(join(folder, entry.name), `${prefix}${entry.name}/`)
       : [prefix + entry.name],

@@ -283,8 +283,10 @@ test("[SG-7] a bucket that lists no uploads to us holds no deletion up", async (
   const g = await work("size=100006");
   const [key] = g.s3_object_keys as string[];
   way.break({ on: "uploads", times: Infinity, status: 403, code: "AccessDenied" });
-  const unfinished = Array.from({ length: 64 }, (_, i) => `('s3', 'sora/half-${i}.mp4', 2, 0, 0)`);
-  rows.change(`INSERT INTO deletions (storage, key, looks, next_at, created_at) VALUES ${unfinished}`);
+  const store = objectOf(g.id).store_id as number;
+  const unfinished = Array.from({ length: 64 }, (_, i) => `('s3', ${store}, 'sora/half-${i}.mp4', 2, 0, 0)`);
+  rows.change("INSERT INTO deletions (storage, store_id, key, looks, next_at, created_at) " +
+    `VALUES ${unfinished}`);
   await admin.ask("DELETE", `/api/v1/sora/generations/${g.id}`);
   await eventually("the object gone", async () => !(await bucket.has(key)), 180);
   assert.ok(rows.query("SELECT id FROM deletions WHERE attempts > 0").length > 0);

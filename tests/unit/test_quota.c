@@ -232,7 +232,7 @@ ON_EVERY_ENGINE(looked_at_by_two)
     ok(reserve(&s, &half, 600, err));
     give_back(&s, half.id);
     int64_t now = clock_wall_ms() + CLOCK_MINUTE_MS;
-    ok(deletion_list_due(s.site.db, STORAGE_S3, now, s.site.a, &d, 1, &n, err));
+    ok(deletion_list_due(s.site.db, STORAGE_S3, 0, now, s.site.a, &d, 1, &n, err));
     assert_int_equal(n, 1);
     ok(db_begin(s.site.db, err));
     for (int node = 0; node < 2; node++) {
