@@ -8,7 +8,10 @@
 
 static int version(int argc, char **argv)
 {
-    (void)argc, (void)argv;
+    const struct command command = {"kinora version", NULL, 0, 0, 0};
+    int status = options_parse(&command, argc, argv, NULL);
+    if (status)
+        return status < 0 ? 0 : status;
     puts("kinora " KINORA_VERSION);
     return 0;
 }
@@ -53,6 +56,6 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(argv[1], "--version") == 0)
-        return version(argc, argv);
+        return version(argc - 1, argv + 1);
     return options_fail("there is no command \"%s\"; see kinora --help", argv[1]);
 }

@@ -159,9 +159,13 @@ static int open_database(struct home *h, enum home_use use)
     char path[PATH_BYTES];
     struct err err = {0};
     snprintf(path, sizeof(path), "%s/kinora.db", h->data_dir);
-    if (use == HOME_LOOK && !home_database && access(path, F_OK) < 0)
-        return options_fail("there is no database %s: %m", path);
-    if (db_open(home_database ? home_database : path, &h->db, &err) != OK)
+    const char *where = home_database ? home_database : path;
+    bool url = strstr(where, "://") != NULL;
+    if (url && strncmp(where, "postgres", strlen("postgres")) != 0)
+        return options_fail("--database takes a postgres:// address");
+    if (!url && use == HOME_LOOK && access(where, F_OK) < 0)
+        return options_fail("there is no database %s: %m", where);
+    if (db_open(where, &h->db, &err) != OK)
         return home_fail(&err);
     return 0;
 }

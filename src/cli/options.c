@@ -80,7 +80,10 @@ static int read_option(const struct command *c, int argc, char **argv, int *i)
     }
     if (!equals && *i + 1 >= argc)
         return options_fail("--%s needs a value", o->name);
-    *o->ret = equals ? equals + 1 : argv[++*i];
+    const char *value = equals ? equals + 1 : argv[++*i];
+    if (!*value)
+        return options_fail("--%s needs a value", o->name);
+    *o->ret = value;
     return 0;
 }
 
@@ -108,7 +111,7 @@ int options_parse(const struct command *c, int argc, char **argv, const char **w
             int status = read_option(c, argc, argv, &i);
             if (status)
                 return status;
-        } else if (argv[i][0] == '-' || n == c->max_words) {
+        } else if (!argv[i][0] || argv[i][0] == '-' || n == c->max_words) {
             return options_fail("\"%s\" was not expected; see --help", argv[i]);
         } else {
             words[n++] = argv[i];

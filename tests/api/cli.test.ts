@@ -50,6 +50,15 @@ test("A wrong command, option, value or word is one clear line and status 2", ()
   assertUsage(run(["user"]), /./);
   assertUsage(run(["user", "fly", "a@b.example"]), /./);
   assertUsage(run(["routes", "extra"]), /"extra"/);
+  assertUsage(run(["version", "extra"]), /"extra"/);
+  assertUsage(run(["migrate", "--data", ""]), /--data needs a value/);
+  assertUsage(run(["doctor", "--safe-age", "soon"]), /--safe-age .*"soon"/);
+  assertUsage(run(["doctor", "extra"]), /"extra"/);
+  assertUsage(run(["backup"]), /Usage: kinora backup FILE/);
+  assertUsage(run(["backup", "one", "two"]), /"two"/);
+  assertUsage(run(["backup", ""]), /""/);
+  assertUsage(run(["restore"]), /Usage: kinora restore FILE/);
+  assertUsage(run(["backup", "x", "--data", join(folder, "absent")]), /absent/);
 });
 
 test("A data folder that cannot be used is one clear line and status 2", () => {
