@@ -79,9 +79,10 @@ static const struct query queries[] = {
          "(SELECT 1 FROM users u WHERE u.id = j.user_id) ORDER BY id LIMIT $2",
          false},
     [INSPECT_STRAYS] =
-        {"SELECT id, user_id, size, 0, key FROM objects o WHERE id > $1 AND counter = 'sora' AND "
-         "state = 'stored' AND (generation_id IS NULL OR NOT EXISTS (SELECT 1 FROM "
-         "sora_generations g WHERE g.id = o.generation_id)) ORDER BY id LIMIT $2",
+        {"SELECT id, user_id, size, 0, key FROM objects o WHERE id > $1 AND state = 'stored' AND "
+         "((counter = 'sora' AND NOT EXISTS (SELECT 1 FROM sora_generations g WHERE "
+         "g.id = o.generation_id)) OR (counter = 'upload' AND NOT EXISTS (SELECT 1 FROM "
+         "generations n WHERE n.object_id = o.id))) ORDER BY id LIMIT $2",
          false},
     [INSPECT_UNFINISHED_WORKS] =
         {"SELECT id, user_id, 0, 0, status FROM sora_generations g WHERE id > $1 AND status IN "

@@ -34,7 +34,7 @@ enum inspection {
     INSPECT_OWNERLESS_OBJECTS, /* rows whose user is gone: a size */
     INSPECT_OWNERLESS_WORKS,
     INSPECT_OWNERLESS_JOBS,
-    INSPECT_STRAYS,           /* charged, and of no work: a size */
+    INSPECT_STRAYS,           /* charged, and of no work or upload: a size */
     INSPECT_UNFINISHED_WORKS, /* neither ended nor with a job that could end them */
     INSPECT_KEYS,             /* every stored work: text its keys, a how many of them have rows */
 };

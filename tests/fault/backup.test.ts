@@ -88,7 +88,7 @@ for (const engine of engines.filter((engine) => engine === "sqlite" || FULL)) {
         for (const id of running) assert.equal((await person.ended(id)).status, "completed");
         assert.ok((await person.generate("after")) > running[1]);
         await settled(again);
-        assert.equal(doctor(again).status, "clean");
+        assert.equal((await doctor(again)).status, "clean");
         refused(run("restore", file, ...where.slice(2), "--data", join(folder, `${engine}-other`),
           ...(database ? [] : ["--database", join(data, "kinora.db")])), /in use/);
       } finally {
@@ -133,7 +133,7 @@ describe("one engine to the other", { skip: engines.length < 2 }, () => {
       assert.ok(id > gone, "an id is never given twice");
       assert.equal((await person.ended(id)).status, "completed");
       await settled(kinora);
-      assert.equal(doctor(kinora).status, "clean");
+      assert.equal((await doctor(kinora)).status, "clean");
       await kinora.stop();
     }
     await stopAll(demo);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Demo } from "../lib/demo.ts";
-import { doctor, kinds } from "../lib/doctor.ts";
+import { doctor, kinds, type Report } from "../lib/doctor.ts";
 import { Kinora, type Person } from "../lib/kinora.ts";
 import { stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
@@ -52,7 +52,7 @@ for (const engine of engines) {
     }
 
     // Lists the figures of one finding only where there is just one of its kind.
-    function only(report: ReturnType<typeof doctor>, kind: string) {
+    function only(report: Report, kind: string) {
       const found = report.findings.filter((f) => f.kind === kind);
       assert.equal(found.length, 1, JSON.stringify(report));
       return found[0];
@@ -60,7 +60,7 @@ for (const engine of engines) {
 
     test(`[SG-10] ${engine}: beside a running server each damage is told, mended, and not there at the second look`, async () => {
       const [lost, cut, astray] = await works(3);
-      assert.equal(doctor(kinora).status, "clean");
+      assert.equal((await doctor(kinora)).status, "clean");
 
       rmSync(media(keyOf(lost)));
       truncateSync(media(keyOf(cut)), 7);
@@ -79,7 +79,7 @@ for (const engine of engines) {
       const here = engine === "sqlite";
       const expected = ["counter", ...(here ? ["ghost"] : []), "missing_rows", "orphan", "stray_object",
         "stuck_reservation", "stuck_work", "wrong_size"];
-      const told = doctor(kinora);
+      const told = await doctor(kinora);
       assert.deepEqual([told.exit, told.status, kinds(told)], [1, "findings", expected], JSON.stringify(told));
       assert.ok(told.findings.every((f) => f.outcome === "told"));
       assert.equal(only(told, "orphan").key, "sora/1/2020/01/01/nobody.mp4");
@@ -88,14 +88,14 @@ for (const engine of engines) {
       const disk = told.checks.find((c) => c.name === "disk")!;
       assert.match(disk.text, /1 too young to judge/);
       if (!here) assert.match(disk.text, /of this machine alone: 1 rows/);
-      assert.deepEqual(kinds(doctor(kinora)), expected, "a look alone changes nothing");
+      assert.deepEqual(kinds(await doctor(kinora)), expected, "a look alone changes nothing");
 
-      const mended = doctor(kinora, "--repair");
+      const mended = await doctor(kinora, "--repair");
       assert.equal(mended.exit, 1);
       assert.ok(mended.findings.every((f) => f.outcome === "mended"), JSON.stringify(mended));
       // What came to light behind another damage counts as mended with it.
       for (const kind of kinds(mended)) assert.ok(expected.includes(kind), kind);
-      const clean = doctor(kinora);
+      const clean = await doctor(kinora);
       assert.deepEqual([clean.exit, clean.status, clean.findings], [0, "clean", []], JSON.stringify(clean));
 
       assert.ok(!existsSync(media("sora/1/2020/01/01/nobody.mp4")));
@@ -125,10 +125,10 @@ for (const engine of engines) {
         `UPDATE jobs SET user_id = 999 WHERE generation_id = ${work}; ` +
         "UPDATE users SET sora_storage_used_bytes = (SELECT SUM(size) FROM objects WHERE user_id = users.id " +
         "AND counter = 'sora')");
-      const told = doctor(kinora);
+      const told = await doctor(kinora);
       assert.ok(kinds(told).every((kind) => kind === "ownerless_row") && told.findings.length >= 3, JSON.stringify(told));
-      assert.equal(doctor(kinora, "--repair").exit, 1);
-      assert.equal(doctor(kinora).status, "clean");
+      assert.equal((await doctor(kinora, "--repair")).exit, 1);
+      assert.equal((await doctor(kinora)).status, "clean");
       assert.equal(rows.query(`SELECT id FROM objects WHERE key = '${key}'`).length, 0);
     });
   });

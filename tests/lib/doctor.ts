@@ -21,8 +21,8 @@ export interface Report {
   checks: { name: string; state: string; text: string }[];
 }
 
-export function doctor(kinora: Kinora, ...args: string[]): Report {
-  const { status, stdout, stderr } = kinora.run(["doctor", "--json", ...args]);
+export async function doctor(kinora: Kinora, ...args: string[]): Promise<Report> {
+  const { status, stdout, stderr } = await kinora.runBeside(["doctor", "--json", ...args]);
   if (!stdout) throw new Error(`doctor: ${stderr}`);
   return { ...(JSON.parse(stdout) as Omit<Report, "exit">), exit: status };
 }

@@ -116,11 +116,23 @@ export class Kinora {
     if (!keep) rmSync(this.data, { recursive: true, force: true });
   }
 
+  private words(args: string[]): string[] {
+    return [...args, "--data", this.data, ...(this.database ? ["--database", this.database] : [])];
+  }
+
   // Runs a command of the program on the same data.
   run(args: string[], input = ""): { status: number | null; stdout: string; stderr: string } {
-    const where = this.database ? ["--database", this.database] : [];
-    const all = [...args, "--data", this.data, ...where];
-    return spawnSync(BINARY, all, { input, encoding: "utf8" });
+    return spawnSync(BINARY, this.words(args), { input, encoding: "utf8" });
+  }
+
+  // The same while this process goes on, which may be the way to the bucket.
+  async runBeside(args: string[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+    const child = spawn(BINARY, this.words(args), { stdio: ["ignore", "pipe", "pipe"] });
+    const out = { status: null as number | null, stdout: "", stderr: "" };
+    child.stdout.on("data", (piece) => (out.stdout += String(piece)));
+    child.stderr.on("data", (piece) => (out.stderr += String(piece)));
+    [out.status] = (await once(child, "close")) as [number | null];
+    return out;
   }
 
   async admin(email = "admin@example.org"): Promise<Person> {

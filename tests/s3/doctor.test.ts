@@ -49,7 +49,7 @@ test("[SG-10] In a bucket orphans, begun uploads and ghosts are told and mended,
       works.push({ id: g.id, key: (g.s3_object_keys as string[])[0] });
     }
   }
-  assert.equal(doctor(kinora, ...NOW).status, "clean");
+  assert.equal((await doctor(kinora, ...NOW)).status, "clean");
 
   const lost = [works[1], works[3]];
   for (const { key } of lost)
@@ -59,17 +59,17 @@ test("[SG-10] In a bucket orphans, begun uploads and ghosts are told and mended,
   await Promise.all(["new/others/x", "foreign.txt", "sora/1/x.mp4"].map(put));
   await bucket.client.send(new CreateMultipartUploadCommand({ Bucket: bucket.name, Key: works[2].key }));
 
-  assert.deepEqual(kinds(doctor(kinora)), ["ghost", "ghost"], "younger than the safe age");
-  const told = doctor(kinora, ...NOW);
+  assert.deepEqual(kinds(await doctor(kinora)), ["ghost", "ghost"], "younger than the safe age");
+  const told = await doctor(kinora, ...NOW);
   assert.equal(told.exit, 1);
   const count = (kind: string) => told.findings.filter((f) => f.kind === kind).length;
   assert.deepEqual([count("ghost"), count("unfinished_upload"), count("orphan")], [2, 1, ORPHANS]);
   assert.deepEqual(told.findings.filter((f) => f.kind === "ghost").map((f) => f.key).sort(),
     lost.map((w) => w.key).sort());
 
-  const mended = doctor(kinora, ...NOW, "--repair");
+  const mended = await doctor(kinora, ...NOW, "--repair");
   assert.ok(mended.findings.every((f) => f.outcome === "mended"), JSON.stringify(mended.findings[0]));
-  assert.equal(doctor(kinora, ...NOW).status, "clean");
+  assert.equal((await doctor(kinora, ...NOW)).status, "clean");
   for (const { id } of lost) {
     const g = await admin.generation(id);
     assert.deepEqual([g.storage_type, g.storage_reason], ["upstream", "object_missing"]);
@@ -85,9 +85,9 @@ test("[SG-10] In a bucket orphans, begun uploads and ghosts are told and mended,
 
 test("[SG-10] A bucket that does not answer was not looked at, which is status 2, and nothing in it is judged", async () => {
   await admin.ask("PATCH", SETTINGS, { sora_s3_endpoint: "http://127.0.0.1:9" });
-  const report = doctor(kinora, "--repair");
+  const report = await doctor(kinora, "--repair");
   assert.deepEqual([report.exit, report.status, report.findings], [2, "incomplete", []]);
   assert.equal(report.checks.find((c) => c.name === "bucket")!.state, "not_looked");
   await admin.ask("PATCH", SETTINGS, { sora_s3_endpoint: gate.url, sora_s3_bucket: "kinora-no-such" });
-  assert.equal(doctor(kinora, "--repair").exit, 2);
+  assert.equal((await doctor(kinora, "--repair")).exit, 2);
 });
