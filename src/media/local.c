@@ -100,6 +100,15 @@ enum status local_mark(struct local_store *s, char ret[UUID_SIZE], struct err *e
     return read_mark(path, ret) ? OK : err_errno(err, "read the media folder's mark");
 }
 
+enum status local_set_mark(struct local_store *s, struct str mark, struct err *err)
+{
+    char path[PATH_BYTES + KEY_BYTES];
+    if (mark.n != MARK_CHARS)
+        return err_set(err, E_INVALID, "backup_damaged");
+    snprintf(path, sizeof(path), "%s/.store", s->root);
+    return file_write_atomic(path, mark, 0600, err);
+}
+
 /* ---- keys */
 
 static bool is_safe_char(char c)

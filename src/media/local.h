@@ -21,6 +21,8 @@ bool local_room(struct local_store *s, int64_t *ret_size, int64_t *ret_left);
 /* The folder's own mark, a UUID in a file of it, made by the first who asks: who reads the same
  * mark has the same folder. */
 enum status local_mark(struct local_store *s, char ret[UUID_SIZE], struct err *err);
+/* It becomes another folder, which was elsewhere before.  E_INVALID: no mark. */
+enum status local_set_mark(struct local_store *s, struct str mark, struct err *err);
 
 struct local_writer;
 /* E_CONFLICT, code "key_taken": the file is there.  E_NO_SPACE: the disk is full. */

@@ -171,6 +171,15 @@ static enum status add_file(struct making *m, struct str key, struct err *err)
     return add_bytes(m, fd, size, err);
 }
 
+/* The folder that the files come to is then the one that their rows name. */
+static enum status add_mark(struct making *m, struct err *err)
+{
+    char mark[UUID_SIZE];
+    TRY(local_mark(m->app->local, mark, err));
+    buf_add(&m->record, str_of(mark));
+    return add(m, BACKUP_MARK, err);
+}
+
 static enum status add_files(struct making *m, struct err *err)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(PAGE_BYTES);
@@ -178,10 +187,11 @@ static enum status add_files(struct making *m, struct err *err)
     char after[1100] = "";
     size_t n;
     TRY(local_open(m->app->data_dir, &m->app->local, err));
+    TRY(add_mark(m, err));
     do {
         arena_reset(a);
-        TRY(inspection_objects(m->db, STORAGE_LOCAL, INSPECT_ALL_STORES, str_of(after), a, page,
-                               KEYS_PAGE, &n, err));
+        TRY(inspection_objects(m->db, STORAGE_LOCAL, INSPECT_ALL_STORES, false, str_of(after), a,
+                               page, KEYS_PAGE, &n, err));
         for (size_t i = 0; i < n; i++) {
             snprintf(after, sizeof(after), "%.*s", STR_ARG(page[i].key));
             if (!page[i].writing)

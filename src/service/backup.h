@@ -4,8 +4,8 @@
  *
  * The tables are of one moment, whoever writes meanwhile, and are kept as text: either engine can
  * restore what the other had.  Records of the archive (platform/archive): 'H' what it is, 'K' the
- * key file, then for each table 'T' its columns, 'R' a row, 'S' its count and last id; for each
- * local file 'F' key and size, 'D' bytes.
+ * key file, then for each table 'T' its columns, 'R' a row, 'S' its count and last id; where
+ * local files are in it 'M' their folder's mark and for each of them 'F' key and size, 'D' bytes.
  *
  * Memory: the largest row.  Thread: the caller's; blocks. */
 #include "platform/db.h"

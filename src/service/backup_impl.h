@@ -13,6 +13,7 @@ enum backup_record {
     BACKUP_TABLE = 'T',
     BACKUP_ROW = 'R',
     BACKUP_TABLE_END = 'S',
+    BACKUP_MARK = 'M',
     BACKUP_FILE = 'F',
     BACKUP_BYTES = 'D',
 };

@@ -13,7 +13,7 @@
 #include "service/secrets.h"
 #include "service/settings.h"
 
-enum { ROW_BYTES = 4 << 20 };
+enum { ROW_BYTES = 4 << 20, OLD_BUCKETS_MAX = 64 };
 
 const char *doctor_kind_name(enum doctor_kind k)
 {
@@ -158,30 +158,45 @@ static void check_disk(struct doctor *d)
              compared.stored, d->findings, compared.young, elsewhere);
 }
 
-static enum status compare_bucket(struct doctor *d, struct fetcher *fetcher,
-                                  struct doctor_compared *ret, struct err *err)
+static enum status compare_bucket(struct doctor *d, const struct storage_bucket *bucket,
+                                  struct err *err)
 {
-    struct storage_bucket bucket;
-    TRY(storage_open(d->app, fetcher, &bucket, err));
-    enum status status = storage_check(d->app, &bucket, err);
-    if (status == OK)
-        status = doctor_compare_bucket(d, &bucket, ret, err);
-    storage_close(&bucket);
-    return status;
+    struct doctor_compared compared = {0};
+    TRY(storage_try(bucket, err));
+    TRY(doctor_compare_bucket(d, bucket, &compared, err));
+    conclude(d, "bucket", state_of(d), "%.*s: %zu objects, %zu findings, %zu too young to judge",
+             STR_ARG(bucket->s3.bucket), compared.stored, d->findings, compared.young);
+    return OK;
 }
 
-static void check_bucket(struct doctor *d)
+static void check_bucket(struct doctor *d, int64_t store_id)
+{
+    struct storage_bucket bucket;
+    struct err err = {0};
+    struct fetcher *fetcher = fetcher_new(str_of(d->app->resolver));
+    enum status status = storage_open_store(d->app, d->db, fetcher, store_id, &bucket, &err);
+    if (status == OK) {
+        status = compare_bucket(d, &bucket, &err);
+        storage_close(&bucket);
+    }
+    fetcher_free(fetcher);
+    if (status != OK)
+        not_looked(d, "bucket", &err);
+}
+
+/* Those that the settings named before, as far as there are works in them. */
+static void check_old_buckets(struct doctor *d)
 {
     struct err err = {0};
-    struct doctor_compared compared = {0};
-    struct fetcher *fetcher = fetcher_new(str_of(d->app->resolver));
-    enum status status = compare_bucket(d, fetcher, &compared, &err);
-    fetcher_free(fetcher);
-    if (status == OK)
-        conclude(d, "bucket", state_of(d), "%zu objects, %zu findings, %zu too young to judge",
-                 compared.stored, d->findings, compared.young);
-    else
+    int64_t stores[OLD_BUCKETS_MAX];
+    size_t n;
+    if (inspection_buckets(d->db, storage_present(d->app, STORAGE_S3), stores, OLD_BUCKETS_MAX, &n,
+                           &err) != OK) {
         not_looked(d, "bucket", &err);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        check_bucket(d, stores[i]);
 }
 
 /* Without a bucket there must be no rows that lie in one. */
@@ -190,8 +205,7 @@ static void check_no_bucket(struct doctor *d)
     struct err err = {0};
     struct inspected_object one;
     size_t n;
-    if (inspection_objects(d->db, STORAGE_S3, INSPECT_ALL_STORES, STR(""), d->row, &one, 1, &n,
-                           &err) != OK)
+    if (inspection_objects(d->db, STORAGE_S3, 0, true, STR(""), d->row, &one, 1, &n, &err) != OK)
         not_looked(d, "bucket", &err);
     else if (n)
         conclude(d, "bucket", DOCTOR_NOT_LOOKED,
@@ -215,9 +229,11 @@ static void look_at_all(struct doctor *d)
     bool readable = check_settings(d);
     check_disk(d);
     if (readable && have_bucket(d->app))
-        check_bucket(d);
+        check_bucket(d, storage_present(d->app, STORAGE_S3));
     else if (readable)
         check_no_bucket(d);
+    if (readable)
+        check_old_buckets(d);
     check_rows(d);
 }
 

@@ -10,6 +10,7 @@
 #include "service/doctor_impl.h"
 #include "service/library.h"
 #include "store/objects.h"
+#include "store/stores.h"
 
 enum { PAGE = 1000, PAGE_BYTES = 4 << 20, KEY_BYTES = 1100 };
 
@@ -26,6 +27,8 @@ struct comparing {
     struct doctor *d;
     enum storage_type storage;
     int64_t store_id; /* rows of other stores are not looked for here */
+    bool unnamed;     /* rows that name none are */
+    int64_t folder;   /* PostgreSQL: this media folder's number */
     const struct s3 *s3;
     struct rows rows;
     char last[KEY_BYTES]; /* key that the store gave last */
@@ -69,8 +72,8 @@ static enum status peek(struct comparing *c, const struct inspected_object **ret
     struct rows *r = &c->rows;
     if (r->at == r->count && !r->ended) {
         arena_reset(r->arena);
-        TRY(inspection_objects(c->d->db, c->storage, c->store_id, str_of(r->last), r->arena,
-                               r->page, PAGE, &r->count, err));
+        TRY(inspection_objects(c->d->db, c->storage, c->store_id, c->unnamed, str_of(r->last),
+                               r->arena, r->page, PAGE, &r->count, err));
         r->at = 0;
         r->ended = r->count < PAGE;
         if (r->count)
@@ -118,6 +121,13 @@ static enum status mend_row(struct doctor *d, void *ctx, struct err *err)
                        : doctor_mend_size(d, s->row, s->size, err);
 }
 
+/* With SQLite there is no other node, so no other folder either. */
+static bool is_elsewhere(const struct comparing *c, const struct object *o)
+{
+    return c->storage == STORAGE_LOCAL && db_engine_of(c->d->app->db) == DB_POSTGRES &&
+           (c->folder == 0 || o->store_id != c->folder);
+}
+
 static enum status check_row(struct comparing *c, const struct inspected_object *row,
                              struct err *err)
 {
@@ -133,7 +143,7 @@ static enum status check_row(struct comparing *c, const struct inspected_object 
     if (status == E_NOT_FOUND || (status == OK && now.state != OBJECT_STORED))
         return OK;
     TRY(status);
-    if (s.size < 0 && c->storage == STORAGE_LOCAL && db_engine_of(c->d->app->db) == DB_POSTGRES) {
+    if (s.size < 0 && is_elsewhere(c, &now)) {
         c->ret->elsewhere++;
         return OK;
     }
@@ -243,6 +253,11 @@ static enum status on_file(void *ctx, const struct local_file *file, struct err 
 enum status doctor_compare_disk(struct doctor *d, struct doctor_compared *ret, struct err *err)
 {
     _cleanup_(comparing_freep) struct comparing *c = comparing_new(d, STORAGE_LOCAL, NULL, ret);
+    char mark[UUID_SIZE];
+    if (db_engine_of(d->app->db) == DB_POSTGRES) {
+        TRY(local_mark(d->app->local, mark, err));
+        TRY(store_find_folder(d->db, mark, &c->folder, err));
+    }
     TRY(local_each(d->app->local, on_file, c, err));
     return check_rest(c, err);
 }
@@ -274,6 +289,7 @@ enum status doctor_compare_bucket(struct doctor *d, const struct storage_bucket 
 {
     _cleanup_(comparing_freep) struct comparing *c = comparing_new(d, STORAGE_S3, &bucket->s3, ret);
     c->store_id = bucket->store_id;
+    c->unnamed = bucket->store_id == storage_present(d->app, STORAGE_S3);
     struct str before = bucket->settings->sora_s3_prefix;
     for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
         char prefix[KEY_BYTES];

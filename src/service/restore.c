@@ -22,6 +22,7 @@ struct reading {
     const char *insert;
     int64_t table_rows;
     bool in_table;
+    bool left_out; /* its rows are counted, and not put */
     /* The file. */
     struct local_writer *file;
     int64_t file_left;
@@ -126,6 +127,8 @@ static enum status read_table(struct reading *r, struct str text, struct err *er
         r->table.columns[i] = arena_str(r->arena, column);
     }
     r->in_table = true;
+    /* What servers were running there: none of them is here. */
+    r->left_out = !r->db || str_eq(name, STR("nodes"));
     r->table_rows = 0;
     r->insert = db_tables_insert_text(&r->table, r->arena);
     return r->insert ? OK : err_set(err, E_NO_MEMORY, "no_memory");
@@ -166,7 +169,8 @@ static enum status read_row(struct reading *r, struct str row, struct err *err)
         return damaged(err);
     r->facts.rows++;
     r->table_rows++;
-    return r->db ? db_tables_insert(r->db, r->insert, values, r->table.column_count, err) : OK;
+    return r->left_out ? OK
+                       : db_tables_insert(r->db, r->insert, values, r->table.column_count, err);
 }
 
 static enum status end_table(struct reading *r, struct str text, struct err *err)
@@ -237,6 +241,8 @@ static enum status read_record(struct reading *r, char type, struct str payload,
         return read_row(r, payload, err);
     case BACKUP_TABLE_END:
         return end_table(r, payload, err);
+    case BACKUP_MARK:
+        return r->db ? local_set_mark(r->app->local, payload, err) : OK;
     case BACKUP_FILE:
         return read_file(r, payload, err);
     case BACKUP_BYTES:

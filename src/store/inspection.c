@@ -6,26 +6,48 @@
 /* ---- keys */
 
 enum status inspection_objects(struct db_conn *db, enum storage_type storage, int64_t store_id,
-                               struct str after, struct arena *a, struct inspected_object *ret,
-                               size_t max, size_t *ret_count, struct err *err)
+                               bool unnamed, struct str after, struct arena *a,
+                               struct inspected_object *ret, size_t max, size_t *ret_count,
+                               struct err *err)
 {
     static const char sql[] =
         "SELECT id, size, key, CASE WHEN state = 'writing' THEN 1 ELSE 0 END FROM objects "
         "WHERE storage = $1 AND key {bytewise} > $2 AND "
-        "(CAST($4 AS BIGINT) < 0 OR store_id IN (0, $4)) ORDER BY key {bytewise} LIMIT $3";
+        "(CAST($4 AS BIGINT) < 0 OR store_id = $4 OR (store_id = 0 AND CAST($5 AS BIGINT) = 1)) "
+        "ORDER BY key {bytewise} LIMIT $3";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     size_t n = 0;
     bool row;
-    TRY(db_query(
-        db, sql,
-        DB_ARGS(P_Z(storage_type_name(storage)), P_STR(after), P_INT(max), P_INT(store_id)), &rows,
-        err));
+    TRY(db_query(db, sql,
+                 DB_ARGS(P_Z(storage_type_name(storage)), P_STR(after), P_INT(max), P_INT(store_id),
+                         P_INT(unnamed)),
+                 &rows, err));
     for (;;) {
         TRY(db_next(rows, &row, err));
         if (!row || n == max)
             break;
         ret[n++] = (struct inspected_object){db_int(rows, 0), db_int(rows, 1),
                                              db_text_in(rows, 2, a), db_int(rows, 3) != 0};
+    }
+    *ret_count = n;
+    return OK;
+}
+
+enum status inspection_buckets(struct db_conn *db, int64_t present, int64_t *ret, size_t max,
+                               size_t *ret_count, struct err *err)
+{
+    static const char sql[] =
+        "SELECT id FROM stores s WHERE storage = 's3' AND id <> $1 AND EXISTS "
+        "(SELECT 1 FROM objects o WHERE o.store_id = s.id) ORDER BY id LIMIT $2";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    size_t n = 0;
+    bool row;
+    TRY(db_query(db, sql, DB_ARGS(P_INT(present), P_INT(max)), &rows, err));
+    for (;;) {
+        TRY(db_next(rows, &row, err));
+        if (!row || n == max)
+            break;
+        ret[n++] = db_int(rows, 0);
     }
     *ret_count = n;
     return OK;
@@ -85,7 +107,7 @@ static const struct query queries[] = {
          "generations n WHERE n.object_id = o.id))) ORDER BY id LIMIT $2",
          false},
     [INSPECT_UNFINISHED_WORKS] =
-        {"SELECT id, user_id, 0, 0, status FROM sora_generations g WHERE id > $1 AND status IN "
+        {"SELECT id, user_id, 0, 0, '' FROM sora_generations g WHERE id > $1 AND status IN "
          "('pending', 'generating') AND NOT EXISTS (SELECT 1 FROM jobs j WHERE "
          "j.generation_id = g.id AND j.state <> 'ended') ORDER BY id LIMIT $2",
          false},

@@ -16,11 +16,15 @@ struct inspected_object {
     bool writing;
 };
 /* Keys in the order of their bytes, behind `after` (""  the first page); of one store of its kind,
- * with those that name none, or of all. */
+ * or of all.  unnamed: with those that name no store. */
 enum { INSPECT_ALL_STORES = -1 };
 enum status inspection_objects(struct db_conn *db, enum storage_type storage, int64_t store_id,
-                               struct str after, struct arena *a, struct inspected_object *ret,
-                               size_t max, size_t *ret_count, struct err *err);
+                               bool unnamed, struct str after, struct arena *a,
+                               struct inspected_object *ret, size_t max, size_t *ret_count,
+                               struct err *err);
+/* The buckets, but for the present one, that rows lie in. */
+enum status inspection_buckets(struct db_conn *db, int64_t present, int64_t *ret, size_t max,
+                               size_t *ret_count, struct err *err);
 /* Who knows a key now: an object's row, also one that is being written; the deletion queue. */
 struct key_owners {
     bool object, writing, deletion;

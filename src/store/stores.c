@@ -79,6 +79,12 @@ enum status store_of_folder(struct db_conn *tx, const char *mark, int64_t now_ms
     return find_id(tx, sql, DB_ARGS(P_Z(mark), P_INT(now_ms)), ret, err);
 }
 
+enum status store_find_folder(struct db_conn *db, const char *mark, int64_t *ret, struct err *err)
+{
+    static const char sql[] = "SELECT id FROM stores WHERE storage = 'local' AND endpoint = $1";
+    return find_id(db, sql, DB_ARGS(P_Z(mark)), ret, err);
+}
+
 /* ---- nodes */
 
 enum status node_seen(struct db_conn *tx, const char *node, int64_t store_id, int64_t now_ms,

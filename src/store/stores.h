@@ -30,6 +30,8 @@ enum status store_load(struct db_conn *db, int64_t id, struct arena *a, struct s
 /* The row of the media folder with this mark, made where there is none. */
 enum status store_of_folder(struct db_conn *tx, const char *mark, int64_t now_ms, int64_t *ret,
                             struct err *err);
+/* The same, and makes none: 0. */
+enum status store_find_folder(struct db_conn *db, const char *mark, int64_t *ret, struct err *err);
 
 /* A node runs, with this folder; rows that were seen before gone_ms are removed. */
 enum status node_seen(struct db_conn *tx, const char *node, int64_t store_id, int64_t now_ms,

@@ -19,7 +19,7 @@ const BINARY = process.env.KINORA_BIN ?? "build/asan/kinora";
 const folder = mkdtempSync(join(tmpdir(), "kinora-backup-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-const TABLES = ["groups", "users", "settings", "accounts", "account_groups", "sora_generations", "jobs", "objects"];
+const TABLES = ["groups", "users", "settings", "accounts", "account_groups", "sora_generations", "jobs", "objects", "stores"];
 
 function run(...args: string[]) {
   return spawnSync(BINARY, args, { encoding: "utf8" });
