@@ -17,8 +17,11 @@ static struct str saved_name(struct arena *a, int64_t object_id, struct str type
 static struct object_link link_of(struct worker *w, struct arena *a, struct str origin,
                                   struct storage_bucket *bucket, const struct upload_record *r)
 {
-    const struct object o = {
-        .id = r->object_id, .storage = r->storage, .key = r->key, .type = r->type};
+    const struct object o = {.id = r->object_id,
+                             .storage = r->storage,
+                             .store_id = r->store_id,
+                             .key = r->key,
+                             .type = r->type};
     return object_link_make(w, a, origin, bucket, &o, saved_name(a, r->object_id, r->type));
 }
 

@@ -46,5 +46,6 @@ struct upload_record {
     /* Only when it comes out. */
     struct str uuid; /* STR_NONE: a reference */
     enum storage_type storage;
-    int64_t used_at; /* of a reference, wall ms; else 0 */
+    int64_t store_id; /* which one of that kind; 0: the present one */
+    int64_t used_at;  /* of a reference, wall ms; else 0 */
 };

@@ -148,6 +148,7 @@ static void find_facts(struct upload *u, struct media_facts *ret)
     struct object poster = {.user_id = u->wish.user_id,
                             .counter = COUNTER_FREE,
                             .storage = u->object.storage,
+                            .store_id = u->object.store_id,
                             .key = upload_key(u, "image/jpeg", u->arena),
                             .type = STR("image/jpeg")};
     struct err ignored;
@@ -192,6 +193,7 @@ static struct upload_record record_of(const struct upload *u, const struct media
                                   .duration_ms = facts->duration_ms,
                                   .created_at = now,
                                   .storage = u->object.storage,
+                                  .store_id = u->object.store_id,
                                   .used_at = upload_has_uuid(u->wish.sub_type) ? 0 : now};
 }
 

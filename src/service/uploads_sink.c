@@ -32,9 +32,11 @@ enum status upload_sink_choose(struct upload *u, struct err *err)
     if (!bucket && !local)
         return err_set(err, E_UNAVAILABLE, "storage_off");
     u->object.storage = bucket && (!local || storage_is_healthy(app)) ? STORAGE_S3 : STORAGE_LOCAL;
+    u->object.store_id = storage_present(app, STORAGE_LOCAL);
     if (u->object.storage == STORAGE_LOCAL)
         return OK;
     TRY(storage_open(app, u->worker->store_fetcher, &u->bucket, err));
+    u->object.store_id = u->bucket.store_id;
     u->bucket.s3.tries = S3_TRIES;
     return OK;
 }

@@ -7,14 +7,14 @@
 #define ROWS                                                                                       \
     "SELECT " OBJECT_COLUMNS ", g.uuid, g.sub_type, g.name, g.created_at, "                        \
     "COALESCE(i.width, v.width), COALESCE(i.height, v.height), v.duration_ms, "                    \
-    "v.poster_object_id, CAST(NULL AS BIGINT) FROM generations g "                                 \
+    "v.poster_object_id, CAST(NULL AS BIGINT), o.store_id FROM generations g "                     \
     "JOIN objects o ON o.id = g.object_id "                                                        \
     "LEFT JOIN generation_images i ON i.generation_id = g.id "                                     \
     "LEFT JOIN generation_videos v ON v.generation_id = g.id "                                     \
     "WHERE g.type = 'user_upload' AND o.state = 'stored' "
 #define REFERENCES                                                                                 \
     "SELECT " OBJECT_COLUMNS ", CAST(NULL AS TEXT), 'reference', CAST(NULL AS TEXT), "             \
-    "o.created_at, 0, 0, 0, 0, o.used_at FROM objects o "                                          \
+    "o.created_at, 0, 0, 0, 0, o.used_at, o.store_id FROM objects o "                              \
     "WHERE o.used_at IS NOT NULL AND o.state = 'stored' "
 
 static void read_row(const struct db_rows *rows, struct arena *a, struct upload_record *r)
@@ -33,6 +33,7 @@ static void read_row(const struct db_rows *rows, struct arena *a, struct upload_
         .duration_ms = db_int(rows, 12),
         .poster_object_id = db_int(rows, 13),
         .used_at = db_int(rows, 14),
+        .store_id = db_int(rows, 15),
     };
     storage_type_parse(db_text(rows, 2), &r->storage);
     upload_sub_type_parse(db_text(rows, 7), &r->sub_type);
