@@ -7,8 +7,8 @@
 #include "api/image_stream.h"
 #include "api/media_form.h"
 #include "base/clock.h"
-#include "media/local.h"
 #include "service/direct_job.h"
+#include "service/library.h"
 #include "store/jobs.h"
 #include "store/objects.h"
 
@@ -55,8 +55,8 @@ static enum status open_image(struct call *c, const struct job_media *m,
 {
     struct object object;
     TRY(object_load(c->db, m->object_id, c->arena, &object, err));
-    TRY(local_read(c->app->local, object.key, &order->fds[order->count],
-                   &order->sizes[order->count], err));
+    TRY(library_open_object(c->worker, &object, &order->fds[order->count],
+                            &order->sizes[order->count], err));
     order->count++;
     return OK;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/handlers.h"
+#include "api/object_link.h"
 #include "base/clock.h"
 #include "media/links.h"
 #include "media/local.h"
@@ -64,6 +65,22 @@ static struct str safe_name(struct call *c)
     return str_to(name, 100);
 }
 
+/* What lies in a bucket is the bucket's to send. */
+static enum status send_on(struct call *c, const struct object *o, struct err *err)
+{
+    _cleanup_(storage_close) struct storage_bucket bucket = {0};
+    struct object_link link = object_link_make(c->worker, c->arena, c->origin, &bucket, o,
+                                               safe_name(c));
+    bool download = str_eq(call_query(c, "download"), STR("1"));
+    if (!link.url.p)
+        return err_set(err, E_NOT_FOUND, "object_not_found");
+    call_header(c, "Location", download ? link.download : link.url);
+    call_header(c, "Cache-Control", STR("no-store"));
+    TRY(call_empty(c));
+    c->status = 302;
+    return OK;
+}
+
 enum status media_object(struct call *c, struct err *err)
 {
     struct object object;
@@ -71,8 +88,10 @@ enum status media_object(struct call *c, struct err *err)
     TRY(link_check(c->app->keys, "object", call_param(c, "token"), call_param(c, "name"),
                    clock_wall_ms(), &id, err));
     TRY(object_load(c->db, id, c->arena, &object, err));
-    if (object.state != OBJECT_STORED || object.storage != STORAGE_LOCAL || !c->app->local)
+    if (object.state != OBJECT_STORED)
         return err_set(err, E_NOT_FOUND, "object_not_found");
+    if (object.storage == STORAGE_S3)
+        return send_on(c, &object, err);
     struct open_file *f = arena_alloc(c->arena, sizeof(*f));
     TRY(local_read(c->app->local, object.key, &f->fd, &f->size, err));
     bool download = str_eq(call_query(c, "download"), STR("1"));

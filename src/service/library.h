@@ -101,5 +101,11 @@ enum status library_put_result(struct worker *w, int64_t user_id, struct str byt
  * library_fetch().  Blocks.  E_GONE link_expired; E_UPSTREAM media_unavailable. */
 enum status library_fetch_bytes(struct worker *w, const struct library_source *source, size_t place,
                                 size_t max, struct arena *a, struct str *ret, struct err *err);
+/* The bytes of a stored object as an open file, the caller's, at its beginning; those of a bucket
+ * are fetched first.  E_NOT_FOUND object_not_found; E_UNAVAILABLE storage_unavailable: they lie in
+ * a store that does not answer, or on another node's disk. */
+enum { LIBRARY_OPEN_MAX = 32 << 20 };
+enum status library_open_object(struct worker *w, const struct object *o, int *ret_fd,
+                                int64_t *ret_size, struct err *err);
 enum status library_read_object(struct worker *w, int64_t object_id, size_t max, struct arena *a,
                                 struct object *ret, struct str *ret_bytes, struct err *err);

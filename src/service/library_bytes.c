@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes in memory: posters, input images. */
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/hex.h"
 #include "base/log.h"
+#include "platform/file.h"
 #include "service/library_impl.h"
 #include "service/quota.h"
 #include "store/objects.h"
@@ -103,11 +108,18 @@ enum status library_put_input(struct worker *w, int64_t user_id, struct str byte
     return put_free(w, STORAGE_LOCAL, "inputs", user_id, bytes, type, a, ret, err);
 }
 
-/* For an hour or a day, and given out by this server: on its disk. */
+/* For an hour or a day, and given out by this server: on its disk, but where others that answer
+ * for it have another. */
 enum status library_put_result(struct worker *w, int64_t user_id, struct str bytes,
                                const char *type, struct arena *a, struct object *ret,
                                struct err *err)
 {
+    struct err why = {0};
+    if (storage_is_apart(w->app) && storage_is_healthy(w->app)) {
+        if (put_free(w, STORAGE_S3, "results", user_id, bytes, type, a, ret, &why) == OK)
+            return OK;
+        log_warn("a result goes to the disk", LOG_Z("code", why.code), LOG_Z("why", why.detail));
+    }
     return put_free(w, STORAGE_LOCAL, "results", user_id, bytes, type, a, ret, err);
 }
 
@@ -143,6 +155,48 @@ static enum status read_bucket(struct worker *w, const struct object *o, size_t 
     return status;
 }
 
+/* What another node has on its disk is not gone: it can be read there. */
+static enum status not_here(struct worker *w, const struct object *o, enum status status,
+                            struct err *err)
+{
+    bool apart = o->store_id && o->store_id != storage_present(w->app, STORAGE_LOCAL);
+    return status == E_NOT_FOUND && apart && storage_is_apart(w->app)
+               ? err_set(err, E_UNAVAILABLE, "storage_unavailable")
+               : status;
+}
+
+/* A file that has no name. */
+static enum status put_aside(struct app *app, struct str bytes, int *ret_fd, struct err *err)
+{
+    char path[1024];
+    int n = snprintf(path, sizeof(path), "%s/result-XXXXXX", app->data_dir);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return err_set(err, E_INTERNAL, "internal_error");
+    _cleanup_close_ int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return err_errno(err, "make a file for a result");
+    unlink(path);
+    TRY(file_write_all(fd, bytes, err));
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return err_errno(err, "rewind a result's file");
+    *ret_fd = fd;
+    fd = -1;
+    return OK;
+}
+
+enum status library_open_object(struct worker *w, const struct object *o, int *ret_fd,
+                                int64_t *ret_size, struct err *err)
+{
+    if (o->storage == STORAGE_LOCAL)
+        return not_here(w, o, local_read(w->app->local, o->key, ret_fd, ret_size, err), err);
+    _cleanup_(arena_freep) struct arena *a = arena_new(2 * LIBRARY_OPEN_MAX);
+    struct str bytes;
+    TRY(read_bucket(w, o, LIBRARY_OPEN_MAX, a, &bytes, err));
+    TRY(put_aside(w->app, bytes, ret_fd, err));
+    *ret_size = (int64_t)bytes.n;
+    return OK;
+}
+
 enum status library_read_object(struct worker *w, int64_t object_id, size_t max, struct arena *a,
                                 struct object *ret, struct str *ret_bytes, struct err *err)
 {
@@ -151,7 +205,7 @@ enum status library_read_object(struct worker *w, int64_t object_id, size_t max,
     TRY(object_load(w->db, object_id, a, ret, err));
     if (ret->storage == STORAGE_S3)
         return read_bucket(w, ret, max, a, ret_bytes, err);
-    TRY(local_read(w->app->local, ret->key, &fd, &size, err));
+    TRY(not_here(w, ret, local_read(w->app->local, ret->key, &fd, &size, err), err));
     if ((size_t)size > max)
         return err_set(err, E_TOO_LARGE, "too_large");
     return read_whole(fd, (size_t)size, a, ret_bytes, err);

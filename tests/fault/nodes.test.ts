@@ -2,7 +2,7 @@
 // Two nodes on one PostgreSQL, each with a data folder of its own.
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { cpSync, mkdtempSync } from "node:fs";
+import { cpSync, mkdtempSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { settled } from "../lib/invariants.ts";
@@ -13,17 +13,18 @@ import { FULL, newDatabase, POSTGRES, World } from "./world.ts";
 const skip = POSTGRES ? false : "needs KINORA_TEST_POSTGRES";
 
 // A second node: the same keys, no media.
-async function secondNode(w: World): Promise<Kinora> {
+async function secondNode(w: World, { shared = false } = {}): Promise<Kinora> {
   const data = mkdtempSync(join(tmpdir(), "kinora-node-"));
   cpSync(w.kinora.data, data, { recursive: true, filter: (from) => !from.endsWith("/media") });
+  if (shared) symlinkSync(join(w.kinora.data, "media"), join(data, "media"));
   return Kinora.start({ data, database: w.kinora.database, args: ["--drain", "5"] });
 }
 
-async function pair(t: TestContext) {
+async function pair(t: TestContext, how = {}) {
   const w = await World.start({ engine: "postgres" });
   await w.person.account(w.demo, "videos");
   await w.person.account(w.demo, "chat", { models: ["by-chat"] });
-  const other = await secondNode(w);
+  const other = await secondNode(w, how);
   t.after(async () => {
     await other.stop();
     await w.stop();
@@ -132,4 +133,39 @@ test("[ST-3] a commit whose answer was lost is not done twice", { skip }, async 
   assert.ok(line.lost > 1, `${line.lost} answers were lost`);
   w.rows.passLeases();
   await settled(w.kinora, w.demo, 60);
+});
+
+const diskOf = async (person: Person): Promise<boolean> =>
+  (await person.ask("GET", "/api/v1/sora/storage-status")).local_enabled;
+
+test("[SG-5] on nodes with a folder each no work goes to a disk that the other cannot read", { skip }, async (t) => {
+  const { w, other, there } = await pair(t);
+  await eventually("no disk", async () => !(await diskOf(w.person)) && !(await diskOf(there)));
+  for (const person of [w.person, there]) {
+    const g = await person.ended(await person.generate("nowhere to lie"));
+    assert.deepEqual([g.status, g.storage_type], ["completed", "upstream"], JSON.stringify(g));
+  }
+  await other.stop({ keep: true });
+  await eventually("the disk of the only node", () => diskOf(w.person));
+  const g = await w.person.ended(await w.person.generate("on the disk"));
+  assert.equal(g.storage_type, "local");
+  // What it has stays its own to remove: the other, back again, leaves it alone.
+  await other.launch();
+  await eventually("no disk", async () => !(await diskOf(w.person)));
+  await there.ask("DELETE", `/api/v1/sora/generations/${g.id}`);
+  await settled([w.kinora, other], w.demo);
+});
+
+test("[SG-5] nodes that share a folder know it by its mark, and either gives out what the other stored", { skip }, async (t) => {
+  const { w, there } = await pair(t, { shared: true });
+  assert.equal(w.rows.query("SELECT id FROM nodes").length, 2);
+  assert.equal(w.rows.query("SELECT DISTINCT store_id FROM nodes").length, 1);
+  for (const person of [w.person, there]) {
+    const g = await person.ended(await person.generate("for both"));
+    assert.equal(g.storage_type, "local", JSON.stringify(g));
+    for (const at of [w.person, there]) {
+      const { media_url: url } = await at.generation(g.id);
+      assert.equal((await fetch(url!)).status, 200);
+    }
+  }
 });
