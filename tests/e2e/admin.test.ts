@@ -195,3 +195,48 @@ atBothWidths(
     await eventually("the key no longer works", async () => (await use()).status === 401);
   },
 );
+
+atBothWidths(
+  stage,
+  "[AD-2] the overview says what failed and who waits, and leads to the jobs",
+  async (enter, size) => {
+    const account = await admin.account(demo, "chat", { concurrency: 1 });
+    const maker = await stage.newcomer();
+    try {
+      await demo.fault({ prompt: "refused", job: { refuse: true } });
+      assert.equal((await maker.ended(await maker.generate("refused"))).status, "failed");
+      await demo.fault({ name: "endless", prompt: "endless", times: 0, job: { duration_ms: 3600000 } });
+      const first = await maker.generate("endless");
+      await maker.until(first, (g) => g.status === "generating");
+      await maker.generate("endless and late");
+
+      const v = await enter({ person: admin, path: "/" });
+      await v.see("overview");
+      await v.page.locator('[data-testid="stats-jobs"] [data-drawn="true"]').waitFor();
+      await v.see("stats-lede", /One job waits for an account/);
+      await v.see("stats-waiting", maker.user.email);
+      await v.see("stats-running", maker.user.email);
+      await v.see("health-row", "demo chat");
+      await v.see("stats-causes", "The upstream declined this prompt.");
+      await v.click("stats-period-30d");
+      await v.see("stats-jobs", "Jobs per day");
+      const width = await v.page.evaluate(() => document.documentElement.scrollWidth);
+      assert.equal(width, size.width, "nothing is wider than the window");
+
+      await v.at("stats-waiting").getByRole("link", { name: maker.user.email }).click();
+      await v.see("job-row", "Waiting");
+      assert.equal(await v.at("job-row").count(), 1);
+      await v.click("jobs-status-failed");
+      await v.see("job-row", "The upstream declined this prompt");
+      await v.fill("jobs-person", "nobody@example.org");
+      await v.page.getByText("Nobody, or more than one person").waitFor();
+    } finally {
+      await admin.ask("DELETE", `/api/v1/admin/users/${maker.user.id}`);
+      await demo.reset();
+      await eventually("the account is free", async () => {
+        const answer = await admin.call("DELETE", `/api/v1/admin/accounts/${account.id}`);
+        return answer.status === 204;
+      });
+    }
+  },
+);

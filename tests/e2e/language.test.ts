@@ -61,7 +61,7 @@ await admin.generate("endless");
 await admin.key();
 
 const VIEWS: [path: string, testid: string][] = [
-  ["/dashboard", "dashboard-works"],
+  ["/dashboard", "stats-causes"],
   ["/sora", "job-card"],
   ["/sora/library", "library-tile"],
   ["/keys", "key-row"],
@@ -69,6 +69,7 @@ const VIEWS: [path: string, testid: string][] = [
   ["/admin/users", "user-row"],
   ["/admin/groups", "group-row"],
   ["/admin/accounts", "account-row"],
+  ["/admin/jobs", "job-row"],
   ["/admin/audit", "audit-row"],
   ["/admin/settings", "settings-s3"],
   ["/nowhere", "not-found"],

@@ -70,7 +70,7 @@ atBothWidths(
 
       const root = await enter({ person: stage.admin, path: "/" });
       assert.deepEqual(await root.entries(), [
-        ...["dashboard", "users", "groups", "accounts", "audit", "settings"],
+        ...["dashboard", "users", "groups", "accounts", "jobs", "audit", "settings"],
         ...["keys", "sora", "account"],
       ]);
       await root.navigate("sora");

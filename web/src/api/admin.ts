@@ -4,9 +4,11 @@ import type {
   AdminSettings,
   AuditEntry,
   Group,
+  Job,
   Page,
   SignInBegun,
   SignInGrant,
+  Stats,
   TestResult,
   User,
 } from './types'
@@ -47,6 +49,8 @@ export function adminApi(client: Client) {
         client.post<SignInGrant>(`${root}/accounts/oauth/exchange`, body),
       reset: (id: number) => client.post<Account>(`${root}/accounts/${id}/reset`),
     },
+    stats: (query: Query) => client.get<Stats>(`${root}/stats`, query),
+    jobs: (query: Query) => client.get<Page<Job>>(`${root}/jobs`, query),
     audit: (query: Query) => client.get<Page<AuditEntry>>(`${root}/audit`, query),
     settings: {
       get: () => client.get<AdminSettings>(`${root}/settings`),

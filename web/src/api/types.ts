@@ -14,6 +14,12 @@ export type SignInGrant = Wire['SignInGrant']
 export type AccountType = Account['type']
 export type TestResult = Wire['ConnectionTest']
 export type AuditEntry = Wire['AuditEntry']
+export type Stats = Wire['Stats']
+export type StatsStep = Wire['StatsStep']
+export type StatsPeriod = Stats['period']
+export type AccountHealth = Wire['AccountHealth']
+export type StoredDay = Wire['StoredDay']
+export type Job = Wire['Job']
 
 /** `key` is there once: in the answer that makes it. */
 export type ApiKey = Wire['ApiKey']

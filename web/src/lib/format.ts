@@ -54,6 +54,12 @@ export function formatDate(iso: string, locale: string): string {
   return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, { dateStyle: 'medium' }).format(new Date(iso))
 }
 
+/** "23 Oct": a day of this year or the last, UTC. */
+export function formatDay(ms: number, locale: string): string {
+  const options: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', timeZone: 'UTC' }
+  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, options).format(new Date(ms))
+}
+
 /** Local calendar day, for grouping: "2026-11-21". */
 export function dayOf(ms: number): string {
   const date = new Date(ms)

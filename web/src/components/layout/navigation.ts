@@ -1,4 +1,15 @@
-import { KeyRound, Layers, LayoutGrid, Plug, ScrollText, Settings2, Sparkles, UserRound, Users } from 'lucide-vue-next'
+import {
+  KeyRound,
+  Layers,
+  LayoutGrid,
+  ListVideo,
+  Plug,
+  ScrollText,
+  Settings2,
+  Sparkles,
+  UserRound,
+  Users,
+} from 'lucide-vue-next'
 import type { Component } from 'vue'
 
 export interface NavItem {
@@ -36,6 +47,7 @@ export const adminNavItems: NavItem[] = [
   { id: 'users', label: 'nav.users', route: 'admin-users', icon: Users, hideInSimpleMode: true },
   { id: 'groups', label: 'nav.groups', route: 'admin-groups', icon: Layers, hideInSimpleMode: true },
   { id: 'accounts', label: 'nav.accounts', route: 'admin-accounts', icon: Plug },
+  { id: 'jobs', label: 'nav.jobs', route: 'admin-jobs', icon: ListVideo, hideInSimpleMode: true },
   { id: 'audit', label: 'nav.audit', route: 'admin-audit', icon: ScrollText },
   { id: 'settings', label: 'nav.settings', route: 'admin-settings', icon: Settings2 },
 ]

@@ -22,6 +22,12 @@ export const adminRoutes: RouteRecordRaw[] = [
     meta: { ...meta, title: 'nav.accounts' },
   },
   {
+    path: 'admin/jobs',
+    name: 'admin-jobs',
+    component: () => import('./JobsView.vue'),
+    meta: { ...meta, title: 'nav.jobs' },
+  },
+  {
     path: 'admin/audit',
     name: 'admin-audit',
     component: () => import('./AuditView.vue'),
