@@ -158,6 +158,20 @@ enum status jobs_read_media(struct str result, struct arena *a, struct job_media
     return OK;
 }
 
+bool jobs_same_media(struct str one, struct str other, struct arena *a)
+{
+    struct job_media media[DIALECT_MAX_MEDIA];
+    struct str plain[2] = {one, other};
+    struct err ignored;
+    for (size_t i = 0; i < 2; i++) {
+        size_t n;
+        if (jobs_read_media(plain[i], a, media, DIALECT_MAX_MEDIA, &n, &ignored) != OK)
+            return false;
+        plain[i] = jobs_write_media(media, n, a);
+    }
+    return plain[0].p && plain[1].p && str_eq(plain[0], plain[1]);
+}
+
 /* ---- the end by its owner */
 
 enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err)

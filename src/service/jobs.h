@@ -74,5 +74,7 @@ struct job_media {
 };
 enum status jobs_read_media(struct str result, struct arena *a, struct job_media *ret, size_t max,
                             size_t *ret_count, struct err *err);
+/* Whether two say the same: PostgreSQL writes JSON in its own way. */
+bool jobs_same_media(struct str one, struct str other, struct arena *a);
 /* STR_NONE when the arena is full. */
 struct str jobs_write_media(const struct job_media *media, size_t n, struct arena *a);

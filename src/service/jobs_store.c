@@ -122,7 +122,7 @@ static enum status renew_links(struct step *s)
         return fetch_again(s);
     bool fresh = status == OK && outcome.state == DIALECT_DONE && outcome.media_count && !last;
     struct str result = fresh ? write_links(s, &outcome) : STR_NONE;
-    if (!result.p || str_eq(result, before))
+    if (!result.p || jobs_same_media(result, before, s->arena))
         return step_fail_as(s, FAILURE_UPSTREAM, "link_gone");
     log_info("an upstream's links were renewed", LOG_I("job", s->job.id));
     s->job.result = result;

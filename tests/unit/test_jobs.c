@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The engine's rows: which moves there are, what a lease's number protects, how long they stay. */
 #include "model/job.h"
+#include "service/jobs.h"
 #include "site.h"
 #include "store/jobs.h"
 
@@ -239,6 +240,46 @@ ON_EVERY_ENGINE(inputs_go_too)
     site_close(&s);
 }
 
+ON_EVERY_ENGINE(several_inputs_go_together)
+{
+    struct site s;
+    begin(&s, e);
+    struct job job = add_job(&s, JOB_IMAGE), other = add_job(&s, JOB_IMAGE);
+    int64_t second = add_input(&s, job.id, "inputs/1/b.png", "free");
+    int64_t third = add_input(&s, other.id, "inputs/1/c.png", "free");
+    add_input(&s, job.id, "inputs/1/a.png", "free");
+    ok(db_begin(s.db, err));
+    ok(job_add_input(s.db, job.id, second, err));
+    ok(job_drop_input(s.db, job.id, 2000, err));
+    ok(db_commit(s.db, err));
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM deletions"), 2);
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM objects"), 1);
+    assert_int_equal(site_count(&s, "SELECT id FROM objects"), third);
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM job_inputs"), 0);
+    site_close(&s);
+}
+
+/* PostgreSQL gives JSON back in other words. */
+ON_EVERY_ENGINE(media_are_the_same_out_of_a_row)
+{
+    struct site s;
+    begin(&s, e);
+    const struct job_media media[] = {{.url = STR("https://c.example/a.mp4")}, {.object_id = 7}};
+    struct job job = add_job(&s, JOB_VIDEO);
+    struct str written = jobs_write_media(media, 2, s.a);
+    job.state = JOB_ENDED;
+    job.ended_at = 1000;
+    job.result = written;
+    ok(save(&s, &job, JOB_QUEUED, err));
+    struct str read = load(&s, job.id).result;
+    assert_true(jobs_same_media(written, read, s.a));
+    assert_true(jobs_same_media(STR("{ \"media\": [{\"type\": \"video\", \"url\": \"x\"}]}"),
+                                STR("{\"media\":[{\"url\":\"x\",\"needs_credential\":false}]}"),
+                                s.a));
+    assert_false(jobs_same_media(jobs_write_media(media, 1, s.a), read, s.a));
+    site_close(&s);
+}
+
 int main(void)
 {
     crypto_init(NULL);
@@ -254,6 +295,9 @@ int main(void)
                    ended_rows_stay),
         EVERYWHERE("[GW-10] [SG-7] an input goes with its job, under whatever prefix it lies",
                    inputs_go_too),
+        EVERYWHERE("[GW-10] several inputs of a job go together", several_inputs_go_together),
+        EVERYWHERE("[ST-3] media are the same when they have been in a row",
+                   media_are_the_same_out_of_a_row),
     };
     return cmocka_run_group_tests_name("jobs", tests, NULL, NULL);
 }
