@@ -10,7 +10,14 @@
 #include "service/relay_media.h"
 #include "store/jobs.h"
 
-enum { LIST_USUAL = 20, LIST_MAX = 100, ROW_ARENA = 4 << 20, FORM_ARENA = 32 << 20 };
+/* LIST_BYTES: a page ends behind the video that passes it. */
+enum {
+    LIST_USUAL = 20,
+    LIST_MAX = 100,
+    LIST_BYTES = 8 << 20,
+    ROW_ARENA = 4 << 20,
+    FORM_ARENA = 32 << 20
+};
 #define PENDING_MS (30 * CLOCK_SECOND_MS) /* GW-4 */
 #define TOTAL_MS   (60 * CLOCK_MINUTE_MS)
 #define KEPT_MS    (24 * CLOCK_HOUR_MS)
@@ -259,8 +266,11 @@ enum status videos_list(struct call *c, struct err *err)
     json_kv_z(j, "object", "list");
     json_key(j, "data");
     json_array(j);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         write_video(j, &jobs[i], c->arena);
+        if (buf_len(&c->out) > LIST_BYTES)
+            n = i + 1;
+    }
     json_array_end(j);
     json_kv_str_or_null(j, "first_id", n ? jobs[0].public_id : STR_NONE);
     json_kv_str_or_null(j, "last_id", n ? jobs[n - 1].public_id : STR_NONE);

@@ -7,12 +7,15 @@
 #include "base/mem.h"
 #include "store/job_history.h"
 
-#define COLUMNS                                                                                    \
+#define COLUMNS_WITH(ref, result)                                                                  \
     "id, public_id, kind, generation_id, user_id, api_key_id, group_id, model, request, "          \
-    "input_object_id, idempotency_key, state, account_id, tried_accounts, upstream_id, "           \
-    "upstream_ref, progress, result, error_class, error_message, attempts, fence, next_at, "       \
+    "input_object_id, idempotency_key, state, account_id, tried_accounts, upstream_id, " ref       \
+    ", progress, " result ", error_class, error_message, attempts, fence, next_at, "               \
     "pending_until, deadline_at, submitted_at, created_at, ended_at, error_code, missing_since, "  \
     "ungrouped, pinned_to"
+#define COLUMNS COLUMNS_WITH("upstream_ref", "result")
+/* What a list shows: that there is a result, and not which. */
+#define LIST_COLUMNS COLUMNS_WITH("NULL", "CASE WHEN result IS NULL THEN NULL ELSE '{}' END")
 
 static void read_row(const struct db_rows *r, struct arena *a, struct job *j)
 {
@@ -70,6 +73,16 @@ enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
                         &j->id, &found, err);
 }
 
+/* The last of its texts is there only if all are. */
+static enum status read_whole(const struct db_rows *r, struct arena *a, struct job *j,
+                              struct err *err)
+{
+    read_row(r, a, j);
+    return j->public_id.p && j->request.p && j->idempotency_key.p
+               ? OK
+               : err_set(err, E_NO_MEMORY, "overloaded");
+}
+
 static enum status load_one(struct db_conn *db, const char *sql, const struct db_param *params,
                             size_t n, struct arena *a, struct job *ret, struct err *err)
 {
@@ -79,8 +92,7 @@ static enum status load_one(struct db_conn *db, const char *sql, const struct db
     TRY(db_next(rows, &row, err));
     if (!row)
         return err_set(err, E_NOT_FOUND, "job_not_found");
-    read_row(rows, a, ret);
-    return OK;
+    return read_whole(rows, a, ret, err);
 }
 
 enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,
@@ -422,9 +434,9 @@ enum status job_list_of_user(struct db_conn *db, int64_t user_id, const struct j
                              struct arena *a, struct job *ret, size_t max, size_t *ret_count,
                              struct err *err)
 {
-    static const char newest_sql[] = "SELECT " COLUMNS " FROM jobs WHERE user_id = $1 AND "
+    static const char newest_sql[] = "SELECT " LIST_COLUMNS " FROM jobs WHERE user_id = $1 AND "
                                      "kind = $2 AND id < $3 ORDER BY id DESC LIMIT $4";
-    static const char oldest_sql[] = "SELECT " COLUMNS " FROM jobs WHERE user_id = $1 AND "
+    static const char oldest_sql[] = "SELECT " LIST_COLUMNS " FROM jobs WHERE user_id = $1 AND "
                                      "kind = $2 AND id > $3 ORDER BY id LIMIT $4";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     int64_t after = page->after_id || page->oldest_first ? page->after_id : INT64_MAX;
@@ -438,7 +450,7 @@ enum status job_list_of_user(struct db_conn *db, int64_t user_id, const struct j
         TRY(db_next(rows, &row, err));
         if (!row || n == max)
             break;
-        read_row(rows, a, &ret[n++]);
+        TRY(read_whole(rows, a, &ret[n++], err));
     }
     *ret_count = n;
     return OK;

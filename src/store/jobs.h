@@ -81,7 +81,8 @@ enum status job_count_direct(struct db_conn *db, int64_t user_id, int64_t *ret_o
 /* E_NOT_FOUND, code "job_not_found". */
 enum status job_load_public(struct db_conn *db, struct str public_id, struct arena *a,
                             struct job *ret, struct err *err);
-/* A user's jobs of one kind, at most max, in the order they were made. */
+/* A user's jobs of one kind, at most max, in the order they were made; result says only that
+ * there is one. */
 struct job_page {
     enum job_kind kind;
     int64_t after_id; /* those behind this one in that order; 0: from the beginning */

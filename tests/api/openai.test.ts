@@ -263,6 +263,25 @@ describe("Videos", () => {
     assert.ok(!(await client.videos.list({ limit: 100 })).data.some((v) => ids.includes(v.id)));
   });
 
+  test("[GW-10] A list of long prompts comes in pages of a bounded length", async () => {
+    const person = await admin.member("wordy@example.org");
+    const own = clientOf(await person.key());
+    const { id } = await own.videos.create({ model: MODEL, prompt: "\u0001".repeat(32000) });
+    const same = `kind, user_id, api_key_id, group_id, model, request, next_at, pending_until,
+      deadline_at, created_at`;
+    new Rows(kinora).change(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99)
+      INSERT INTO jobs (public_id, idempotency_key, ${same}, state, result)
+      SELECT 'video_' || i, i, ${same}, 'ended', '{}' FROM jobs, n WHERE public_id = '${id}'`);
+    await own.videos.delete(id);
+    let pages = 0, completed = 0;
+    for await (const { data } of (await own.videos.list({ limit: 100 })).iterPages()) {
+      pages++;
+      completed += data.filter((video) => video.status === "completed").length;
+    }
+    assert.equal(completed, 99);
+    assert.ok(pages > 1);
+  });
+
   test("[GW-10] Deleting a running video cancels it upstream", async () => {
     await demo.fault({ route: "videos.create", ...FOR_EVER });
     const made = await client.videos.create({ model: MODEL, prompt: "unwanted" });
