@@ -239,6 +239,9 @@ enum status step_polling(struct step *s);
 /* Asks once how the task stands, and changes nothing: its links may be fresh ones. */
 enum status step_look(struct step *s, struct dialect_outcome *ret);
 enum status step_storing(struct step *s);
+/* The links have died; some upstreams give fresh ones to whoever looks at the task again.  Stays
+ * in storing with them, or ends as link_gone. */
+enum status step_renew_links(struct step *s);
 /* Starts the stream; the hold is the stream's from here on (jobs_stream.c). */
 void streams_init(struct jobs *j);
 enum status stream_start(struct step *s, const struct dialect_http *http);

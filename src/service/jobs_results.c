@@ -152,7 +152,7 @@ static enum status not_fetched(struct step *s, enum status why)
 {
     drop_results(s);
     if (why == E_GONE)
-        return step_fail_as(s, FAILURE_UPSTREAM, "link_gone");
+        return step_renew_links(s);
     bool passing = may_pass(why, str_of(s->err.code));
     s->job.attempts++;
     s->job.next_at = clock_wall_ms() + (250LL << MIN(s->job.attempts, LONGEST_PAUSE));

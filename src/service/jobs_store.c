@@ -109,8 +109,7 @@ static struct str write_links(struct step *s, const struct dialect_outcome *outc
     return jobs_write_media(media, outcome->media_count, s->arena);
 }
 
-/* The links have died; some upstreams give fresh ones to whoever looks at the task again. */
-static enum status renew_links(struct step *s)
+enum status step_renew_links(struct step *s)
 {
     struct dialect_outcome outcome = {.progress = -1};
     struct str before = s->job.result;
@@ -139,7 +138,7 @@ static enum status not_stored(struct step *s, struct generation *g, enum status 
         (why == E_UNAVAILABLE && str_eq(str_of(s->err.code), STR("storage_off"))))
         return keep_link(s, g, s->err.code);
     if (why == E_GONE)
-        return renew_links(s);
+        return step_renew_links(s);
     if (++s->job.attempts < JOBS_STORE_TRIES) {
         log_info("media will be fetched again", LOG_I("job", s->job.id), LOG_Z("code", s->err.code),
                  LOG_I("attempt", s->job.attempts));

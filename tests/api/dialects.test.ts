@@ -131,6 +131,17 @@ describe("fal", { concurrency: true }, () => {
     assert.equal(asked("it moves").app, "fal-ai/veo3.1");
   });
 
+  test("[GW-10] [ST-3] an image whose link has died is fetched by the link of another look", async () => {
+    const answer = await fetch(`${kinora.url}/v1/images/generations`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "picture", prompt: "the link dies", response_format: "b64_json" }),
+    });
+    assert.equal(answer.status, 200, await answer.clone().text());
+    assert.ok((await answer.json()).data[0].b64_json);
+    assert.equal(fal.made.filter((m) => m.input.prompt === "the link dies").length, 1);
+  });
+
   test("[AC-4] several images in one work", async () => {
     const g = await work("three boats", { model: "picture", media_type: "image", video_count: 3 });
     assert.equal(g.status, "completed", String(g.error_message));

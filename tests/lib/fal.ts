@@ -97,6 +97,10 @@ export class Fal extends StandIn {
     const given = this.links.get(prompt);
     if (given) return { status: 200, body: { video: { url: given } } };
     const link = `${this.mediaUrl}/files/${made.id}`;
+    if (prompt.includes("link dies") && made.results++ === 0) {
+      this.dead.set(`/files/${made.id}-old.png`, 404);
+      return { status: 200, body: { images: [{ url: `${link}-old.png`, content_type: "image/png" }] } };
+    }
     if (made.app.includes("flux")) {
       const n = made.input.num_images ?? 1;
       const image = (i: number) => ({ url: `${link}-${i}.png`, content_type: "image/png" });
