@@ -14,7 +14,7 @@ import {
   createServer, request, type IncomingMessage, type Server, type ServerResponse,
 } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { createServer as createPort } from "node:net";
+import { freePort } from "./kinora.ts";
 
 export interface Gateway {
   url: string;
@@ -22,15 +22,6 @@ export interface Gateway {
   accessKey: string;
   secretKey: string;
   stop(): void;
-}
-
-async function freePort(): Promise<number> {
-  const server = createPort().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 export async function gateway(): Promise<Gateway> {
