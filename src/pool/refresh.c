@@ -130,7 +130,21 @@ static enum status take_lease(struct refresh *f, struct db_conn *tx, int64_t now
     return commit(f, tx, NULL);
 }
 
-/* REFRESH_ASK: the lease is ours. */
+static enum status take_turn(struct refresh *f, struct db_conn *tx, int64_t now,
+                             enum refresh_result *ret)
+{
+    struct tokens *t = f->r->tokens;
+    if (!tokens_may_ask(t, f->client.token_url)) {
+        *ret = REFRESH_BUSY;
+        return OK;
+    }
+    enum status status = take_lease(f, tx, now, ret);
+    if (status != OK || *ret != REFRESH_ASK)
+        tokens_asked(t, f->client.token_url);
+    return status;
+}
+
+/* REFRESH_ASK: the lease is ours, and a turn at the endpoint. */
 static enum status claim(struct refresh *f, enum refresh_result *ret)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = f->r->db;
@@ -139,7 +153,7 @@ static enum status claim(struct refresh *f, enum refresh_result *ret)
     TRY(load(f, tx));
     *ret = judge(f, now);
     if (*ret == REFRESH_ASK)
-        return take_lease(f, tx, now, ret);
+        return take_turn(f, tx, now, ret);
     return *ret == REFRESH_NEVER && !f->token.sign_in_again ? give_up(f, tx) : OK;
 }
 
@@ -290,8 +304,10 @@ enum refresh_result refresh_run(struct refresher *r, int64_t account_id, uint64_
                  LOG_Z("code", f.err.code), LOG_Z("why", f.err.detail));
         return REFRESH_LATER;
     }
-    if (result == REFRESH_ASK)
+    if (result == REFRESH_ASK) {
         result = ask(&f);
+        tokens_asked(r->tokens, f.client.token_url);
+    }
     tell_pool(&f, result);
     account_secrets_wipe(&f.secrets);
     return result;

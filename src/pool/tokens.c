@@ -11,12 +11,10 @@
 #include "store/account_tokens.h"
 
 enum {
-    THREADS = 4,
     QUEUE_LENGTH = 1024,
     MARGIN_MS = 2000, /* a token that ends sooner is not sent any more */
     YOUNG_MS = 10000, /* a renewed token that is refused so soon will not be helped by another */
     MARGIN_MAX_MS = 10 * 60 * 1000,
-    BUSY_PAUSE_MS = 100,
     DUE_PER_TICK = 64,
 };
 
@@ -29,6 +27,8 @@ struct flight {
     struct list waiters;
     int refs; /* the worker's and those of threads that block */
     bool landed, renewed;
+    bool parked;   /* in no worker: somebody else is asking */
+    int64_t until; /* mono ms: it is given up then */
 };
 
 struct token_waiter {
@@ -87,6 +87,43 @@ static bool is_renewed(struct tokens *t, const struct pool_account *account)
     return renewed;
 }
 
+/* ---- who asks which endpoint ---- */
+
+static bool put_asked(struct tokens *t, uint64_t endpoint)
+{
+    size_t free_place = TOKENS_THREADS, n = 0;
+    for (size_t i = 0; i < TOKENS_THREADS; i++) {
+        n += t->asked[i] == endpoint;
+        if (!t->asked[i])
+            free_place = i;
+    }
+    if (n == TOKENS_OF_ENDPOINT || free_place == TOKENS_THREADS)
+        return false;
+    t->asked[free_place] = endpoint;
+    return true;
+}
+
+bool tokens_may_ask(struct tokens *t, struct str endpoint)
+{
+    pthread_mutex_lock(&t->lock);
+    bool may = put_asked(t, str_hash(endpoint) | 1);
+    pthread_mutex_unlock(&t->lock);
+    return may;
+}
+
+void tokens_asked(struct tokens *t, struct str endpoint)
+{
+    uint64_t hash = str_hash(endpoint) | 1;
+    pthread_mutex_lock(&t->lock);
+    for (size_t i = 0; i < TOKENS_THREADS; i++) {
+        if (t->asked[i] == hash) {
+            t->asked[i] = 0;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
 /* ---- flights, under the lock ---- */
 
 static struct flight *flight_find(struct tokens *t, int64_t account_id)
@@ -116,6 +153,7 @@ static struct flight *flight_begin(struct tokens *t, int64_t account_id, uint64_
     f->account_id = account_id;
     f->seen = seen;
     f->refs = 1;
+    f->until = clock_mono_ms() + TOKENS_WAIT_MS;
     list_init(&f->waiters);
     if (atomic_load(&t->stopping) || !workers_submit(t->workers, &f->work)) {
         free(f);
@@ -166,26 +204,49 @@ static bool is_awaited(struct flight *f, uint64_t *ret_seen)
     return awaited;
 }
 
-/* In a worker.  Another process is given the time that its lease has. */
+/* Those that wait for others go on, in turn. */
+static void unpark(struct tokens *t)
+{
+    pthread_mutex_lock(&t->lock);
+    LIST_EACH(node, &t->flights)
+    {
+        struct flight *f = CONTAINER_OF(node, struct flight, link);
+        if (f->parked && workers_submit(t->workers, &f->work))
+            f->parked = false;
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+/* No thread waits for whoever asks: unpark() comes when one of ours has done so, and once a
+ * second for those of other processes.  What nobody waits for is begun anew while it is due. */
+static bool park(struct flight *f)
+{
+    uint64_t ignored;
+    bool wait = is_awaited(f, &ignored) && clock_mono_ms() < f->until &&
+                !atomic_load(&f->tokens->stopping);
+    pthread_mutex_lock(&f->tokens->lock);
+    f->parked = wait;
+    pthread_mutex_unlock(&f->tokens->lock);
+    return wait;
+}
+
+/* In a worker. */
 static void run(struct work *work, void *thread_state)
 {
     struct flight *f = CONTAINER_OF(work, struct flight, work);
-    struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000L};
-    int64_t until = clock_mono_ms() + TOKENS_WAIT_MS;
+    struct tokens *t = f->tokens;
     uint64_t seen;
     /* Nothing was asked yet, so nothing is lost: the end of the process waits for no queue. */
-    if (atomic_load(&f->tokens->stopping)) {
+    if (atomic_load(&t->stopping)) {
         flight_land(f, false);
         return;
     }
     is_awaited(f, &seen);
     enum refresh_result result = refresh_run(thread_state, f->account_id, seen);
-    while (result == REFRESH_BUSY && is_awaited(f, &seen) && clock_mono_ms() < until &&
-           !atomic_load(&f->tokens->stopping)) {
-        nanosleep(&pause, NULL);
-        result = refresh_run(thread_state, f->account_id, seen);
-    }
+    if (result == REFRESH_BUSY && park(f))
+        return;
     flight_land(f, result == REFRESH_DONE);
+    unpark(t);
 }
 
 /* ---- waiting on a loop ---- */
@@ -323,6 +384,7 @@ enum status tokens_tick(struct tokens *t, struct db_conn *db, struct err *err)
     for (size_t i = 0; i < n; i++)
         flight_join(t, ids[i], 0);
     pthread_mutex_unlock(&t->lock);
+    unpark(t);
     return OK;
 }
 
@@ -369,7 +431,7 @@ struct tokens *tokens_new(const struct tokens_config *config)
     list_init(&t->flights);
     t->config = *config;
     const struct workers_config workers = {.name = "token",
-                                           .threads = THREADS,
+                                           .threads = TOKENS_THREADS,
                                            .queue_length = QUEUE_LENGTH,
                                            .thread_start = thread_start,
                                            .thread_end = thread_end,
@@ -384,8 +446,10 @@ struct tokens *tokens_new(const struct tokens_config *config)
 void tokens_stop(struct tokens *t)
 {
     atomic_store(&t->stopping, true);
-    if (t->workers)
-        workers_free(t->workers);
+    if (!t->workers)
+        return;
+    unpark(t);
+    workers_free(t->workers);
     t->workers = NULL;
 }
 

@@ -337,6 +337,26 @@ describe("A token endpoint that behaves badly", () => {
     assert.equal((await look(id)).credentials.refresh_token_set, true);
   });
 
+  test("[AC-3] one that hangs is asked by two at a time, and holds up nobody else's renewal", async () => {
+    const held = new Set<ServerResponse>();
+    let most = 0;
+    say = (answer) => {
+      held.add(answer);
+      most = Math.max(most, held.size);
+      answer.on("close", () => held.delete(answer));
+    };
+    for (let i = 0; i < 8; i++) await made();
+    rows.change("UPDATE account_tokens SET refresh_at = 1");
+    await eventually("it is asked", async () => held.size >= 2);
+    const good = await signedIn();
+    rows.change(`UPDATE account_tokens SET refresh_at = 1 WHERE account_id = ${good.id}`);
+    await eventually("the good one's renewal", async () => (await server.refreshes()).length === 1);
+    // One that was given up here may still be open there.
+    assert.ok(most < 4, `${most} at once`);
+    say = json(503, {});
+    for (const answer of held) json(503, {})(answer);
+  });
+
   test("[AC-3] a mended endpoint is found without a click", async () => {
     say = json(503, {});
     const { id } = await made();
