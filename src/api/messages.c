@@ -256,6 +256,12 @@ static const struct message table[] = {
     {"secret_unreadable", 500, "已保存的密钥无法解密，请重新填写",
      "A stored secret cannot be decrypted. Enter it again."},
     {"io_error", 500, "服务器读写出错", "The server could not read or write."},
+    {"store_not_found", 404, "找不到这个存储", "There is no such store."},
+    {"backup_damaged", 400, "备份文件已损坏", "The backup is damaged."},
+    {"database_newer", 409, "备份来自更新版本的程序", "The backup was made by a newer program."},
+    {"migration_changed", 409, "备份的数据表与本程序不一致",
+     "The backup's tables are not those of this program."},
+    {"target_in_use", 409, "恢复的目标不是空的", "What is to be restored into is not empty."},
     {"internal_error", 500, "服务器内部错误", "Something went wrong on the server."},
 };
 

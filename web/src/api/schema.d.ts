@@ -2008,6 +2008,11 @@ export interface components {
       | 'cancelled'
       | 'secret_unreadable'
       | 'io_error'
+      | 'store_not_found'
+      | 'backup_damaged'
+      | 'database_newer'
+      | 'migration_changed'
+      | 'target_in_use'
       | 'internal_error'
     Error: {
       error: {
