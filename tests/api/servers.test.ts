@@ -18,6 +18,19 @@ before(async () => {
 
 after(() => kinora.stop());
 
+function account(server: VideoServer, more: Record<string, unknown>) {
+  return admin.ask("POST", "/api/v1/admin/accounts", {
+    platform: "sora",
+    type: "apikey",
+    dialect: "videos",
+    credentials: { base_url: server.base, api_key: "server-key" },
+    priority: 1,
+    concurrency: 9,
+    group_ids: [1],
+    ...more,
+  });
+}
+
 describe("Behind one Kinora", { concurrency: true }, () => {
   for (const kind of KINDS)
     describe(kind, { concurrency: 1 }, () => {
@@ -27,17 +40,7 @@ describe("Behind one Kinora", { concurrency: true }, () => {
 
       before(async () => {
         server = await VideoServer.start(kind);
-        await admin.ask("POST", "/api/v1/admin/accounts", {
-          name: kind,
-          platform: "sora",
-          type: "apikey",
-          dialect: "videos",
-          credentials: { base_url: server.base, api_key: "server-key" },
-          priority: 1,
-          concurrency: 9,
-          group_ids: [1],
-          models: [model],
-        });
+        await account(server, { name: kind, models: [model] });
         const apiKey = await admin.key();
         client = new OpenAI({ apiKey, baseURL: `${kinora.url}/v1`, maxRetries: 0 });
       });
@@ -115,23 +118,13 @@ test("[ST-11] [GW-1] What an upstream says it serves is listed, by our names, an
   const server = await VideoServer.start("vllm-omni");
   t.after(() => server.stop());
   server.models = [{ id: "Wan-AI/Wan2.2" }, { id: "theirs" }, { id: "qwen-image" }];
-  const account = await admin.ask("POST", "/api/v1/admin/accounts", {
-    name: "lists",
-    platform: "sora",
-    type: "apikey",
-    dialect: "videos",
-    credentials: { base_url: server.base, api_key: "server-key" },
-    priority: 9,
-    concurrency: 9,
-    group_ids: [1],
-    model_mapping: { ours: "theirs" },
-  });
+  const { id } = await account(server, { name: "lists", priority: 9, model_mapping: { ours: "theirs" } });
   const client = new OpenAI({ apiKey: await admin.key(), baseURL: `${kinora.url}/v1` });
   const names = async () => (await client.models.list()).data.map((m) => m.id);
   const rows = new Rows(kinora);
   assert.ok(!(await names()).includes("Wan-AI/Wan2.2"));
   // A quarter of an hour later.
-  rows.change(`UPDATE accounts SET updated_at = 0 WHERE id = ${account.id}`);
+  rows.change(`UPDATE accounts SET updated_at = 0 WHERE id = ${id}`);
   await eventually("they are listed", async () => (await names()).includes("Wan-AI/Wan2.2"));
   const listed = await names();
   assert.ok(listed.includes("ours") && !listed.includes("theirs"));
@@ -140,13 +133,13 @@ test("[ST-11] [GW-1] What an upstream says it serves is listed, by our names, an
   assert.equal(server.seen.filter((call) => call.path === "/v1/models").length, 1);
   // An hour later it serves something else; and then it says nothing, which changes nothing.
   server.models = [{ id: "Wan-AI/Wan3" }];
-  const hourLater = `UPDATE account_models SET next_at = 0 WHERE account_id = ${account.id}`;
+  const hourLater = `UPDATE account_models SET next_at = 0 WHERE account_id = ${id}`;
   rows.change(hourLater);
   await eventually("anew", async () => (await names()).includes("Wan-AI/Wan3"));
   assert.ok(!(await names()).includes("Wan-AI/Wan2.2"));
   server.models = undefined as never; // an answer without a list
   rows.change(hourLater);
-  const failures = `SELECT failures AS n FROM account_models WHERE account_id = ${account.id}`;
+  const failures = `SELECT failures AS n FROM account_models WHERE account_id = ${id}`;
   await eventually("it has failed", async () => Number(rows.one(failures).n) === 1);
   assert.ok((await names()).includes("Wan-AI/Wan3"));
 });
@@ -156,17 +149,7 @@ test("[GW-10] [AC-4] Images of more than 32 MiB in all come whole, also two answ
   t.after(() => server.stop());
   const size = 7 << 20;
   server.picture = Buffer.concat([Buffer.from(server.picture, "base64"), Buffer.alloc(size)]).toString("base64");
-  await admin.ask("POST", "/api/v1/admin/accounts", {
-    name: "large",
-    platform: "sora",
-    type: "apikey",
-    dialect: "videos",
-    credentials: { base_url: server.base, api_key: "server-key" },
-    priority: 1,
-    concurrency: 9,
-    group_ids: [1],
-    models: ["large-images"],
-  });
+  await account(server, { name: "large", models: ["large-images"] });
   const client = new OpenAI({ apiKey: await admin.key(), baseURL: `${kinora.url}/v1`, maxRetries: 0 });
   const form = { model: "large-images", prompt: "a boat", n: 4, response_format: "url" as const };
   const answers = await Promise.all([client.images.generate(form), client.images.generate(form)]);
