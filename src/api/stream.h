@@ -21,4 +21,4 @@ struct call_stream {
 struct dispatch;
 /* Of a request's head that has led to a stream's route.  Takes the arena. */
 void call_stream_start(struct dispatch *d, struct exchange *x, const struct target *target,
-                  const struct route_match *match, struct arena *a);
+                       const struct route_match *match, struct arena *a);
