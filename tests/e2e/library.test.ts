@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library, with a video of an upstream that is polled and a picture of one that streams.
 import assert from "node:assert/strict";
-import { atBothWidths, Stage, type Visitor } from "../lib/browser.ts";
+import { atBothWidths, inWindow, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, type Person } from "../lib/kinora.ts";
 
 const stage = await Stage.open("library");
@@ -97,7 +97,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(stage, "[UI-7] an empty library leads to the prompt", async (enter) => {
+inWindow(stage, "[UI-7] an empty library leads to the prompt", async (enter) => {
   const v = await enter({ person: await stage.newcomer(), path: "/sora/library" });
   await v.see("library-empty");
   await v.click("start-creating");

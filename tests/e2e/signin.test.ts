@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Coming in: the set-up link, signing in, and what the sidebar offers to whom.
 import assert from "node:assert/strict";
-import { atBothWidths, Stage } from "../lib/browser.ts";
+import { atBothWidths, inWindow, onPhone, Stage } from "../lib/browser.ts";
 import { eventually, PASSWORD } from "../lib/kinora.ts";
 
 const stage = await Stage.open("signin");
@@ -28,7 +28,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[ID-4] the set-up link of an empty server makes the first administrator, once",
   async (enter) => {
@@ -83,7 +83,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[ID-5, UI-1, V-16] Sora comes and goes with the accounts, without a reload",
   async (enter) => {
@@ -102,7 +102,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[ID-6, V-18] simple mode takes Sora and the pages for many people out of the sidebar",
   async (enter) => {
@@ -121,7 +121,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+onPhone(
   stage,
   "[ID-4] signing out, and being disabled elsewhere, leads to the sign-in page",
   async (enter, size) => {

@@ -4,7 +4,7 @@
 // depends on how fast the machine is.
 import assert from "node:assert/strict";
 import { deflateSync, crc32 } from "node:zlib";
-import { atBothWidths, Stage, type Visitor } from "../lib/browser.ts";
+import { atBothWidths, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import type { Job } from "../lib/demo.ts";
 import { eventually } from "../lib/kinora.ts";
 
@@ -99,7 +99,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+onPhone(
   stage,
   "[UI-3, UI-4] an image model offers no orientation and no length, and gives a picture",
   async (enter, size) => {
@@ -123,7 +123,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[UI-5, V-12] a reload and another device show the same running card, and it goes on",
   async (enter, size) => {
@@ -148,7 +148,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+onPhone(
   stage,
   "[ST-1, UI-3, V-13] three may run, Generate says so, and a fourth is refused",
   async (enter, size) => {
@@ -177,7 +177,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[ST-5, UI-4, V-10] cancelling asks first, then stops the job, and takes no storage",
   async (enter, size) => {
@@ -200,7 +200,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[ST-8, UI-4] a failed card names the class, and is tried again as it was or after a change",
   async (enter, size) => {
@@ -227,7 +227,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[SG-9, UI-4, V-6] a work that does not fit is offered with a countdown, and leaving asks",
   async (enter, size) => {
@@ -254,7 +254,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+onPhone(
   stage,
   "[UI-2, UI-6, V-4] a full quota is told with its figures, and leads to the library",
   async (enter, size) => {
@@ -280,7 +280,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[ST-9] with the events blocked, the page asks by itself",
   async (enter, size) => {
@@ -302,7 +302,7 @@ atBothWidths(
   },
 );
 
-atBothWidths(
+inWindow(
   stage,
   "[UI-3] a reference image goes up with its prompt",
   async (enter, size) => {

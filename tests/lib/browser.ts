@@ -32,10 +32,10 @@ export interface Size {
   phone: boolean;
 }
 
-const SIZES: Size[] = [
-  { name: "1440x900", width: 1440, height: 900, phone: false },
-  { name: "390x844", width: 390, height: 844, phone: true },
-];
+export const WINDOW: Size = { name: "1440x900", width: 1440, height: 900, phone: false };
+export const PHONE: Size = { name: "390x844", width: 390, height: 844, phone: true };
+// With KINORA_FULL=1 every test runs at each width.
+export const FULL = process.env.KINORA_FULL === "1";
 
 export interface Wishes {
   language?: "en" | "zh";
@@ -44,6 +44,9 @@ export interface Wishes {
   path?: string;
   // Another server than the stage's.
   kinora?: Kinora;
+  colorScheme?: "light" | "dark";
+  // With the page's service worker, which would answer in the place of a test's routes.
+  serviceWorker?: boolean;
   // Before the first request.
   prepare?: (visitor: Visitor) => Promise<void>;
 }
@@ -111,6 +114,8 @@ export class Stage {
       isMobile: phone,
       hasTouch: phone,
       locale: wishes.language === "zh" ? "zh-CN" : "en-US",
+      colorScheme: wishes.colorScheme ?? "dark",
+      serviceWorkers: wishes.serviceWorker ? "allow" : "block",
     });
     context.setDefaultTimeout(PATIENCE_MS);
     if (wishes.person) {
@@ -127,31 +132,41 @@ export class Stage {
 
 export type Enter = (wishes?: Wishes) => Promise<Visitor>;
 
-// Runs a test once in a window and once on a phone. Everyone whom it lets in is watched, and
-// leaves a picture of the last view under build/test-output/e2e/.
-export function atBothWidths(
-  stage: Stage,
-  title: string,
-  body: (enter: Enter, size: Size) => Promise<void>,
-): void {
-  for (const size of SIZES) {
-    test(`${title} (${size.name})`, { timeout: 90_000 }, async () => {
-      const visitors: Visitor[] = [];
-      const enter: Enter = async (wishes = {}) => {
-        const visitor = await stage.visitor(wishes.kinora ?? stage.kinora, size, wishes);
-        visitors.push(visitor);
-        return visitor;
-      };
-      try {
-        await body(enter, size);
-        for (const visitor of visitors) visitor.check();
-      } finally {
-        const words = title.replace(/\[[^\]]*\]/g, "").trim().replace(/\W+/g, "-").slice(0, 60);
-        for (const [i, visitor] of visitors.entries())
-          await visitor.leave(`${SHOTS}/${stage.suite}-${words}-${i + 1}-${size.name}.png`);
-      }
-    });
-  }
+export type Body = (enter: Enter, size: Size) => Promise<void>;
+
+// Runs a test in a window of this size. Everyone whom it lets in is watched, and leaves a picture
+// of the last view under build/test-output/e2e/.
+export function at(stage: Stage, size: Size, title: string, body: Body): void {
+  test(`${title} (${size.name})`, { timeout: 90_000 }, async () => {
+    const visitors: Visitor[] = [];
+    const enter: Enter = async (wishes = {}) => {
+      const visitor = await stage.visitor(wishes.kinora ?? stage.kinora, size, wishes);
+      visitors.push(visitor);
+      return visitor;
+    };
+    try {
+      await body(enter, size);
+      for (const visitor of visitors) visitor.check();
+    } finally {
+      const words = title.replace(/\[[^\]]*\]/g, "").trim().replace(/\W+/g, "-").slice(0, 60);
+      for (const [i, visitor] of visitors.entries())
+        await visitor.leave(`${SHOTS}/${stage.suite}-${words}-${i + 1}-${size.name}.png`);
+    }
+  });
+}
+
+// Once in a window and once on a phone.
+export function atBothWidths(stage: Stage, title: string, body: Body): void {
+  for (const size of [WINDOW, PHONE]) at(stage, size, title, body);
+}
+
+// For what is the same at every width: at one of them, and in the full run at both.
+export function inWindow(stage: Stage, title: string, body: Body): void {
+  for (const size of FULL ? [WINDOW, PHONE] : [WINDOW]) at(stage, size, title, body);
+}
+
+export function onPhone(stage: Stage, title: string, body: Body): void {
+  for (const size of FULL ? [WINDOW, PHONE] : [PHONE]) at(stage, size, title, body);
 }
 
 export class Visitor {

@@ -7,10 +7,11 @@ import { clockKey, createClock } from './composables/useClock'
 import { confirmKey, createConfirm } from './composables/useConfirm'
 import { createEvents, eventsKey } from './composables/useEvents'
 import { createToasts, toastsKey } from './composables/useToasts'
-import { applyLanguage, createMessages } from './i18n'
+import { applyLanguage, createMessages, loadLanguage } from './i18n'
 import { createRouter } from './router'
-import { usePreferences } from './stores/preferences'
+import { usePreferences, type Language } from './stores/preferences'
 import { useSession } from './stores/session'
+import { onNotificationPressed, registerServiceWorker } from './lib/serviceWorker'
 import './styles/index.css'
 
 const app = createApp(App)
@@ -20,11 +21,15 @@ app.use(pinia)
 
 const preferences = usePreferences(pinia)
 const i18n = createMessages(preferences.language)
-watch(
-  () => preferences.language,
-  (language) => applyLanguage(i18n, language),
-  { immediate: true },
-)
+
+/** Without its words the page cannot speak: a catalogue that does not come is asked for again. */
+async function speak(language: Language): Promise<void> {
+  await loadLanguage(i18n, language).catch(() =>
+    new Promise((resolve) => setTimeout(resolve, 3000)).then(() => location.reload()),
+  )
+  if (preferences.language === language) applyLanguage(i18n, language)
+}
+watch(() => preferences.language, speak)
 
 const client = createClient({
   language: () => preferences.language,
@@ -37,5 +42,11 @@ app.provide(eventsKey, createEvents())
 app.provide(toastsKey, createToasts())
 app.provide(confirmKey, createConfirm())
 app.use(i18n)
-app.use(createRouter())
+const router = createRouter()
+// The first view is on its way while the words are.
+app.use(router)
+await speak(preferences.language)
 app.mount('#app')
+
+onNotificationPressed((path) => void router.push(path))
+if (import.meta.env.PROD) void registerServiceWorker()

@@ -1,6 +1,8 @@
 import { createApp, defineComponent, type App } from 'vue'
 import type { Generation } from '@/api/types'
 import { createMessages } from '@/i18n'
+import en from '@/locales/en.json'
+import zh from '@/locales/zh.json'
 
 /** A finished video, but for what a test says otherwise. */
 export function generation(fields: Partial<Generation> = {}): Generation {
@@ -30,7 +32,7 @@ export function withSetup<T>(
       },
     }),
   )
-  app.use(createMessages('en'))
+  app.use(createMessages('en', { en, zh }))
   prepare(app)
   app.mount(document.createElement('div'))
   return { result: result as T, stop: () => app.unmount() }

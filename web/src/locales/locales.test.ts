@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { createI18n } from 'vue-i18n'
 import { findStrayStrings } from '../../scripts/stray-strings.mjs'
 import en from './en.json'
+import names from './languages.json'
 import zh from './zh.json'
 
 type Tree = { [key: string]: string | Tree }
@@ -18,8 +19,8 @@ function flatten(tree: Tree, prefix = ''): Map<string, string> {
 }
 
 const src = join(import.meta.dirname, '..')
-const english = flatten(en)
-const chinese = flatten(zh)
+const english = flatten({ ...en, ...names.en })
+const chinese = flatten({ ...zh, ...names.zh })
 
 function sources(): { file: string; text: string }[] {
   return readdirSync(src, { recursive: true, encoding: 'utf8' })
@@ -45,7 +46,11 @@ describe('the catalogues', () => {
     const make = createI18n as unknown as (options: object) => {
       global: { t: (key: string, figures: object, options: object) => string }
     }
-    const translate = make({ legacy: false, locale: 'en', messages: { en, zh } }).global.t
+    const translate = make({
+      legacy: false,
+      locale: 'en',
+      messages: { en: { ...en, ...names.en }, zh: { ...zh, ...names.zh } },
+    }).global.t
     for (const locale of ['en', 'zh']) {
       for (const [key, text] of locale === 'en' ? english : chinese) {
         const figures = Object.fromEntries([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name!, 2]))

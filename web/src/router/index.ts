@@ -24,6 +24,8 @@ export function createRouter() {
   router.beforeEach(async (to) => {
     const session = useSession()
     await session.load()
+    // Nothing is known of anyone yet: the address stays, for the next try.
+    if (!session.ready) return false
     return guard(to, session)
   })
   router.afterEach((to) => {

@@ -35,11 +35,13 @@ export const useSession = defineStore('session', () => {
   async function load() {
     if (ready.value) return
     try {
-      applySettings(await api.auth.settings())
-      user.value = await api.auth.me().catch((error: unknown) => {
+      const nobody = (error: unknown) => {
         if (error instanceof ApiError && error.status === 401) return null
         throw error
-      })
+      }
+      const [offered, me] = await Promise.all([api.auth.settings(), api.auth.me().catch(nobody)])
+      applySettings(offered)
+      user.value = me
       failed.value = null
       ready.value = true
     } catch (error) {

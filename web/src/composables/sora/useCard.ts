@@ -38,6 +38,9 @@ const tones: Partial<Record<CardState, string>> = {
   generating: '',
 }
 
+/** An estimate this long past says nothing any more. */
+const overdueMs = 10_000
+
 /** What one card of the timeline says: all words and figures, none of the markup. */
 export function useCard(props: { generation: Generation }) {
   const { t, locale } = useI18n()
@@ -71,6 +74,7 @@ export function useCard(props: { generation: Generation }) {
     const deadline = timeline.deadlines.get(props.generation.id)
     if (deadline === undefined) return null
     const rest = deadline - clock.now.value
+    if (rest < -overdueMs) return t('card.longer')
     if (rest <= 5000) return t('card.almost')
     return rest < 60_000 ? t('card.underMinute') : t('card.minutesLeft', { n: Math.round(rest / 60_000) })
   })

@@ -5,15 +5,20 @@ import type { Clock } from '../useClock'
 import { useNotices } from './useNotices'
 import { useUnsaved } from './useUnsaved'
 
+const notice = { title: 'Your work is ready', body: 'A lighthouse', tag: 'kinora-1', path: '/sora?job=1' }
 let scope: EffectScope
 const shown = vi.fn()
+const open = vi.fn()
 
 class FakeNotification {
   static permission = 'granted'
   static requestPermission = vi.fn()
+  static last: FakeNotification
   onclick: (() => void) | null = null
+  close = vi.fn()
   constructor(title: string, options: NotificationOptions) {
     shown(title, options.body)
+    FakeNotification.last = this
   }
 }
 
@@ -37,10 +42,10 @@ afterEach(() => {
 })
 
 describe('the end of a job', () => {
-  it('[UI-5] [V-15] blinks in the title and shows a notification while someone looks elsewhere', () => {
-    const notices = scope.run(useNotices)!
+  it('[UI-5] [V-15] blinks in the title and shows a notification while someone looks elsewhere', async () => {
+    const notices = scope.run(() => useNotices(open))!
     look(true)
-    notices.tell('Your work is ready', 'A lighthouse', 'kinora-1')
+    await notices.tell(notice)
     expect(shown).toHaveBeenCalledWith('Your work is ready', 'A lighthouse')
     expect(document.title).toBe('Your work is ready')
     vi.advanceTimersByTime(1000)
@@ -52,15 +57,46 @@ describe('the end of a job', () => {
     expect(document.title).toBe('Generate')
   })
 
-  it('[UI-5] says nothing of it to someone who is looking', () => {
-    const notices = scope.run(useNotices)!
-    notices.tell('Your work is ready', 'A lighthouse', 'kinora-1')
+  it('[UI-5] leaves the title of a page that was opened meanwhile', async () => {
+    const notices = scope.run(() => useNotices(open))!
+    look(true)
+    await notices.tell(notice)
+    document.title = 'Library'
+    vi.advanceTimersByTime(1000)
+    expect(document.title).toBe('Your work is ready')
+    look(false)
+    expect(document.title).toBe('Library')
+  })
+
+  it('[UI-5] says nothing of it to someone who is looking', async () => {
+    const notices = scope.run(() => useNotices(open))!
+    await notices.tell(notice)
     expect(shown).not.toHaveBeenCalled()
     expect(document.title).toBe('Generate')
   })
 
+  it('[V-15] leads to the job when it is pressed', async () => {
+    const notices = scope.run(() => useNotices(open))!
+    look(true)
+    await notices.tell(notice)
+    FakeNotification.last.onclick!()
+    expect(open).toHaveBeenCalledWith('/sora?job=1')
+    expect(FakeNotification.last.close).toHaveBeenCalledOnce()
+  })
+
+  it('[V-15] goes by the service worker where there is one, as phones want it', async () => {
+    const showNotification = vi.fn()
+    vi.stubGlobal('navigator', { serviceWorker: { getRegistration: async () => ({ active: {}, showNotification }) } })
+    const notices = scope.run(() => useNotices(open))!
+    look(true)
+    await notices.tell(notice)
+    const { title, body, tag, path } = notice
+    expect(showNotification).toHaveBeenCalledWith(title, { body, tag, data: { path } })
+    expect(shown).not.toHaveBeenCalled()
+  })
+
   it('asks for permission only where it was not decided yet', () => {
-    const notices = scope.run(useNotices)!
+    const notices = scope.run(() => useNotices(open))!
     notices.askPermission()
     expect(FakeNotification.requestPermission).not.toHaveBeenCalled()
     FakeNotification.permission = 'default'

@@ -17,8 +17,15 @@ import { useTimeline } from './useTimeline'
 import { undoMs, useUndoDelete } from './useUndoDelete'
 import { useUnsaved } from './useUnsaved'
 
+export interface SoraOptions {
+  /** The person's id: what this tab keeps of their words is theirs alone. */
+  owner?: number
+  /** Goes to a path of this page, where a pressed notification leads. */
+  open?: (path: string) => void
+}
+
 /** Everything the Sora pages share: one timeline, one quota, one draft, for as long as someone is signed in. */
-function createSora(owner: number) {
+function createSora({ owner = 0, open }: SoraOptions) {
   const api = useApi().sora
   const events = useEvents()
   const clock = useClock()
@@ -45,7 +52,7 @@ function createSora(owner: number) {
   const draft = useDraft(owner)
   const outbox = useOutbox(owner)
   const downloads = useDownloads()
-  const notices = useNotices()
+  const notices = useNotices(open)
   const timeline = useTimeline({ api, events, clock, onEnd })
   const unsaved = useUnsaved(timeline.list, downloads.done, clock)
 
@@ -67,7 +74,12 @@ function createSora(owner: number) {
     const outcome = generation.status === 'completed' ? 'ready' : 'failed'
     const words = excerpt(generation.prompt)
     announcement.value = t(`sora.notice.${outcome}`, { prompt: words })
-    notices.tell(t(`sora.notice.${outcome}Title`), words, `kinora-${generation.id}`)
+    void notices.tell({
+      title: t(`sora.notice.${outcome}Title`),
+      body: words,
+      tag: `kinora-${generation.id}`,
+      path: `/sora?job=${generation.id}`,
+    })
     if (generation.status === 'completed' && generation.storage_type === 'upstream' && noStorage.value) {
       offered.value = [...offered.value, generation.id]
     }
@@ -201,9 +213,8 @@ function createSora(owner: number) {
 export type Sora = ReturnType<typeof createSora>
 export const soraKey: InjectionKey<Sora> = Symbol('sora')
 
-/** `owner` is the person's id: what this tab keeps of their words is theirs alone. */
-export function provideSora(owner = 0): Sora {
-  const sora = createSora(owner)
+export function provideSora(options: SoraOptions = {}): Sora {
+  const sora = createSora(options)
   provide(soraKey, sora)
   return sora
 }

@@ -19,6 +19,8 @@ export interface QuotaFigures {
 const retryAfterMs = [500, 2000]
 
 const unanswered = (error: unknown) => error instanceof ApiError && error.status === 0
+/** Whether the server may have taken it all the same: then its next try is the same submission. */
+const inDoubt = (error: unknown) => unanswered(error) || (error instanceof ApiError && error.status >= 500)
 const imageOf = (value: string | undefined) => (value ? { value, name: '' } : null)
 
 /** Sends prompts. A card stands in the timeline at once; what the server refuses goes back to the prompt bar. */
@@ -92,7 +94,7 @@ export function useSubmission() {
       sora.timeline.drop(card.id)
       return
     }
-    sora.outbox.end(outgoing.key, outgoing.request, !unanswered(error))
+    sora.outbox.end(outgoing.key, outgoing.request, !inDoubt(error))
     refused(card, image, error)
   }
 

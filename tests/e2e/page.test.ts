@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page for itself: addresses, keys, what it says to someone who looks elsewhere, what happens
+// when the line breaks, and how it stays small and safe whatever it has to show.
+import assert from "node:assert/strict";
+import { FULL, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
+import { HOSTILE } from "../lib/hostile.ts";
+import { eventually } from "../lib/kinora.ts";
+import { DOT, everyState, showWorks, work } from "../lib/works.ts";
+
+const stage = await Stage.open("page");
+const { admin, demo } = stage;
+await admin.account(demo, "chat");
+await demo.fault({ route: "chat", prompt: "slowly", times: 0, job: { duration_ms: 3_600_000 } });
+
+const query = (v: Visitor) => new URL(v.page.url()).search;
+const works = (n: number) =>
+  Array.from({ length: n }, (_, i) => work(n - i, { width: i % 3 ? 1280 : 720, created_at: new Date(2e12 - i * 6e4).toISOString() }));
+
+inWindow(stage, "[UI-7] every filter, search and work of the library has an address", async (enter) => {
+  const v = await enter({ person: admin });
+  await showWorks(v, [work(9, { prompt: "a kettle" }), work(8, { prompt: "a kite" }), work(7, { prompt: "a kettle, again" })]);
+  await v.go("/sora/library");
+  await v.click("filter-image");
+  await v.fill("library-search", "again");
+  await eventually("one work", async () => (await v.at("library-tile").count()) === 1);
+  assert.equal(query(v), "?kind=image&q=again");
+  await v.at("tile-open").click();
+  await v.see("preview-prompt", "a kettle, again");
+  assert.equal(query(v), "?kind=image&q=again&work=7");
+  await v.page.reload();
+  await v.see("preview-prompt", "a kettle, again");
+  await v.page.keyboard.press("Escape");
+  await v.gone("preview");
+  assert.equal(await v.at("library-search").inputValue(), "again");
+  assert.equal(await v.at("library-tile").count(), 1);
+  // Not among those that are shown, and none of this person's.
+  await v.go("/sora/library?q=kettle&work=8");
+  await v.see("preview-prompt", "a kite");
+  v.allow(/^GET \/api\/v1\/sora\/generations\/404 404$/);
+  await v.go("/sora/library?work=404");
+  await v.see("toast", "no longer here");
+});
+
+inWindow(stage, "[UI-4] every job has an address in the timeline, however old it is", async (enter) => {
+  const v = await enter({ person: admin });
+  await showWorks(v, works(200));
+  await v.go("/sora?job=3");
+  const card = v.at("job-card").filter({ hasText: "work 3" }).and(v.page.locator("#job-3"));
+  await eventually("the card has the focus", () => card.evaluate((e) => e === document.activeElement));
+  await eventually("it is in view", () =>
+    card.evaluate((e) => e.getBoundingClientRect().top < innerHeight && e.getBoundingClientRect().bottom > 0),
+  );
+  await v.go("/sora/library?work=1");
+  await v.see("preview");
+});
+
+inWindow(stage, "[UI-3, UI-7] the keyboard searches, helps, goes from work to work and closes", async (enter) => {
+  const v = await enter({ person: admin });
+  await showWorks(v, works(40));
+  await v.go("/keys");
+  await v.see("keys-page");
+  await v.page.keyboard.press("?");
+  await v.see("shortcuts", "Search");
+  await v.page.keyboard.press("Escape");
+  await v.gone("shortcuts");
+  await v.page.keyboard.press("/");
+  const search = await v.see("library-search");
+  await eventually("the search has the focus", () => search.evaluate((e) => e === document.activeElement));
+  await v.page.keyboard.type("/?");
+  assert.equal(await search.inputValue(), "/?");
+  await search.fill("");
+  const focused = () =>
+    v.page.evaluate(() => Number(document.activeElement?.closest<HTMLElement>("[data-id]")?.dataset.id ?? 0));
+  await v.see("library-tile");
+  await v.page.locator('[data-id="40"] [data-testid="tile-open"]').focus();
+  await v.page.keyboard.press("ArrowRight");
+  await eventually("the next work", async () => (await focused()) === 39);
+  for (let n = 0; n < 6; n++) await v.page.keyboard.press("ArrowDown");
+  await eventually("a work further down", async () => (await focused()) < 25);
+  await v.page.keyboard.press("Home");
+  await eventually("the first again", async () => (await focused()) === 40);
+  await v.page.keyboard.press("Enter");
+  await v.see("preview-prompt", "work 40");
+  await v.page.keyboard.press("ArrowRight");
+  await v.see("preview-prompt", "work 39");
+  await v.page.keyboard.press("Escape");
+  await v.gone("preview");
+});
+
+inWindow(stage, "[UI-7] a library of any length stays small, and loads as it is scrolled", async (enter) => {
+  const total = FULL ? 50_000 : 1000;
+  const v = await enter({ person: admin });
+  await showWorks(v, works(total));
+  await v.go("/sora/library");
+  await v.see("library-tile");
+  let most = 0;
+  await eventually(
+    "the last work",
+    async () => {
+      most = Math.max(most, await v.page.evaluate(() => document.querySelectorAll("*").length));
+      await v.page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+      return v.page.evaluate(() => document.querySelector('[data-id="1"]') !== null);
+    },
+    80,
+  );
+  assert.ok(most <= 1500, `${most} elements`);
+  await v.page.evaluate(() => scrollTo(0, 0));
+  await v.see("library-tile", `work ${total}`);
+});
+
+onPhone(stage, "[UI-4, V-6] a link that closes counts down, turns red, tells in time, and ends", async (enter) => {
+  const finished = (ago: number) => new Date(Date.now() - ago * 1000).toISOString();
+  const link = { storage_type: "upstream" };
+  const v = await enter({ person: admin });
+  await showWorks(v, [
+    work(1, { ...link, prompt: "plenty", completed_at: finished(60) }),
+    work(2, { ...link, prompt: "soon", completed_at: finished(11 * 60) }),
+    work(3, { ...link, prompt: "urgent", completed_at: finished(14 * 60) }),
+    work(4, { ...link, prompt: "over", completed_at: finished(16 * 60) }),
+  ]);
+  await v.go("/sora");
+  await v.see("toast", "“soon” closes in 4 min");
+  const left = async (prompt: string) => (await v.at("countdown", v.card(prompt)).textContent())!;
+  assert.match(await left("plenty"), /^1[34]:\d\d$/);
+  assert.match(await left("urgent"), /^0:[0-5]\d$/);
+  const before = await left("plenty");
+  await eventually("it counts", async () => (await left("plenty")) !== before);
+  const red = (prompt: string) => v.card(prompt).locator(".leaves--danger").count();
+  assert.deepEqual([await red("plenty"), await red("soon"), await red("urgent")], [0, 0, 1]);
+  await v.cardIs("over", "expired");
+});
+
+inWindow(stage, "[UI-4, ST-8] every state of a job has its own card and words", async (enter) => {
+  const v = await enter({ person: admin });
+  await showWorks(v, everyState());
+  await v.go("/sora");
+  await v.card("in line").getByText("In line: 2nd").waitFor();
+  await v.card("begun").getByText("About 1 min left").waitFor();
+  await v.card("slow").getByText("Taking longer than usual").waitFor();
+  await v.card("in the cloud").getByText("Saved to the cloud").waitFor();
+  for (const name of ["upstream", "content policy", "timed out", "storage full", "no account", "outcome unknown", "server error"])
+    await v.at("job-card").getByText(`Failed: ${name}`).waitFor();
+  await v.card("submission_unknown").getByText("may have charged").waitFor();
+});
+
+// The system's own notifications, as this page would send them.
+async function watchNotifications(v: Visitor): Promise<void> {
+  await v.page.addInitScript(() => {
+    const page = window as unknown as Record<string, unknown>;
+    let away = false;
+    Object.defineProperty(document, "hidden", { get: () => away });
+    page.lookAway = (next: boolean) => {
+      away = next;
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    const shown: object[] = (page.shown = []);
+    page.Notification = class {
+      static permission = "granted";
+      onclick: (() => void) | null = null;
+      constructor(title: string, options: object) {
+        shown.push({ title, ...options });
+        page.press = () => this.onclick?.();
+      }
+      close() {}
+    };
+  });
+}
+
+inWindow(stage, "[UI-5, V-15] a job that ends in the background is told, by the system and in the title", async (enter) => {
+  const prompt = "a comet, slowly";
+  const v = await enter({ person: await stage.newcomer(), path: "/sora", prepare: watchNotifications });
+  await v.ask(prompt);
+  const id = await (await v.cardIs(prompt, "generating")).getAttribute("data-id");
+  await v.click("tab-library");
+  await v.page.evaluate("lookAway(true)");
+  const job = await eventually("the job upstream", async () => (await demo.jobs()).find((j) => j.prompt === prompt));
+  await demo.steer(job.id, { finish: true });
+  const [notice] = await eventually("a notification", () =>
+    v.page.evaluate(() => {
+      const { shown } = window as unknown as { shown: { title: string; body: string }[] };
+      return shown.length > 0 && shown;
+    }),
+  );
+  assert.equal(notice.title, "Your work is ready");
+  assert.equal(notice.body, prompt);
+  for (const title of ["Your work is ready", "Library · Sora · Kinora", "Your work is ready"])
+    await eventually(title, async () => (await v.page.title()) === title);
+  await v.page.evaluate("press()");
+  await v.page.evaluate("lookAway(false)");
+  await eventually("the job in the timeline", async () => v.page.url().endsWith(`/sora?job=${id}`));
+  await v.cardIs(prompt, "local");
+  await eventually("a quiet title", async () => (await v.page.title()) === "Generate · Sora · Kinora");
+});
+
+inWindow(stage, "[UI-5, V-6] where nothing is stored, a finished work is offered for download at once", async (enter) => {
+  await admin.ask("PATCH", "/api/v1/admin/settings", { local_storage_enabled: false });
+  try {
+    const v = await enter({ person: await stage.newcomer(), path: "/sora" });
+    await v.see("no-storage-warning", "Nothing is stored");
+    await v.ask("a brief flash");
+    const dialog = await v.see("download-dialog");
+    await dialog.getByText("Link closes in").waitFor();
+    await v.click("download-later");
+    await v.gone("download-dialog");
+    const card = await v.cardIs("a brief flash", "link");
+    await v.at("countdown", card).waitFor();
+    const asked = v.page.waitForEvent("dialog");
+    const leaving = v.page.goto("/keys").catch(() => undefined);
+    const question = await asked;
+    assert.equal(question.type(), "beforeunload");
+    await question.accept();
+    await leaving;
+    await v.see("keys-page");
+  } finally {
+    await admin.ask("PATCH", "/api/v1/admin/settings", { local_storage_enabled: true });
+  }
+});
+
+inWindow(stage, "[UI-3, UI-5] a prompt is not lost to a broken line, nor sent twice by a reload", async (enter) => {
+  const person = await stage.newcomer();
+  const v = await enter({ person, path: "/sora" });
+  await v.see("timeline-empty");
+  v.allow(/^POST \/api\/v1\/sora\/generate net::ERR_/);
+  await v.page.route("**/api/v1/sora/generate", (route) => route.abort());
+  await v.ask("an echo");
+  await v.see("toast", "no answer");
+  assert.equal(await v.at("prompt-input").inputValue(), "an echo");
+  await v.page.unroute("**/api/v1/sora/generate");
+
+  // Taken by the server, but the answer never comes, and the page is reloaded.
+  let sent = 0;
+  await v.page.route("**/api/v1/sora/generate", async (route) => {
+    if (++sent > 1) await route.continue();
+    else await route.fetch();
+  });
+  await v.click("generate-button");
+  await eventually("the server has it", async () => (await person.ask("GET", "/api/v1/sora/generations")).total === 1);
+  await v.page.reload();
+  await v.cardIs("an echo", "local");
+  await eventually("it was sent once more", async () => sent === 2);
+  await eventually("one card", async () => (await v.at("job-card").count()) === 1);
+  assert.equal((await person.ask("GET", "/api/v1/sora/generations")).total, 1);
+  assert.equal(await v.at("prompt-input").inputValue(), "");
+});
+
+inWindow(stage, "[UI-3] an image can be dropped or pasted anywhere on the page", async (enter) => {
+  const v = await enter({ person: admin, path: "/sora" });
+  await v.see("prompt-bar");
+  const give = (event: string, name: string, type: string) =>
+    v.page.evaluate(
+      async ([event, name, type, dot]) => {
+        const bytes = Uint8Array.from(atob(dot.split(",")[1]), (c) => c.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], name, { type }));
+        const init = { bubbles: true, cancelable: true };
+        document.body.dispatchEvent(
+          event === "paste"
+            ? new ClipboardEvent(event, { ...init, clipboardData: data })
+            : new DragEvent(event, { ...init, dataTransfer: data }),
+        );
+      },
+      [event, name, type, DOT],
+    );
+  await give("dragenter", "dot.png", "image/png");
+  await v.see("drop-hint");
+  await give("drop", "dot.png", "image/png");
+  await v.gone("drop-hint");
+  await v.see("reference-image");
+  await v.click("reference-remove");
+  await give("paste", "dot.png", "image/png");
+  await v.see("reference-image");
+  await give("drop", "words.txt", "text/plain");
+  await v.see("toast", "Choose a JPEG");
+});
+
+inWindow(stage, "[UI-1] the page can be installed, opens without a line, and stands in no newer one's way", async (enter) => {
+  const kinora = await stage.another();
+  const person = await kinora.admin();
+  const v = await enter({ kinora, person, serviceWorker: true, path: "/keys" });
+  await v.see("keys-page");
+  const manifest = await v.page.evaluate(async () => {
+    const link = document.querySelector<HTMLLinkElement>('link[rel="manifest"]')!;
+    const answer = await fetch(link.href);
+    return { type: answer.headers.get("content-type"), ...(await answer.json()) };
+  });
+  assert.match(manifest.type, /^application\/manifest\+json/);
+  assert.equal(manifest.display, "standalone");
+  for (const { src, sizes, type } of manifest.icons as { src: string; sizes: string; type: string }[]) {
+    const answer = await fetch(kinora.url + src);
+    assert.equal(answer.headers.get("content-type"), type, src);
+    if (type !== "image/png") continue;
+    const bytes = Buffer.from(await answer.arrayBuffer());
+    assert.equal(`${bytes.readUInt32BE(16)}x${bytes.readUInt32BE(20)}`, sizes, src);
+  }
+  const worker = await fetch(`${kinora.url}/sw.js`);
+  assert.match(worker.headers.get("cache-control")!, /no-cache/);
+  await eventually("a service worker", () =>
+    v.page.evaluate(async () => (await navigator.serviceWorker.ready).active?.state === "activated"),
+  );
+  await v.page.reload();
+  await v.see("keys-page");
+  await eventually("the page's files are kept", () =>
+    v.page.evaluate(async () => (await (await caches.open("kinora-assets-1")).keys()).length > 5),
+  );
+
+  v.allow(/net::ERR_|^GET .* 50\d$/);
+  await kinora.kill();
+  await v.page.reload();
+  await v.page.getByText("Kinora did not load").waitFor();
+  await v.see("retry");
+  await kinora.launch();
+  await v.click("retry");
+  await v.see("keys-page");
+  const answer = (await v.page.reload())!;
+  assert.match(answer.headers()["content-security-policy"], /script-src 'self';/);
+});
+
+inWindow(stage, "[UI-9] a hundred hostile strings are shown as they are, and none of them runs", async (enter) => {
+  assert.equal(HOSTILE.length, 100);
+  const v = await enter({
+    person: admin,
+    prepare: async ({ page }) => {
+      await page.addInitScript(() => {
+        const page = window as unknown as Record<string, unknown>;
+        page.ran = () => (page.hasRun = true);
+      });
+    },
+  });
+  v.page.on("dialog", (dialog) => void dialog.dismiss().then(() => assert.fail("a dialog")));
+  const harmless = async (view: string) => {
+    const ran = await v.page.evaluate(() => (window as unknown as Record<string, unknown>).hasRun ?? false);
+    assert.equal(ran, false, view);
+    assert.equal(new URL(v.page.url()).host, new URL(stage.kinora.url).host, view);
+  };
+  const shown = (selector: string) => v.page.locator(selector).allTextContents();
+
+  const failed = { status: "failed", storage_type: "none", error_code: "upstream", media_urls: [], media_url: null };
+  await showWorks(v, HOSTILE.map((text, n) => work(1000 - n, { ...failed, prompt: text, model: text, error_message: text })));
+  await v.go("/sora");
+  for (let n = 0; n < 4; n++) {
+    await v.click("show-older");
+    await eventually(`page ${n + 2}`, async () => (await v.at("job-card").count()) === 20 * (n + 2));
+  }
+  assert.deepEqual(await shown('[data-testid="job-prompt"]'), HOSTILE);
+  await harmless("timeline");
+
+  await showWorks(v, HOSTILE.map((text, n) => work(1000 - n, { prompt: text, model: text, media_url: text, poster_url: null })));
+  await v.go(`/sora/library?q=${encodeURIComponent(HOSTILE[1])}`);
+  await v.see("library-tile");
+  await v.at("tile-open").first().click();
+  await v.see("preview");
+  await harmless("preview");
+  await v.go("/sora/library");
+  await v.see("library-tile");
+  await harmless("library");
+
+  const made = "2026-11-22T00:00:00Z";
+  const keys = HOSTILE.map((name, n) => ({
+    ...{ id: n + 1, name, hint: "sk-", status: "active", group_id: 1, created_at: made },
+    ...{ last_used_at: null, expires_at: null },
+  }));
+  await v.page.route(/\/api\/v1\/keys/, (route) =>
+    route.fulfill({ json: { data: keys, total: 100, page: 1, page_size: 100 } }),
+  );
+  await v.go("/keys");
+  await v.see("key-row");
+  assert.deepEqual((await shown('[data-testid="key-row"] .name')).length, 100);
+  assert.deepEqual(await shown('[data-testid="key-row"] .name'), HOSTILE);
+  await harmless("keys");
+});
