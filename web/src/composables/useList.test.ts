@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { withSetup } from '@/test-helpers'
+import { useList, type ListQuery } from './useList'
+
+const fetchPage = vi.fn(async ({ page, page_size, q }: ListQuery) => ({
+  data: [`${q || 'row'} of page ${page}`],
+  total: 120,
+  page,
+  page_size,
+}))
+let stop: () => void
+
+function begin() {
+  const made = withSetup(() => useList(fetchPage))
+  stop = made.stop
+  return made.result
+}
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  fetchPage.mockClear()
+})
+afterEach(() => {
+  stop()
+  vi.useRealTimers()
+})
+
+describe('a list in pages', () => {
+  it('asks for the page that is turned to', async () => {
+    const list = begin()
+    await list.reload()
+    list.page.value = 2
+    await vi.advanceTimersByTimeAsync(0)
+    expect(list.rows.value).toEqual(['row of page 2'])
+    expect(list.total.value).toBe(120)
+  })
+
+  it('searches from the first page, when the typing rests', async () => {
+    const list = begin()
+    await list.reload()
+    list.page.value = 3
+    await vi.advanceTimersByTimeAsync(0)
+    for (const text of ['k', 'ki', ' kite ']) {
+      list.search.value = text
+      await vi.advanceTimersByTimeAsync(100)
+    }
+    expect(fetchPage).toHaveBeenCalledTimes(2)
+    await vi.advanceTimersByTimeAsync(300)
+    expect(fetchPage).toHaveBeenLastCalledWith({ page: 1, page_size: 50, q: 'kite' })
+    expect(fetchPage).toHaveBeenCalledTimes(3)
+  })
+
+  it('shows the answer to the latest question, whichever comes last, and what went wrong', async () => {
+    const list = begin()
+    let late!: () => void
+    fetchPage.mockImplementationOnce(
+      () => new Promise((resolve) => (late = () => resolve({ data: ['old'], total: 1, page: 1, page_size: 50 }))),
+    )
+    void list.reload()
+    await list.reload()
+    late()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(list.rows.value).toEqual(['row of page 1'])
+    const error = new Error('no')
+    fetchPage.mockRejectedValueOnce(error)
+    await list.reload()
+    expect(list.error.value).toBe(error)
+    expect(list.rows.value).toEqual(['row of page 1'])
+    expect(list.loading.value).toBe(false)
+  })
+})

@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { flushPromises } from '@vue/test-utils'
+import { createMemoryHistory, createRouter, type Router } from 'vue-router'
+import { withSetup } from '@/test-helpers'
+import { useQueryParam } from './useQueryParam'
+
+let router: Router
+let stop: () => void = () => undefined
+
+beforeEach(async () => {
+  const component = { render: () => null }
+  router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/', component }] })
+  await router.push('/?kind=image&q=fog')
+})
+afterEach(() => stop())
+
+function param(name: string, options?: Parameters<typeof useQueryParam>[1]) {
+  const made = withSetup(
+    () => useQueryParam(name, options),
+    (app) => app.use(router),
+  )
+  stop = made.stop
+  return made.result
+}
+
+it('[UI-7] reads a word of the address, and its fallback where there is none', async () => {
+  expect(param('kind', { fallback: 'all' }).value).toBe('image')
+  expect(param('work').value).toBe('')
+})
+
+it('[UI-7] changes that word alone, and takes it away when it says nothing', async () => {
+  const kind = param('kind', { fallback: 'all' })
+  kind.value = 'video'
+  await flushPromises()
+  expect(router.currentRoute.value.query).toEqual({ kind: 'video', q: 'fog' })
+  kind.value = 'all'
+  await flushPromises()
+  expect(router.currentRoute.value.query).toEqual({ q: 'fog' })
+})
+
+it('makes a step that Back takes again where that is wanted', async () => {
+  const work = param('work', { push: true })
+  work.value = '7'
+  await flushPromises()
+  expect(router.currentRoute.value.query.work).toBe('7')
+  router.back()
+  await flushPromises()
+  expect(router.currentRoute.value.query.work).toBeUndefined()
+})
