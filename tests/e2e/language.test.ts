@@ -16,8 +16,9 @@ function leaves(tree: object, path: string[] = []): [string, string][] {
 }
 
 function catalogue(language: string): Map<string, string> {
-  const file = new URL(`../../web/src/locales/${language}.json`, import.meta.url);
-  return new Map(leaves(JSON.parse(readFileSync(file, "utf8"))));
+  const words = (name: string) =>
+    JSON.parse(readFileSync(new URL(`../../web/src/locales/${name}.json`, import.meta.url), "utf8"));
+  return new Map(leaves({ ...words(language), ...words("languages")[language] }));
 }
 
 const english = catalogue("en");

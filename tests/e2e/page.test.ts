@@ -10,7 +10,6 @@ import { DOT, everyState, showWorks, work } from "../lib/works.ts";
 const stage = await Stage.open("page");
 const { admin, demo } = stage;
 await admin.account(demo, "chat");
-await demo.fault({ route: "chat", prompt: "slowly", times: 0, job: { duration_ms: 3_600_000 } });
 
 const query = (v: Visitor) => new URL(v.page.url()).search;
 const works = (n: number) =>
@@ -141,55 +140,6 @@ inWindow(stage, "[UI-4, ST-8] every state of a job has its own card and words", 
   for (const name of ["upstream", "content policy", "timed out", "storage full", "no account", "outcome unknown", "server error"])
     await v.at("job-card").getByText(`Failed: ${name}`).waitFor();
   await v.card("submission_unknown").getByText("may have charged").waitFor();
-});
-
-// The system's own notifications, as this page would send them.
-async function watchNotifications(v: Visitor): Promise<void> {
-  await v.page.addInitScript(() => {
-    const page = window as unknown as Record<string, unknown>;
-    let away = false;
-    Object.defineProperty(document, "hidden", { get: () => away });
-    page.lookAway = (next: boolean) => {
-      away = next;
-      document.dispatchEvent(new Event("visibilitychange"));
-    };
-    const shown: object[] = (page.shown = []);
-    page.Notification = class {
-      static permission = "granted";
-      onclick: (() => void) | null = null;
-      constructor(title: string, options: object) {
-        shown.push({ title, ...options });
-        page.press = () => this.onclick?.();
-      }
-      close() {}
-    };
-  });
-}
-
-inWindow(stage, "[UI-5, V-15] a job that ends in the background is told, by the system and in the title", async (enter) => {
-  const prompt = "a comet, slowly";
-  const v = await enter({ person: await stage.newcomer(), path: "/sora", prepare: watchNotifications });
-  await v.ask(prompt);
-  const id = await (await v.cardIs(prompt, "generating")).getAttribute("data-id");
-  await v.click("tab-library");
-  await v.page.evaluate("lookAway(true)");
-  const job = await eventually("the job upstream", async () => (await demo.jobs()).find((j) => j.prompt === prompt));
-  await demo.steer(job.id, { finish: true });
-  const [notice] = await eventually("a notification", () =>
-    v.page.evaluate(() => {
-      const { shown } = window as unknown as { shown: { title: string; body: string }[] };
-      return shown.length > 0 && shown;
-    }),
-  );
-  assert.equal(notice.title, "Your work is ready");
-  assert.equal(notice.body, prompt);
-  for (const title of ["Your work is ready", "Library · Sora · Kinora", "Your work is ready"])
-    await eventually(title, async () => (await v.page.title()) === title);
-  await v.page.evaluate("press()");
-  await v.page.evaluate("lookAway(false)");
-  await eventually("the job in the timeline", async () => v.page.url().endsWith(`/sora?job=${id}`));
-  await v.cardIs(prompt, "local");
-  await eventually("a quiet title", async () => (await v.page.title()) === "Generate · Sora · Kinora");
 });
 
 inWindow(stage, "[UI-5, V-6] where nothing is stored, a finished work is offered for download at once", async (enter) => {
