@@ -94,7 +94,7 @@ static void stream_done(void *ctx, struct exchange *x)
 static const struct receive_handler receiver = {stream_turn, stream_done};
 
 void call_stream_start(struct dispatch *d, struct exchange *x, const struct target *target,
-                  const struct route_match *match, struct arena *a)
+                       const struct route_match *match, struct arena *a)
 {
     static const struct relay_caller nobody;
     struct streaming *s = mem_zalloc(sizeof(*s));

@@ -91,8 +91,8 @@ char *db_expand_tokens(const struct db_ops *ops, const char *sql)
         struct str token;
         const char *text;
     } tokens[] = {{STR("{claim_lock}"), ops->claim_lock},
-                {STR("{row_lock}"), ops->row_lock},
-                {STR("{bytewise}"), ops->bytewise}};
+                  {STR("{row_lock}"), ops->row_lock},
+                  {STR("{bytewise}"), ops->bytewise}};
     struct buf out = BUF_INIT(SIZE_MAX / 4);
     for (struct str rest = str_of(sql); rest.n;) {
         size_t used = 0;
