@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/upstream.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,8 +28,15 @@ const char *upstream_fault_name(enum upstream_fault f)
         [UPSTREAM_FIRST_BYTE_TIME] = "first_byte_timeout",
         [UPSTREAM_IDLE_TIME] = "idle_timeout",
         [UPSTREAM_BAD_ANSWER] = "bad_answer",
+        [UPSTREAM_STARVED] = "no_resources",
     };
     return names[f];
+}
+
+bool upstream_is_starved(int code)
+{
+    return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM ||
+           code == ENOSPC || code == EADDRNOTAVAIL;
 }
 
 /* ---- the client ---- */

@@ -53,6 +53,8 @@ enum upstream_fault {
     UPSTREAM_IDLE_TIME,  /* for idle_timeout_ms nothing came inside the answer, or nothing of
                             the request was taken */
     UPSTREAM_BAD_ANSWER, /* not HTTP, or framing that cannot be trusted */
+    UPSTREAM_STARVED,    /* this machine has no descriptor, port or memory for a connection:
+                            nothing that the upstream did; always unsent */
 };
 const char *upstream_fault_name(enum upstream_fault f);
 

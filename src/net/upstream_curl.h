@@ -58,6 +58,7 @@ struct curl_call {
     bool added;     /* to the multi handle */
     bool connected; /* the request is about to leave, or has */
     bool forbidden; /* the guard refused the last address */
+    bool starved;   /* … or no socket could be had for it */
     bool is_http2;  /* the answer */
     bool whole;     /* its end, should it come now, is none that a cut could feign */
     bool send_paused, take_paused, resume_asked;

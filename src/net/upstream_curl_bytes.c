@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libcurl's callbacks.  Each may find that nobody waits any more (call NULL), before or after
  * a handler's own call, and then refuses; the transfer is removed at the end of the turn. */
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -21,6 +22,7 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
         return CURL_SOCKET_BAD;
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    cc->starved = fd < 0 && upstream_is_starved(errno);
     if (fd >= 0)
         curl_side_opens(cc->side, fd);
     return fd;

@@ -137,6 +137,8 @@ static enum upstream_fault fault_of(const struct curl_call *cc, CURLcode code)
 {
     if (cc->forbidden && !cc->connected)
         return UPSTREAM_FORBIDDEN;
+    if (cc->starved && !cc->connected)
+        return UPSTREAM_STARVED;
     switch (libcurl_meaning_of(code)) {
     case LIBCURL_TLS:
         return UPSTREAM_TLS;

@@ -89,6 +89,8 @@ static void give_up(struct upstream_conn *c)
     guard_address_text(&c->peer.any, text);
     if (c->dial->last_errno == ETIMEDOUT)
         call_fail(c->call, UPSTREAM_CONNECT_TIME, "%s did not answer", text);
+    else if (upstream_is_starved(c->dial->last_errno))
+        call_fail(c->call, UPSTREAM_STARVED, "%s: %s", text, strerror(c->dial->last_errno));
     else
         call_fail(c->call, UPSTREAM_REFUSED, "%s: %s", text, strerror(c->dial->last_errno));
 }

@@ -161,6 +161,8 @@ void client_deferred_done(struct upstream_client *client);
 
 /* upstream_request.c */
 void request_begin(struct upstream_call *call, const struct upstream_request *r);
+/* Whether an errno says that this machine lacks what a connection needs. */
+bool upstream_is_starved(int code);
 bool request_write_head(struct upstream_call *call, const struct upstream_request *r);
 /* False: more than was announced, or a body beyond any bound. */
 bool request_add_body(struct upstream_call *call, struct str bytes);

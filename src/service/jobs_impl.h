@@ -163,7 +163,8 @@ enum status step_delivered(struct step *s, enum job_state from,
                            const struct dialect_outcome *outcome);
 /* A received refusal, or a failure before any byte left: another account, or the end. */
 struct refusal {
-    int status; /* 0: nothing was received */
+    int status;   /* 0: nothing was received */
+    bool starved; /* nor sent: this machine had no connection left */
     bool model_missing;
     struct str message, code; /* the upstream's */
     struct str reason;        /* a code of api/messages; STR_NONE: what the status means */

@@ -12,7 +12,7 @@
 #include "service/quota.h"
 #include "store/generations.h"
 
-enum { SAVE_TRIES = 10, SAVE_PAUSE_S = 1, RESUBMIT_MS = 1000 };
+enum { SAVE_TRIES = 10, SAVE_PAUSE_S = 1, RESUBMIT_MS = 1000, STARVED_RETRY_MS = 1000 };
 
 /* ---- outcomes */
 
@@ -264,11 +264,11 @@ static int64_t retry_in(struct step *s)
 }
 
 /* Back into the line: a cool-down keeps it from the same account after a 429, `tried`
- * after anything else but a token that has been renewed. */
+ * after anything else but a token that has been renewed and our own want of connections. */
 static enum status requeue(struct step *s, enum job_state from, const struct refusal *r,
-                           bool renewed, int64_t delay_ms)
+                           bool same_again, int64_t delay_ms)
 {
-    if (r->status != 429 && !renewed)
+    if (r->status != 429 && !same_again)
         add_tried(s);
     s->job.state = JOB_QUEUED;
     s->job.failure = refusal_failure(s, r);
@@ -290,10 +290,14 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
     bool renewed = r->status == 401 && step_renew_token(s);
     if (r->model_missing || renewed)
         outcome = POOL_NEUTRAL;
+    if (r->starved)
+        outcome = POOL_NEUTRAL;
     /* The first time it may have been accepted, whatever is said now. */
     if (s->resubmission)
         return step_unknown(s, from, outcome);
     hold_note(s->jobs, s->hold, outcome, r->retry_after_ms);
+    if (r->starved)
+        return step_gives_back(s, requeue(s, from, r, true, STARVED_RETRY_MS));
     if (may_switch && count_tried(s->job.tried_accounts) < JOBS_MAX_SWITCHES)
         return step_gives_back(s, requeue(s, from, r, renewed, renewed ? 0 : retry_in(s)));
     struct failure failure = refusal_failure(s, r);

@@ -134,7 +134,8 @@ static enum status conclude(struct job_stream *st)
     if (st->late)
         return step_gives_back(s, step_fail_as(s, FAILURE_TIMEOUT, "job_too_long"));
     if (st->failed && st->failure.unsent)
-        return step_refused(s, JOB_STREAMING, &(struct refusal){0});
+        return step_refused(s, JOB_STREAMING,
+                            &(struct refusal){.starved = st->failure.fault == UPSTREAM_STARVED});
     /* A refusal is received with its head, whatever becomes of its words (ST-2). */
     bool refused = st->status != 0 && st->status / 100 != 2;
     if (st->failed && !refused)

@@ -3,13 +3,14 @@
  * the upstream sent it; only a refusal that another account may make good is held back. */
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "pool/tokens.h"
 #include "service/metrics.h"
 #include "service/relay_impl.h"
 #include "service/settings.h"
 
-enum { HEADERS_MAX = 6 };
+enum { HEADERS_MAX = 6, STARVED_RETRY_MS = 1000 };
 
 static const struct str hops[RELAY_HOPS_MAX + 1] = {
     {"1", 1}, {"2", 1}, {"3", 1}, {"4", 1}, {"5", 1}};
@@ -151,8 +152,10 @@ static size_t on_body(struct upstream_call *call, struct str piece, void *ctx)
         buf_add(&r->answer->body, piece);
         return piece.n;
     }
-    if (r->client_full)
+    if (r->client_full) {
+        r->held_back = true;
         return 0;
+    }
     r->client_full = !exchange_write(r->x, piece);
     return piece.n;
 }
@@ -185,8 +188,20 @@ static const char *fault_words(enum upstream_fault fault)
         [UPSTREAM_FIRST_BYTE_TIME] = "The upstream took too long to answer.",
         [UPSTREAM_IDLE_TIME] = "The upstream fell silent.",
         [UPSTREAM_BAD_ANSWER] = "The upstream's answer could not be understood.",
+        [UPSTREAM_STARVED] = "The server has no connection left.",
     };
     return words[fault];
+}
+
+/* No other account would fare better. */
+static void starved(struct relay *r, const struct upstream_failure *failure)
+{
+    struct err err;
+    err_set(&err, E_UNAVAILABLE, "overloaded");
+    err.retry_after_ms = STARVED_RETRY_MS;
+    log_warn("no connection to an upstream could be opened",
+             LOG_S("request_id", exchange_request_id(r->x)), LOG_Z("why", failure->detail));
+    relay_refuse(r, 0, &err);
 }
 
 static void on_fail(struct upstream_call *call, const struct upstream_failure *failure, void *ctx)
@@ -202,10 +217,15 @@ static void on_fail(struct upstream_call *call, const struct upstream_failure *f
         return;
     }
     if (r->phase == RELAY_PASSING) {
-        /* Half an answer must not look like a whole one. */
+        /* Half an answer must not look like a whole one.  Servers give up on readers that are
+         * slow: no account pays for such a client. */
         r->phase = RELAY_OVER;
-        relay_give_back(r, POOL_UNAVAILABLE, 0);
+        relay_give_back(r, r->held_back ? POOL_NEUTRAL : POOL_UNAVAILABLE, 0);
         exchange_abort(r->x);
+        return;
+    }
+    if (failure->fault == UPSTREAM_STARVED) {
+        starved(r, failure);
         return;
     }
     relay_note_fault(&r->failures, fault_words(failure->fault));

@@ -70,6 +70,7 @@ struct relay {
     bool sending;                /* the body goes up in pieces */
     bool upward_full;            /* … and the upstream's connection has no room now */
     bool client_full;            /* the client's connection has no room now */
+    bool held_back;              /* … and the upstream has had to wait for it */
     struct relay_answer *answer; /* NULL: none is being collected */
     struct relay_failures failures;
     struct scan_json scan;

@@ -122,6 +122,29 @@ describe("[GW-7] fast upstream, slow reader", () => {
   });
 });
 
+describe("[GW-5] an upstream that gives up on a slow reader", () => {
+  test("[GW-5] ends that client's answer, and the account serves the next call", async () => {
+    const upstream = await Upstream.start((visit, n) => {
+      if (n > 1) void visit.whole.then(() => visit.answer(200, "{}"));
+      else void visit.whole.then(() => pour(visit, 64 * MIB));
+    });
+    await addAccount(at.admin, upstream.port, "impatient");
+    const body = chatBody("impatient");
+    const slow = await ask(at, body);
+    slow.socket.pause();
+    const first = await upstream.visit(1);
+    await settled(() => first.socket.bytesWritten);
+    first.socket.resetAndDestroy();
+    slow.socket.resume();
+    await slow.over;
+    const next = await ask(at, body);
+    await next.saw("\r\n\r\n");
+    assert.match(next.text, /^HTTP\/1.1 200 /);
+    for (const caller of [slow, next]) caller.socket.destroy();
+    upstream.stop();
+  });
+});
+
 describe("[GW-8] a job that is followed", () => {
   const FOLLOWERS = 32;
 

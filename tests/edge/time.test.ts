@@ -2,6 +2,7 @@
 // Who sends or reads a byte a second stays no longer than anyone: every case waits for the true
 // deadline, all of them at once. The longer ones only with KINORA_FULL=1.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { Kinora, sleep } from "../lib/kinora.ts";
 import { addAccount } from "./account.ts";
@@ -239,6 +240,32 @@ describe("[GW-13] descriptors", () => {
     assert.equal(waiting.filter((caller) => caller.text !== "" || caller.cut).length, 0);
     for (const caller of waiting) caller.socket.destroy();
     await crowded.stop();
+  });
+
+  test("[GW-5] without one for the upstream a call is told 503, and no account pays for it", async () => {
+    const starved = await Kinora.start();
+    const person = await starved.admin();
+    const apiKey = await person.key();
+    const limit = (n: number) =>
+      execFileSync("prlimit", ["--pid", String(starved.pid), `--nofile=${n}:`]);
+    const upstream = await Upstream.start(
+      (visit) => void visit.whole.then(() => visit.answer(200, "{}")),
+    );
+    for (let n = 0; n < 3; n++) await addAccount(person, upstream.port, "starved");
+    const caller = await Caller.connect(starved.url);
+    const body = chatBody("starved");
+    const call = Buffer.concat([Buffer.from(chatHead(apiKey, body.length)), body]);
+    limit(16);
+    await caller.send(call);
+    await caller.saw("overloaded");
+    assert.match(caller.text, /^HTTP\/1.1 503 [^]*retry-after: 1\r\n/i);
+    limit(1024);
+    await caller.send(call);
+    await caller.saw(" 200 ");
+    assert.equal(upstream.visits.length, 1);
+    caller.socket.destroy();
+    upstream.stop();
+    await starved.stop();
   });
 
   test("where there are few, who is in is served and who is not is told 503", async () => {

@@ -73,8 +73,7 @@ export class World {
   }
 
   async stop(): Promise<void> {
-    await this.kinora.stop();
-    await this.demo.stop();
+    await this.kinora.stop().finally(() => this.demo.stop());
     rmSync(this.folder, { recursive: true, force: true });
   }
 

@@ -326,7 +326,7 @@ static void without_room_in_the_kernel_a_call_is_refused(void **state)
     struct call c = {.url = here(), .level = GUARD_ADMIN};
     no_watches = 1;
     call_run(&c);
-    expect_fault(&c, UPSTREAM_REFUSED);
+    expect_fault(&c, UPSTREAM_STARVED);
     assert_true(c.failure.unsent);
     no_watches = 0;
     c = (struct call){.url = c.url, .level = GUARD_ADMIN};
