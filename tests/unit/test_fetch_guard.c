@@ -350,7 +350,7 @@ static void a_socks5_proxy_is_told_no_inner_address(void **state)
 {
     (void)state;
     struct peer *proxy = peer_new(serve_socks5, NULL);
-    char proxy_url[64], url[64];
+    char proxy_url[64], url[600];
     struct fetch_answer answer;
     struct cidr allowed;
     struct err err;
