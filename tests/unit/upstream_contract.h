@@ -427,6 +427,8 @@ static void serve_refusal(struct peer_link *l)
     peer_recv(l, some, sizeof(some));
     peer_send(l, "HTTP/1.1 413 No\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig");
     usleep(100 * 1000);
+    /* Closed before the answer was read, it would be lost with the rest of the request. */
+    peer_wait_until_gone(l);
 }
 
 static void an_answer_before_the_end_of_the_request_is_taken(void **state)
