@@ -19,16 +19,27 @@ static enum status read_credentials(struct call *c, struct str *email, struct st
 }
 
 /* Where a picture can be seen: an upload's link, or the address that it is. */
-static struct str picture_url(struct call *c, struct storage_bucket *bucket, struct str picture)
+static struct str picture_url(struct call *c, struct storage_bucket *bucket, int64_t user_id,
+                              struct str picture)
 {
     struct str uuid = upload_uuid_of(picture, c->arena);
     struct upload_record r;
     struct err ignored;
     if (!uuid.p)
         return picture;
-    if (upload_find(c->db, c->who.user_id, uuid, c->arena, &r, &ignored) != OK)
+    if (upload_find(c->db, user_id, uuid, c->arena, &r, &ignored) != OK)
         return STR_NONE;
     return upload_url(c->worker, c->arena, c->origin, bucket, &r);
+}
+
+static void write_oneself(struct call *c, const struct user *user, struct json_out *j)
+{
+    _cleanup_(storage_close) struct storage_bucket bucket = {0};
+    json_object(j);
+    view_user_fields(j, user);
+    json_kv_str_or_null(j, "avatar_url", picture_url(c, &bucket, user->id, user->avatar));
+    json_kv_str_or_null(j, "background_url", picture_url(c, &bucket, user->id, user->background));
+    json_object_end(j);
 }
 
 static enum status answer_sign_in(struct call *c, int status, const struct sign_in *in)
@@ -38,7 +49,7 @@ static enum status answer_sign_in(struct call *c, int status, const struct sign_
     json_object(j);
     json_kv_z(j, "token", in->token);
     json_key(j, "user");
-    view_user(j, &in->user);
+    write_oneself(c, &in->user, j);
     json_object_end(j);
     return OK;
 }
@@ -85,13 +96,7 @@ enum status auth_logout(struct call *c, struct err *err)
 
 static enum status answer_me(struct call *c, const struct user *user)
 {
-    _cleanup_(storage_close) struct storage_bucket bucket = {0};
-    struct json_out *j = call_json(c, 200);
-    json_object(j);
-    view_user_fields(j, user);
-    json_kv_str_or_null(j, "avatar_url", picture_url(c, &bucket, user->avatar));
-    json_kv_str_or_null(j, "background_url", picture_url(c, &bucket, user->background));
-    json_object_end(j);
+    write_oneself(c, user, call_json(c, 200));
     return OK;
 }
 

@@ -1045,7 +1045,7 @@ export interface components {
     SignIn: {
       /** @description For Authorization: Bearer; the same session as the cookie's. */
       token: string
-      user: components['schemas']['User']
+      user: components['schemas']['Me']
     }
     PicturesChange: {
       /** @description The UUID of an upload of one's own, or an http(s) address. */
@@ -2701,6 +2701,7 @@ export interface operations {
       400: components['responses']['BadRequest']
       401: components['responses']['Unauthenticated']
       403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
       410: components['responses']['Gone']
       413: components['responses']['TooLarge']
       422: components['responses']['Unprocessable']
