@@ -1,8 +1,8 @@
 import type { Client } from './client'
-import type { PublicSettings, User } from './types'
+import type { Me, PublicSettings } from './types'
 
 export interface SessionAnswer {
-  user: User
+  user: Me
 }
 
 export function authApi(client: Client) {
@@ -14,7 +14,10 @@ export function authApi(client: Client) {
       client.post<SessionAnswer>('/api/v1/auth/register', { email, password }),
     setup: (token: string, email: string, password: string) =>
       client.post<SessionAnswer>('/api/v1/auth/setup', { token, email, password }),
-    me: () => client.get<User>('/api/v1/auth/me'),
+    me: () => client.get<Me>('/api/v1/auth/me'),
+    /** Each the UUID of an upload of one's own or an address; null: none. */
+    setPictures: (pictures: { avatar?: string | null; background?: string | null }) =>
+      client.patch<Me>('/api/v1/auth/me', pictures),
     changePassword: (current_password: string, new_password: string) =>
       client.post<void>('/api/v1/auth/password', { current_password, new_password }),
   }

@@ -4,12 +4,19 @@ import { authApi } from './auth'
 import type { Client } from './client'
 import { keysApi } from './keys'
 import { soraApi } from './sora'
+import { uploadsApi } from './uploads'
 
 export { ApiError } from './client'
 
 /** Every call the page can make, grouped as the server groups them. */
 export function createApi(client: Client) {
-  return { auth: authApi(client), sora: soraApi(client), keys: keysApi(client), admin: adminApi(client) }
+  return {
+    auth: authApi(client),
+    sora: soraApi(client),
+    uploads: uploadsApi(client),
+    keys: keysApi(client),
+    admin: adminApi(client),
+  }
 }
 
 export type Api = ReturnType<typeof createApi>

@@ -4,6 +4,12 @@ import type { components } from './schema'
 type Wire = components['schemas']
 
 export type User = Wire['User']
+/** Oneself, with links to one's pictures. */
+export type Me = Wire['Me']
+export type Upload = Wire['Upload']
+export type UploadSubType = Wire['UploadSubType']
+export type UploadSummary = Wire['UploadSummary']
+export type UploadKind = UploadSummary['sub_types'][number]
 export type PublicSettings = Wire['PublicSettings']
 export type Quota = Wire['Quota']
 export type StorageStatus = Wire['StorageStatus']

@@ -1,8 +1,13 @@
 import { onMounted, onScopeDispose, ref } from 'vue'
 
 /** Files that are dropped anywhere on the page, or pasted: one that misses its field must not replace
- * the page with itself. `take` gets the first; `wanted` says which pasted ones are meant for us. */
-export function usePageFiles(take: (file: File) => void, wanted: (file: File) => boolean) {
+ * the page with itself. `take` gets the first; `wanted` says which pasted ones are meant for us;
+ * `takeAll`, where it is given, gets all that is dropped. */
+export function usePageFiles(
+  take: (file: File) => void,
+  wanted: (file: File) => boolean,
+  takeAll?: (transfer: DataTransfer) => void,
+) {
   const dragging = ref(false)
   let depth = 0
 
@@ -30,7 +35,8 @@ export function usePageFiles(take: (file: File) => void, wanted: (file: File) =>
     depth = 0
     dragging.value = false
     const file = event.dataTransfer?.files[0]
-    if (file) take(file)
+    if (takeAll && event.dataTransfer) takeAll(event.dataTransfer)
+    else if (file) take(file)
   }
 
   function paste(event: ClipboardEvent) {

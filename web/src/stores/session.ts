@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { ApiError, useApi } from '@/api'
-import type { PublicSettings, User } from '@/api/types'
+import type { Me, PublicSettings } from '@/api/types'
 import { usePreferences } from './preferences'
 
 const unknownSettings: PublicSettings = {
@@ -18,7 +18,7 @@ const unknownSettings: PublicSettings = {
 export const useSession = defineStore('session', () => {
   const api = useApi()
   const preferences = usePreferences()
-  const user = ref<User | null>(null)
+  const user = ref<Me | null>(null)
   const settings = ref<PublicSettings>(unknownSettings)
   const ready = ref(false)
   const failed = ref<ApiError | null>(null)

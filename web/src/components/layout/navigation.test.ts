@@ -6,8 +6,8 @@ const ids = (admin: boolean, soraEnabled = true, simpleMode = false) =>
 
 describe('the sidebar', () => {
   it('[UI-1] [V-17] has Sora after the dashboard for users, and after API keys for admins', () => {
-    expect(ids(false)).toEqual([['dashboard', 'sora', 'keys', 'account']])
-    expect(ids(true)[1]).toEqual(['keys', 'sora', 'account'])
+    expect(ids(false)).toEqual([['dashboard', 'sora', 'keys', 'uploads', 'account']])
+    expect(ids(true)[1]).toEqual(['keys', 'sora', 'uploads', 'account'])
   })
 
   it('[UI-1] [V-16] has Sora only while it is enabled', () => {
@@ -17,7 +17,15 @@ describe('the sidebar', () => {
 
   it('[ID-6] [V-18] hides Sora and the pages for several people in simple mode', () => {
     expect(ids(false, true, true).flat()).not.toContain('sora')
-    expect(ids(true, true, true).flat()).toEqual(['dashboard', 'accounts', 'audit', 'settings', 'keys', 'account'])
+    expect(ids(true, true, true).flat()).toEqual([
+      'dashboard',
+      'accounts',
+      'audit',
+      'settings',
+      'keys',
+      'uploads',
+      'account',
+    ])
     for (const items of [userNavItems, personalNavItems])
       expect(items.find((item) => item.id === 'sora')?.hideInSimpleMode).toBe(true)
   })

@@ -7,6 +7,7 @@ import {
   ScrollText,
   Settings2,
   Sparkles,
+  Upload,
   UserRound,
   Users,
 } from 'lucide-vue-next'
@@ -38,10 +39,11 @@ const sora: NavItem = {
   needsSora: true,
 }
 const keys: NavItem = { id: 'keys', label: 'nav.keys', route: 'keys', icon: KeyRound }
+const uploads: NavItem = { id: 'uploads', label: 'nav.uploads', route: 'uploads', icon: Upload }
 const account: NavItem = { id: 'account', label: 'nav.account', route: 'account', icon: UserRound }
 
-export const userNavItems: NavItem[] = [dashboard, sora, keys, account]
-export const personalNavItems: NavItem[] = [keys, sora, account]
+export const userNavItems: NavItem[] = [dashboard, sora, keys, uploads, account]
+export const personalNavItems: NavItem[] = [keys, sora, uploads, account]
 export const adminNavItems: NavItem[] = [
   dashboard,
   { id: 'users', label: 'nav.users', route: 'admin-users', icon: Users, hideInSimpleMode: true },

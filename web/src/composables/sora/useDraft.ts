@@ -8,6 +8,8 @@ export interface ReferenceImage {
   /** A data URL, an address, or the UUID of an upload. */
   value: string
   name: string
+  /** What it looks like, where the value is no address. */
+  preview?: string
 }
 
 function storedChoice(): ModelChoice {

@@ -3,21 +3,21 @@ import { ApiError } from '@/api'
 
 export const undoMs = 8000
 
-export interface UndoOptions {
-  hide: (id: number) => void
-  unhide: (id: number) => void
-  remove: (id: number) => Promise<void>
-  removed: (id: number) => void
-  failed: (id: number, error: unknown) => void
+export interface UndoOptions<Id> {
+  hide: (id: Id) => void
+  unhide: (id: Id) => void
+  remove: (id: Id) => Promise<void>
+  removed: (id: Id) => void
+  failed: (id: Id, error: unknown) => void
   /** Shows how many deletions can still be taken back. */
-  offer: (ids: number[]) => void
+  offer: (ids: Id[]) => void
 }
 
 /** Deletion is a wait of 8 s before the request; taking it back is only forgetting to send. */
-export function useUndoDelete(options: UndoOptions) {
-  const waiting = new Map<number, ReturnType<typeof setTimeout>>()
+export function useUndoDelete<Id extends number | string = number>(options: UndoOptions<Id>) {
+  const waiting = new Map<Id, ReturnType<typeof setTimeout>>()
 
-  async function commit(id: number) {
+  async function commit(id: Id) {
     clearTimeout(waiting.get(id))
     waiting.delete(id)
     try {
@@ -30,7 +30,7 @@ export function useUndoDelete(options: UndoOptions) {
     }
   }
 
-  function remove(id: number) {
+  function remove(id: Id) {
     if (waiting.has(id)) return
     options.hide(id)
     waiting.set(
@@ -40,7 +40,7 @@ export function useUndoDelete(options: UndoOptions) {
     options.offer([...waiting.keys()])
   }
 
-  function undo(ids: number[]) {
+  function undo(ids: Id[]) {
     for (const id of ids) {
       if (!waiting.has(id)) continue
       clearTimeout(waiting.get(id))

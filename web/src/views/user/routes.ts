@@ -31,6 +31,12 @@ export const userRoutes: RouteRecordRaw[] = [
   },
   { path: 'keys', name: 'keys', component: () => import('./KeysView.vue'), meta: { ...meta, title: 'nav.keys' } },
   {
+    path: 'uploads',
+    name: 'uploads',
+    component: () => import('./UploadsView.vue'),
+    meta: { ...meta, title: 'nav.uploads' },
+  },
+  {
     path: 'account',
     name: 'account',
     component: () => import('./AccountView.vue'),

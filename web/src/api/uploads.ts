@@ -1,0 +1,61 @@
+import { ApiError, type Client } from './client'
+import type { Page, Upload, UploadSubType, UploadSummary } from './types'
+
+export interface UploadQuery {
+  sub_type?: UploadSubType
+  page?: number
+  page_size?: number
+}
+
+export interface SendOptions {
+  /** Bytes that have left, of this many. */
+  onProgress?: (sent: number, total: number) => void
+  signal?: AbortSignal
+}
+
+function readAnswer(request: XMLHttpRequest): { error?: Record<string, unknown> } | null {
+  try {
+    return JSON.parse(request.responseText) as { error?: Record<string, unknown> }
+  } catch {
+    return null
+  }
+}
+
+function errorOf(request: XMLHttpRequest): ApiError {
+  const { code, message, ...details } = readAnswer(request)?.error ?? {}
+  const id = request.getResponseHeader('x-request-id')
+  return new ApiError(request.status, String(code ?? 'unknown'), String(message ?? ''), details, id)
+}
+
+/** By XMLHttpRequest: fetch does not tell how much has left. */
+function send(file: File, subType: UploadSubType, options: SendOptions = {}): Promise<Upload> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    const form = new FormData()
+    // The fields come first: the server takes the bytes as they arrive.
+    form.append('type', 'user_upload')
+    form.append('sub_type', subType)
+    form.append('file', file, file.name)
+    request.open('POST', '/api/upload')
+    request.setRequestHeader('Accept', 'application/json')
+    request.setRequestHeader('X-Requested-With', 'kinora')
+    request.upload.onprogress = (event) => options.onProgress?.(event.loaded, event.total)
+    request.onload = () => {
+      if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText) as Upload)
+      else reject(errorOf(request))
+    }
+    request.onerror = () => reject(new ApiError(0, 'network', ''))
+    request.onabort = () => reject(new ApiError(0, 'aborted', ''))
+    options.signal?.addEventListener('abort', () => request.abort())
+    request.send(form)
+  })
+}
+
+export function uploadsApi(client: Client) {
+  return {
+    summary: () => client.get<UploadSummary>('/api/uploads/summary'),
+    list: (query: UploadQuery) => client.get<Page<Upload>>('/api/uploads/list', { ...query }),
+    remove: (uuid: string) => client.del(`/api/uploads/${uuid}`),
+    send,
+  }
+}
