@@ -58,20 +58,22 @@ atBothWidths(
     const account = await stage.admin.account(stage.demo, "chat");
     try {
       const mia = await enter({ person: member, path: "/" });
-      assert.deepEqual(await mia.entries(), ["dashboard", "sora", "keys", "account"]);
+      assert.deepEqual(await mia.entries(), ["dashboard", "sora", "keys", "uploads", "account"]);
       await mia.navigate("sora");
       await mia.see("prompt-bar");
       await mia.navigate("account");
       await mia.see("account-page");
       await mia.navigate("keys");
       await mia.see("keys-page");
+      await mia.navigate("uploads");
+      await mia.see("uploads-page");
       await mia.navigate("dashboard");
       await mia.see("dashboard");
 
       const root = await enter({ person: stage.admin, path: "/" });
       assert.deepEqual(await root.entries(), [
         ...["dashboard", "users", "groups", "accounts", "jobs", "audit", "settings"],
-        ...["keys", "sora", "account"],
+        ...["keys", "sora", "uploads", "account"],
       ]);
       await root.navigate("sora");
       await root.see("prompt-bar");
@@ -89,7 +91,7 @@ inWindow(
   async (enter) => {
     const v = await enter({ person: member, path: "/sora" });
     await v.see("sora-disabled");
-    assert.deepEqual(await v.entries(), ["dashboard", "keys", "account"]);
+    assert.deepEqual(await v.entries(), ["dashboard", "keys", "uploads", "account"]);
 
     const account = await stage.admin.account(stage.demo, "chat");
     await v.see("nav-sora");
@@ -98,7 +100,7 @@ inWindow(
     await stage.admin.ask("PATCH", `/api/v1/admin/accounts/${account.id}`, { status: "disabled" });
     await v.see("sora-disabled");
     await stage.admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
-    assert.deepEqual(await v.entries(), ["dashboard", "keys", "account"]);
+    assert.deepEqual(await v.entries(), ["dashboard", "keys", "uploads", "account"]);
   },
 );
 
@@ -113,7 +115,8 @@ inWindow(
     try {
       await v.gone("nav-sora");
       await v.gone("nav-users");
-      assert.deepEqual(await v.entries(), ["dashboard", "accounts", "audit", "settings", "keys", "account"]);
+      const left = ["dashboard", "accounts", "audit", "settings", "keys", "uploads", "account"];
+      assert.deepEqual(await v.entries(), left);
     } finally {
       await stage.admin.ask("PATCH", "/api/v1/admin/settings", { simple_mode: false });
       await stage.admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
