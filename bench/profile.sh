@@ -1,5 +1,6 @@
 #!/bin/bash
-# Where the CPU time of a chunk of an event stream goes, Kinora beside nginx: a table of shares.
+# Where the CPU time of a JSON call and of a chunk of an event stream goes, Kinora beside nginx: a table of
+# shares for each.
 #   bench/profile.sh
 # Needs perf to be allowed to see the kernel (root, or kernel.perf_event_paranoid = -1).
 # shellcheck disable=SC2034,SC2154 # lib.sh and peers.sh read what is set here, and the reverse
@@ -13,20 +14,29 @@ dir=$(mktemp -d)
 trap 'stop_all; rm -rf "$dir"' EXIT
 PEERS=(nginx kinora)
 
-record() { # NAME: its shares by object and by function
-    local pids streaming chunks
-    pids=$(tree "${pid_of[$1]}" | paste -sd,)
-    stream paced "$1" 64 $(((seconds + 2) * 1000)) >"$dir/chunks" &
-    streaming=$!
-    sleep 1
-    perf record -q -g -o "$dir/$1.perf" -p "$pids" -- sleep "$seconds" >/dev/null 2>&1
-    wait "$streaming"
-    read -r chunks _ <"$dir/chunks"
+json() { # NAME
+    call "$1" 64 $((seconds + 2))
+    note "$1: $count calls"
+}
+
+sse() { # NAME
+    local chunks
+    read -r chunks _ < <(stream paced "$1" 64 $(((seconds + 2) * 1000)))
     note "$1: $chunks chunks"
-    perf report -q -i "$dir/$1.perf" --no-children -g none --sort dso --stdio 2>/dev/null |
-        awk 'NF {print $1, $2}' >"$dir/$1.objects"
-    perf report -q -i "$dir/$1.perf" --children -g none --sort sym --stdio 2>/dev/null |
-        awk 'NF {print $1, $NF}' >"$dir/$1.symbols"
+}
+
+record() { # KIND NAME: its shares by object and by function while it serves calls of the kind
+    local pids serving
+    pids=$(tree "${pid_of[$2]}" | paste -sd,)
+    "$1" "$2" &
+    serving=$!
+    sleep 1
+    perf record -q -g -o "$dir/$2.perf" -p "$pids" -- sleep "$seconds" >/dev/null 2>&1
+    wait "$serving"
+    perf report -q -i "$dir/$2.perf" --no-children -g none --sort dso --stdio 2>/dev/null |
+        awk 'NF {print $1, $2}' >"$dir/$2.objects"
+    perf report -q -i "$dir/$2.perf" --children -g none --sort sym --stdio 2>/dev/null |
+        awk 'NF {print $1, $NF}' >"$dir/$2.symbols"
 }
 
 share() { # NAME FILE PATTERN: the sum of the shares
@@ -37,17 +47,24 @@ row() { # WORDS FILE PATTERN_NGINX PATTERN_KINORA
     echo "| $1 | $(share nginx "$2" "$3") | $(share kinora "$2" "$4") |"
 }
 
+table() { # KIND UPSTREAM
+    serve "$2" http "${PEERS[@]}"
+    for peer in "${PEERS[@]}"; do record "$1" "$peer"; done
+    stop "${PEERS[@]}"
+    echo "| share of the CPU time ($1) | nginx | kinora |"
+    echo "|---|---|---|"
+    row "the kernel, in all" objects 'kernel' 'kernel'
+    row "— sending" symbols '^tcp_sendmsg$' '^tcp_sendmsg$'
+    row "— receiving" symbols '^(__x64_sys_recvfrom|ksys_read)$' '^(__x64_sys_recvfrom|ksys_read)$'
+    row "— waiting for events" symbols '^__x64_sys_epoll_wait$' '^__x64_sys_epoll_wait$'
+    row "the program itself" objects '^nginx' '^kinora'
+    row "libraries" objects '[.]so' '[.]so'
+}
+
 build_load
 printf '%s\n' /v1/chat/completions 'Authorization: Bearer client' >"$dir/plain.headers"
 ulimit -n "$(ulimit -Hn)"
 start_upstreams
-serve $SSE_PORT http "${PEERS[@]}"
-for peer in "${PEERS[@]}"; do record "$peer"; done
-echo "| share of the CPU time | nginx | kinora |"
-echo "|---|---|---|"
-row "the kernel, in all" objects 'kernel' 'kernel'
-row "— sending a chunk" symbols '^tcp_sendmsg$' '^tcp_sendmsg$'
-row "— receiving a chunk" symbols '^__x64_sys_recvfrom$' '^__x64_sys_recvfrom$'
-row "— waiting for events" symbols '^__x64_sys_epoll_wait$' '^__x64_sys_epoll_wait$'
-row "the program itself" objects '^nginx' '^kinora'
-row "the C library" objects 'libc' 'libc'
+table json "$JSON_PORT"
+echo
+table sse "$SSE_PORT"
