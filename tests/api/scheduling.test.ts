@@ -72,7 +72,8 @@ const inLine = (n: number) =>
 // Until when the account cools down.
 async function rest(id: number): Promise<number> {
   const { rate_limited_until, overloaded_until } = await account(id);
-  return Date.parse(rate_limited_until ?? overloaded_until ?? 0);
+  const until = rate_limited_until ?? overloaded_until;
+  return until ? Date.parse(until) : 0;
 }
 
 const account = (id: number) => admin.ask("GET", `/api/v1/admin/accounts/${id}`);
@@ -175,6 +176,7 @@ describe("the line", () => {
     assert.deepEqual([status, code], [429, "rate_limited"]);
     assert.ok(wait > 800 && wait <= 900, String(wait));
     await admin.ask("POST", `/api/v1/admin/accounts/${ids[0]}/reset`);
+    await eventually("it rests no more", async () => (await rest(ids[0])) === 0);
     await demo.fault({ route: "videos.create", status: 500, headers: { "Retry-After": "900" } });
     assert.equal((await late("failed"))[0], 502);
     assert.deepEqual((await late("cooling")).slice(0, 2), [503, "no_account"]);
