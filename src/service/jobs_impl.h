@@ -146,7 +146,7 @@ bool places_take(struct jobs *j, const struct job_due *due, struct pool_slot *re
 /* Around a look at the line: what was there before it and has not been taken is given back. */
 void places_look(struct jobs *j);
 void places_give_back(struct jobs *j);
-/* After the loop's end. */
+/* After the end of the loop's thread and before the loop's own, which has tasks of theirs still. */
 void places_free(struct jobs *j);
 
 /* Outcomes (jobs_step.c).  Each writes one transaction under the fence and notes the

@@ -8,7 +8,7 @@
  * when there is none.
  *
  * Places are made and taken by the scheduler's thread and served on the engine's loop; the
- * engine's lock guards them. */
+ * engine's lock guards them.  What waits in the pool is the loop's alone. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,8 +21,9 @@ struct place {
     struct list link; /* in jobs.places */
     struct task join;
     struct jobs *jobs;
-    struct job_due due; /* what is wanted, and for whom */
-    char *words;        /* what its views point to */
+    struct job_due due;         /* what is wanted, and for whom */
+    char *words;                /* what its views point to */
+    struct pool_waiter *waiter; /* from joining until it is served */
     struct pool_slot slot;
     /* seen: since before the look that is under way.  What comes in its midst is for the next,
      * or it would go to whoever is looked at just then. */
@@ -50,6 +51,7 @@ static void on_served(void *ctx, struct pool_slot *slot)
 {
     struct place *p = ctx;
     struct jobs *j = p->jobs;
+    p->waiter = NULL;
     pthread_mutex_lock(&j->lock);
     bool taken = slot && !j->stopping;
     if (taken) {
@@ -69,9 +71,14 @@ static void join_line(struct task *t)
     struct place *p = CONTAINER_OF(t, struct place, join);
     struct jobs *j = p->jobs;
     struct pool_want want;
+    pthread_mutex_lock(&j->lock);
+    bool stopping = j->stopping;
+    pthread_mutex_unlock(&j->lock);
     jobs_want(&p->due, &want);
     want.caller = p->due.user_id;
-    if (pool_wait(j->app->pool, &want, j->loop, PLACE_MS, on_served, p))
+    if (!stopping)
+        p->waiter = pool_wait(j->app->pool, &want, j->loop, PLACE_MS, on_served, p);
+    if (p->waiter)
         return;
     /* The line is full: its jobs are looked at once a second all the same. */
     pthread_mutex_lock(&j->lock);
@@ -167,9 +174,15 @@ void places_give_back(struct jobs *j)
     pthread_mutex_unlock(&j->lock);
 }
 
-/* The pool forgets who waits in its line. */
 void places_free(struct jobs *j)
 {
     LIST_EACH(node, &j->places)
-    place_free(CONTAINER_OF(node, struct place, link));
+    {
+        struct place *p = CONTAINER_OF(node, struct place, link);
+        if (!p->waiter && !p->served)
+            continue; /* about to join: that task frees it */
+        if (p->waiter)
+            pool_wait_cancel(p->waiter);
+        place_free(p);
+    }
 }

@@ -552,6 +552,23 @@ describe("SIGTERM", () => {
       await settled(w.kinora, w.demo);
     });
   }
+
+  // The slot that the polled job keeps to the end is then free for those in line.
+  test("[GW-4] it leaves the line of jobs that wait for a slot, and ends with 0", async (t) => {
+    const w = await World.start({ args: ["--drain", "0"] });
+    t.after(() => w.stop());
+    await w.person.account(w.demo, "videos", { concurrency: 1 });
+    await w.demo.fault({ route: "videos.create", prompt: "first", job: { duration_ms: 60000 } });
+    const first = await w.person.generate("first");
+    await w.until("a task", `SELECT id FROM jobs WHERE generation_id = ${first} AND state = 'polling'`);
+    const waiting = [await w.person.generate("second"), await w.person.generate("third")];
+    await sleep(1500); // a look of the scheduler's, which puts them in line: nothing outside shows it
+    await w.kinora.stop({ keep: true });
+    await w.kinora.launch();
+    await w.person.ask("POST", `/api/v1/sora/generations/${first}/cancel`);
+    for (const id of waiting) assert.equal((await w.person.ended(id)).status, "completed");
+    await settled(w.kinora, w.demo);
+  });
 });
 
 test("[ST-3] a claim that nobody works on is taken up again on a busy node", async (t) => {
