@@ -25,10 +25,7 @@ async function pair(t: TestContext, how = {}) {
   await w.person.account(w.demo, "videos");
   await w.person.account(w.demo, "chat", { models: ["by-chat"] });
   const other = await secondNode(w, how);
-  t.after(async () => {
-    await other.stop();
-    await w.stop();
-  });
+  t.after(() => other.stop().finally(() => w.stop()));
   const there = new Person(other, w.person.token, w.person.user);
   return { w, other, there };
 }
