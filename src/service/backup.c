@@ -59,15 +59,14 @@ static enum status add_head(struct making *m, bool media, struct err *err)
 /* Those in force: of the environment, where they stand there, with commas between. */
 static enum status add_keys(struct making *m, struct err *err)
 {
-    const char *given = getenv("KINORA_SECRET_KEYS");
-    struct str keys = str_of(given);
-    if (!keys.n) {
+    struct str given = str_of(getenv("KINORA_SECRET_KEYS")), keys;
+    if (!given.n) {
         struct str path = arena_printf(m->arena, "%s/secret.keys", m->app->data_dir);
         TRY(file_read(path.p, BACKUP_KEYS_MAX, m->arena, &keys, err));
         buf_add(&m->record, keys);
     }
-    while (given && keys.n) {
-        buf_add(&m->record, str_cut(&keys, ','));
+    while (given.n) {
+        buf_add(&m->record, str_cut(&given, ','));
         buf_add_char(&m->record, '\n');
     }
     return add(m, BACKUP_KEYS, err);

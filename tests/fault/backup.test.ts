@@ -190,6 +190,16 @@ describe("bad files", () => {
     refuse(resealed((t) => t.replace(/"schema":"..../, '"schema":"zzzz')), /not those of this program/);
   });
 
+  test("[V-7] The keys come once, also where their variable is there and empty", () => {
+    const [copy, target] = [join(folder, "empty.backup"), join(folder, "empty")];
+    const env = { ...process.env, KINORA_SECRET_KEYS: "" };
+    const made = spawnSync(BINARY, ["backup", copy, "--data", data], { encoding: "utf8", env });
+    assert.equal(made.status, 0, made.stderr);
+    assert.equal(run("restore", copy, "--data", target).status, 0);
+    const keys = (at: string) => readFileSync(join(at, "secret.keys"), "utf8");
+    assert.equal(keys(target), keys(data));
+  });
+
   test("[V-7] A file that is there is not written over, and a folder in use is not restored into", () => {
     refused(run("backup", file, "--data", data), /there already/);
     assert.deepEqual(readFileSync(file), bytes);
