@@ -219,7 +219,7 @@ bool library_local_enabled(struct app *app)
            local_writable(app->local);
 }
 
-static bool bucket_wanted(struct app *app)
+bool library_bucket_wanted(struct app *app)
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
     return storage_is_wanted(settings);
@@ -233,7 +233,7 @@ enum status library_fetch(struct worker *w, const struct generation *g,
     const struct library_target disk = {.type = STORAGE_LOCAL,
                                         .store_id = storage_present(w->app, STORAGE_LOCAL)};
     enum status status = E_UNAVAILABLE;
-    bool bucket = bucket_wanted(w->app), local = library_local_enabled(w->app);
+    bool bucket = library_bucket_wanted(w->app), local = library_local_enabled(w->app);
     memset(ret, 0, sizeof(*ret));
     err_set(err, E_UNAVAILABLE, "storage_off");
     if (bucket)

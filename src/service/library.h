@@ -47,6 +47,8 @@ struct library_source {
     bool saving; /* into the bucket or not at all; the claim to save is kept (ST-6) */
 };
 
+/* Whether new works are to go to the bucket first: switched on, with all that opens it. */
+bool library_bucket_wanted(struct app *app);
 /* Whether new works may go to the local disk: the setting, and a folder that takes them. */
 bool library_local_enabled(struct app *app);
 

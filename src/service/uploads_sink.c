@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file's way into a store.  Its row, with room, is there before its first byte is. */
+#include <time.h>
+
 #include "base/clock.h"
 #include "base/hex.h"
 #include "service/library.h"
 #include "service/quota.h"
-#include "service/settings.h"
 #include "service/uploads_impl.h"
 #include "store/objects.h"
-
-#include <time.h>
 
 enum {
     ROOM_BYTES = 8 << 20, /* taken at a time when the length is not known */
@@ -18,17 +17,11 @@ enum {
 
 /* ---- where to */
 
-static bool bucket_wanted(struct app *app)
-{
-    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
-    return storage_is_wanted(settings);
-}
-
 /* SG-5: bytes that come once cannot be sent a second time, so it is decided before the first. */
 enum status upload_sink_choose(struct upload *u, struct err *err)
 {
     struct app *app = u->worker->app;
-    bool bucket = bucket_wanted(app), local = library_local_enabled(app);
+    bool bucket = library_bucket_wanted(app), local = library_local_enabled(app);
     if (!bucket && !local)
         return err_set(err, E_UNAVAILABLE, "storage_off");
     u->object.storage = bucket && (!local || storage_is_healthy(app)) ? STORAGE_S3 : STORAGE_LOCAL;
