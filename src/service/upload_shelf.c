@@ -2,6 +2,7 @@
 #include "service/upload_shelf.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "media/links.h"
 #include "net/url.h"
 #include "platform/media_probe.h"
@@ -68,11 +69,6 @@ enum status upload_remove(struct worker *w, int64_t user_id, struct str uuid, st
 
 /* ---- names */
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* RFC 9562, 4: 8-4-4-4-12 hexadecimal digits. */
 static bool is_uuid(struct str text)
 {
@@ -80,7 +76,7 @@ static bool is_uuid(struct str text)
         return false;
     for (size_t i = 0; i < text.n; i++) {
         bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text.p[i] != '-' : !is_hex(text.p[i]))
+        if (dash ? text.p[i] != '-' : hex_value(text.p[i]) < 0)
             return false;
     }
     return true;
