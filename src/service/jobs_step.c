@@ -288,9 +288,7 @@ enum status step_refused(struct step *s, enum job_state from, const struct refus
     bool may_switch = r->status == 0 ||
                       (r->status != 408 && pool_may_switch(r->status, r->model_missing));
     bool renewed = r->status == 401 && step_renew_token(s);
-    if (r->model_missing || renewed)
-        outcome = POOL_NEUTRAL;
-    if (r->starved)
+    if (r->model_missing || renewed || r->starved)
         outcome = POOL_NEUTRAL;
     /* The first time it may have been accepted, whatever is said now. */
     if (s->resubmission)
