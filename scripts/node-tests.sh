@@ -30,4 +30,5 @@ case $suite in
     e2e | fault) at_once=$(nproc) ;;
     *) at_once=$((2 * $(nproc))) ;;
 esac
-exec scripts/node.sh node --test --test-concurrency="$at_once" --test-reporter=spec "${files[@]}"
+# What a failed test left running must not keep its file for ever.
+exec scripts/node.sh node --test --test-force-exit --test-concurrency="$at_once" --test-reporter=spec "${files[@]}"
