@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 scripts/npm-ci.sh web
 inputs=$(find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -print0 |
     LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d' ' -f1)
+mkdir -p .tools
 stamp=.tools/page.inputs
 [ ! -e web/dist/index.html ] || [ "$(cat $stamp 2>/dev/null)" != "$inputs" ] || exit 0
 echo "page: vite build"

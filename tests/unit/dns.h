@@ -14,7 +14,8 @@
 
 struct dns_name {
     const char *name;
-    const char *addresses; /* "1.2.3.4 5.6.7.8"; NULL: never answered */
+    /* "1.2.3.4 5.6.7.8"; NULL: never answered.  May change while it is asked. */
+    const char *_Atomic addresses;
     uint32_t ttl;
 };
 
