@@ -1,5 +1,7 @@
 import { createApp, defineComponent, type App } from 'vue'
-import type { Generation } from '@/api/types'
+import { ApiError, apiKey, createApi } from '@/api'
+import type { Client } from '@/api/client'
+import type { Generation, Page } from '@/api/types'
 import { createMessages } from '@/i18n'
 import en from '@/locales/en.json'
 import zh from '@/locales/zh.json'
@@ -15,6 +17,36 @@ export function generation(fields: Partial<Generation> = {}): Generation {
     storage_type: 's3',
     created_at: '2026-11-21T14:00:00Z',
     ...fields,
+  }
+}
+
+export function pageOf<T>(data: T[]): Page<T> {
+  return { data, total: data.length, page: 1, page_size: 100 }
+}
+
+/** A server that answers as a test says, by "GET /api/…", and writes down what it was asked. */
+export function fakeServer() {
+  const answers: Record<string, (sent: any) => unknown> = {}
+  const asked: [what: string, sent: unknown][] = []
+
+  async function ask(what: string, sent?: unknown): Promise<any> {
+    asked.push([what, sent])
+    if (!answers[what]) throw new ApiError(404, 'not_found', `${what} is not here`)
+    return answers[what](sent)
+  }
+
+  const client: Client = {
+    get: (path, query) => ask(`GET ${path}`, query),
+    post: (path, body) => ask(`POST ${path}`, body),
+    patch: (path, body) => ask(`PATCH ${path}`, body),
+    del: (path) => ask(`DELETE ${path}`),
+  }
+  return {
+    answers,
+    asked,
+    /** What was sent each time to one address. */
+    sentTo: (what: string) => asked.filter(([name]) => name === what).map(([, sent]) => sent),
+    provide: (app: App) => void app.provide(apiKey, createApi(client)),
   }
 }
 
@@ -35,5 +67,10 @@ export function withSetup<T>(
   app.use(createMessages('en', { en, zh }))
   prepare(app)
   app.mount(document.createElement('div'))
-  return { result: result as T, stop: () => app.unmount() }
+  let running = true
+  const stop = () => {
+    if (running) app.unmount()
+    running = false
+  }
+  return { result: result as T, stop }
 }
