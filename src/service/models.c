@@ -6,6 +6,9 @@
 #include "platform/json_in.h"
 #include "pool/pool.h"
 
+/* Room for the list below, with its texts. */
+enum { BUILT_IN_BYTES = 256 << 10 };
+
 /* A family is spelled out into one model per orientation and length. */
 struct family {
     const char *id, *name, *description, *landscape, *portrait;
@@ -114,6 +117,48 @@ static void add_enhancers(struct list *l)
     }
 }
 
+static void add_built_in(struct list *l, bool with_enhancers)
+{
+    add_families(l);
+    add_images(l);
+    if (with_enhancers)
+        add_enhancers(l);
+}
+
+static void write_built_in(struct json_out *j, const struct model *m)
+{
+    json_object(j);
+    json_kv_str(j, "id", m->id);
+    json_kv_str(j, "name", m->name);
+    json_kv_z(j, "media_type", media_type_name(m->media_type));
+    json_kv_str(j, "description", m->description);
+    if (m->orientation.n)
+        json_kv_str(j, "orientation", m->orientation);
+    if (m->seconds_count > 0) {
+        json_key(j, "seconds");
+        json_array(j);
+        for (size_t i = 0; i < m->seconds_count; i++)
+            json_int(j, m->seconds[i]);
+        json_array_end(j);
+    }
+    if (m->size.n)
+        json_kv_str(j, "size", m->size);
+    json_kv_bool(j, "image_input", m->image_input);
+    json_object_end(j);
+}
+
+void models_write_built_in(struct json_out *j)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(BUILT_IN_BYTES);
+    struct list l = {.arena = a, .models = arena_alloc(a, MODELS_MAX * sizeof(struct model))};
+    if (l.models)
+        add_built_in(&l, true);
+    json_array(j);
+    for (size_t i = 0; i < l.count; i++)
+        write_built_in(j, &l.models[i]);
+    json_array_end(j);
+}
+
 /* ---- the list in settings: [{"id","name","media_type","description","orientation",
  * "seconds":[…],"size","image_input"}] */
 
@@ -138,13 +183,21 @@ static void read_model(struct list *l, struct json j)
         m->seconds[m->seconds_count++] = json_int_or(json_at(seconds, i), 0);
 }
 
-static enum status read_settings(struct list *l, struct str text, struct err *err)
+static bool is_enhancer(struct json j)
+{
+    return str_starts(json_str_or(json_get(j, "id"), STR("")), STR("prompt-enhance-"));
+}
+
+static enum status read_settings(struct list *l, struct str text, bool with_enhancers,
+                                 struct err *err)
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     TRY(json_parse(text, &doc, err));
     struct json root = json_root(doc);
-    for (size_t i = 0; i < json_size(root); i++)
-        read_model(l, json_at(root, i));
+    for (size_t i = 0; i < json_size(root); i++) {
+        if (with_enhancers || !is_enhancer(json_at(root, i)))
+            read_model(l, json_at(root, i));
+    }
     return OK;
 }
 
@@ -169,14 +222,11 @@ enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool 
     struct list l = {.arena = a, .models = arena_alloc(a, MODELS_MAX * sizeof(struct model))};
     if (!l.models)
         return err_set(err, E_NO_MEMORY, "overloaded");
-    if (settings->models.n) {
-        TRY(read_settings(&l, settings->models, err));
-    } else {
-        add_families(&l);
-        add_images(&l);
-        if (with_hidden || !settings->hide_prompt_enhance)
-            add_enhancers(&l);
-    }
+    bool with_enhancers = with_hidden || !settings->hide_prompt_enhance;
+    if (settings->models.n)
+        TRY(read_settings(&l, settings->models, with_enhancers, err));
+    else
+        add_built_in(&l, with_enhancers);
     pool_each_model(app->pool, &want, add_listed, &l);
     *ret = l.models;
     *ret_count = l.count;

@@ -4,6 +4,7 @@
  * and what active accounts list themselves. */
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/json_out.h"
 #include "model/job.h"
 #include "service/settings.h"
 
@@ -20,8 +21,13 @@ struct model {
 };
 
 enum { MODELS_MAX = 256 };
-/* Into the arena; hidden ones left out unless asked for.  group_id as in pool_want. */
+/* Into the arena; hidden ones (prompt-enhance-…, by a setting) left out unless asked for.
+ * group_id as in pool_want. */
 enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool with_hidden,
                         struct arena *a, struct model **ret, size_t *ret_count, struct err *err);
+/* The list that stands as long as the settings have none, in the form the settings take: an
+ * array of {"id","name","media_type","description","orientation","seconds":[…],"size",
+ * "image_input"}, what is unknown left out. */
+void models_write_built_in(struct json_out *j);
 /* NULL when it is not in a list. */
 const struct model *models_find(const struct model *models, size_t n, struct str id);

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "net/url.h"
 
-enum { MAX_MODELS = 200, MAX_PEM = 64 << 10, MAX_MODELS_TEXT = 256 << 10 };
+enum { MAX_PEM = 64 << 10 };
 /* What a JSON number carries exactly everywhere. */
 #define MAX_BYTES (INT64_C(1) << 53)
 
@@ -337,42 +337,6 @@ static enum status networks_read(const struct setting *s, struct json value, str
 static const struct setting_kind kind_cidrs = {setting_read_array, cidrs_load, cidrs_write};
 static const struct setting_kind kind_networks = {networks_read, cidrs_load, cidrs_write};
 
-/* "[]" is no list of models at all, which would leave the studio empty: it is refused. */
-static enum status models_load(const struct setting *s, struct str text, struct arena *a,
-                               struct settings *into, struct err *err)
-{
-    _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
-    struct str *field = field_of(s, into);
-    *field = STR("");
-    if (text.n == 0)
-        return OK;
-    if (text.n > MAX_MODELS_TEXT || json_parse(text, &doc, NULL) != OK)
-        return invalid(s, err, "must be an array of models");
-    size_t count = json_size(json_root(doc));
-    if (!json_is_array(json_root(doc)) || count == 0 || count > MAX_MODELS)
-        return err_field(err, "invalid_field", s->key, "%s must have 1 to %d entries", s->key,
-                         MAX_MODELS);
-    for (size_t i = 0; i < count; i++) {
-        struct str id = json_str_or(json_get(json_at(json_root(doc), i), "id"), STR(""));
-        if (id.n == 0 || id.n > 128 || !is_printable(id))
-            return invalid(s, err, "must hold objects with an id of 1 to 128 characters");
-    }
-    *field = arena_str(a, text);
-    return field->p ? OK : no_room(err);
-}
-
-static void models_write(const struct setting *s, const struct settings *from, struct json_out *j)
-{
-    struct str text = *(const struct str *)value_of(s, from);
-    json_key(j, s->key);
-    if (text.n)
-        json_raw(j, text);
-    else
-        json_null(j);
-}
-
-static const struct setting_kind kind_models = {setting_read_array, models_load, models_write};
-
 /* --- the table ----------------------------------------------------------- */
 
 #define AT(name)         .key = #name, .offset = offsetof(struct settings, name)
@@ -390,7 +354,7 @@ static const struct setting table[] = {
      .count_offset = offsetof(struct settings, allowed_private_network_count)},
     {AT(collect_non_streamed), .kind = &kind_bool, .first = "true"},
     {AT(hide_prompt_enhance), .kind = &kind_bool, .first = "true"},
-    {AT(models), .kind = &kind_models, .first = ""},
+    {AT(models), .kind = &setting_models, .first = ""},
     {AT(sora_default_storage_quota_bytes), .kind = &kind_int, .first = "0", .max = MAX_BYTES},
     {AT(sora_s3_enabled), .kind = &kind_bool, .first = "false"},
     {AT(sora_s3_force_path_style), .kind = &kind_bool, .first = "false"},

@@ -36,6 +36,8 @@ struct setting {
 /* A `read` for what is kept as the JSON text of an array. */
 enum status setting_read_array(const struct setting *s, struct json value, struct arena *a,
                                struct str *ret, struct err *err);
+/* settings_models.c */
+extern const struct setting_kind setting_models;
 /* settings_uploads.c */
 extern const struct setting_kind setting_upload_rules, setting_upload_extras;
 

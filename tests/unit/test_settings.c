@@ -127,6 +127,16 @@ ON_EVERY_ENGINE(all_or_none_and_the_bad_field_is_named)
         {"{\"sora_s3_ca_pem\":\"nothing\"}", "sora_s3_ca_pem"},
         {"{\"models\":[]}", "models"},
         {"{\"models\":[{\"name\":\"x\"}]}", "models"},
+        {"{\"models\":[1]}", "models"},
+        {"{\"models\":[{\"id\":\"a\"},{\"id\":\"a\"}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"colour\":1}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"media_type\":\"sound\"}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"orientation\":\"square\"}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"seconds\":[0]}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"seconds\":10}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"size\":\"1280\"}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"size\":\"1280x0\"}]}", "models"},
+        {"{\"models\":[{\"id\":\"a\",\"image_input\":1}]}", "models"},
     };
     struct site s;
     struct err why;

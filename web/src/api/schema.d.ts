@@ -1423,6 +1423,27 @@ export interface components {
       s3_healthy: boolean
       local_enabled: boolean
     }
+    ModelSetting: {
+      id: string
+      name?: string
+      /**
+       * @description Left out: video.
+       * @enum {string}
+       */
+      media_type?: 'video' | 'image'
+      description?: string
+      /**
+       * @description Fixed by the model; left out: free.
+       * @enum {string}
+       */
+      orientation?: 'landscape' | 'portrait'
+      /** @description One: fixed; none: unknown. */
+      seconds?: number[]
+      /** @description Of the result, such as 1280x720. */
+      size?: string
+      /** @description Left out: true. */
+      image_input?: boolean
+    }
     Settings: {
       site_name: string
       public_url: string
@@ -1434,14 +1455,10 @@ export interface components {
       allowed_private_networks: string[]
       collect_non_streamed: boolean
       hide_prompt_enhance: boolean
-      /** @description Replaces the built-in list; null: the built-in one. */
-      models:
-        | ({
-            id: string
-          } & {
-            [key: string]: unknown
-          })[]
-        | null
+      /** @description Replaces the built-in list; null: the built-in one. hide_prompt_enhance holds for both. */
+      models: components['schemas']['ModelSetting'][] | null
+      /** @description What stands while models is null; only read. */
+      models_built_in: components['schemas']['ModelSetting'][]
       sora_default_storage_quota_bytes: number
       sora_s3_enabled: boolean
       sora_s3_force_path_style: boolean
@@ -1490,14 +1507,8 @@ export interface components {
       allowed_private_networks?: string[] | null
       collect_non_streamed?: boolean | null
       hide_prompt_enhance?: boolean | null
-      /** @description Replaces the built-in list; null: the built-in one. */
-      models?:
-        | ({
-            id: string
-          } & {
-            [key: string]: unknown
-          })[]
-        | null
+      /** @description Replaces the built-in list; null: the built-in one. hide_prompt_enhance holds for both. */
+      models?: components['schemas']['ModelSetting'][] | null
       sora_default_storage_quota_bytes?: number | null
       sora_s3_enabled?: boolean | null
       sora_s3_force_path_style?: boolean | null
