@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/call_body.h"
 
-#include <stdatomic.h>
-
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { SHORT_BODY = 64 << 10 };
-
-static atomic_llong in_memory;
+static struct shares in_memory = SHARES_INIT(CALL_BODIES_MAX, CALL_BODIES_EACH);
 
 void call_body_init(struct call_body *b, size_t max, const char *dir, struct loop *loop,
                     struct workers *workers, void (*on_ready)(struct spool *s))
@@ -27,12 +23,11 @@ static enum status overloaded(struct err *err)
 
 static enum status charge(struct call_body *b, size_t length, struct err *err)
 {
-    long long wanted = MAX((long long)length - SHORT_BODY, 0);
-    long long more = wanted - b->charged;
-    b->charged = wanted;
-    return atomic_fetch_add(&in_memory, more) + more <= CALL_BODIES_MAX || more == 0
-               ? OK
-               : overloaded(err);
+    long long more = MAX((long long)length - CALL_BODY_SHORT, 0) - b->charged;
+    if (!(b->share ? share_take(b->share, more) : shares_take(&in_memory, more)))
+        return overloaded(err);
+    b->charged += more;
+    return OK;
 }
 
 static size_t add_to_spool(struct call_body *b, struct str piece)
@@ -51,11 +46,18 @@ size_t call_body_add(struct call_body *b, struct str piece)
         return piece.n;
     if (b->spooled)
         return add_to_spool(b, piece);
+    if (!b->share)
+        piece = str_to(piece, CALL_BODY_SHORT - buf_len(&b->whole));
     if (charge(b, buf_len(&b->whole) + piece.n, &b->fault) == OK)
         buf_add(&b->whole, piece);
     else
         call_body_drop(b);
     return piece.n;
+}
+
+void call_body_admit(struct call_body *b, int64_t user_id)
+{
+    b->share = share_hold(&in_memory, user_id);
 }
 
 bool call_body_end(struct call_body *b)
@@ -91,6 +93,11 @@ void call_body_drop(struct call_body *b)
 {
     buf_release(&b->whole);
     spool_release(&b->spool);
-    atomic_fetch_sub(&in_memory, b->charged);
+    if (b->share)
+        share_take(b->share, -b->charged);
+    else
+        shares_take(&in_memory, -b->charged);
     b->charged = 0;
+    share_drop(b->share);
+    b->share = NULL;
 }

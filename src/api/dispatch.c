@@ -229,12 +229,60 @@ static void refuse_body(struct pending *p)
     frame_refuse(p->x, p->call.language, &p->body.fault);
 }
 
+/* On a worker. */
+static void sender_run(struct work *work, void *thread_state)
+{
+    struct pending *p = CONTAINER_OF(work, struct pending, work);
+    struct call *c = &p->call;
+    c->worker = thread_state;
+    c->db = c->worker->db;
+    p->outcome = frame_check_access(c, &p->err);
+    db_rollback(c->db);
+    loop_post(p->dispatch->loop, &p->done);
+}
+
+static void await_whole(struct pending *p)
+{
+    p->work.run = pending_run;
+    p->done.fn = pending_answer;
+}
+
+static void sender_known(struct task *task)
+{
+    struct pending *p = CONTAINER_OF(task, struct pending, done);
+    p->working = false;
+    if (!p->x) {
+        pending_free(p);
+        return;
+    }
+    await_whole(p);
+    if (p->outcome == OK) {
+        call_body_admit(&p->body, p->call.who.user_id);
+        exchange_resume_body(p->x);
+        return;
+    }
+    call_body_drop(&p->body);
+    frame_answer(p->x, &p->call, p->outcome, &p->err);
+}
+
+/* Before a long body is taken; the call itself asks once more, as a session may end meanwhile. */
+static void ask_for_sender(struct pending *p)
+{
+    p->work.run = sender_run;
+    p->done.fn = sender_known;
+    p->working = workers_submit(p->dispatch->app->api_workers, &p->work);
+    if (!p->working)
+        frame_refuse_overloaded(p->x, p->call.language, CLOCK_SECOND_MS);
+}
+
 static size_t call_body(struct exchange *x, struct str piece)
 {
     struct pending *p = exchange_ctx(x);
     size_t n = call_body_add(&p->body, piece);
     if (p->body.fault.status != OK && !p->refused)
         refuse_body(p);
+    else if (n < piece.n && !p->body.spooled)
+        ask_for_sender(p);
     return n;
 }
 
@@ -305,8 +353,7 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
     struct pending *p = mem_zalloc(sizeof(*p));
     p->dispatch = d;
     p->x = x;
-    p->work.run = pending_run;
-    p->done.fn = pending_answer;
+    await_whole(p);
     call_body_init(&p->body, MAX(endpoint->max_body, IGNORED_BODY),
                    endpoint->spooled ? d->app->data_dir : NULL, d->loop, d->app->file_workers,
                    on_spool);

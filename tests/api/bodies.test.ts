@@ -4,13 +4,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
-import { Kinora, eventually } from "../lib/kinora.ts";
+import { Kinora, eventually, type Person } from "../lib/kinora.ts";
 
 let kinora: Kinora;
+let admin: Person;
 
 before(async () => {
   kinora = await Kinora.start();
-  await kinora.admin();
+  admin = await kinora.admin();
 });
 
 after(() => kinora.stop());
@@ -18,7 +19,7 @@ after(() => kinora.stop());
 const MIB = Buffer.alloc(1 << 20, "x");
 
 // All of a long body but its last bytes, until an answer comes.
-async function almost(mib: number, answers: string[]): Promise<Socket> {
+async function almost(mib: number, answers: string[], who?: Person): Promise<Socket> {
   const { hostname, port, host } = new URL(kinora.url);
   const socket = connect(Number(port), hostname);
   socket.setMaxListeners(0);
@@ -27,30 +28,47 @@ async function almost(mib: number, answers: string[]): Promise<Socket> {
   await once(socket, "connect");
   socket.write(
     `POST /api/v1/sora/generate HTTP/1.1\r\nHost: ${host}\r\n` +
+      (who ? `Authorization: Bearer ${who.token}\r\n` : "") +
       `Content-Type: application/json\r\nContent-Length: ${mib << 20}\r\n\r\n`,
   );
-  for (let i = 0; i < mib - 1 && !socket.destroyed; i++) {
+  for (let i = 0; i < mib - 1 && !socket.bytesRead && !socket.destroyed; i++) {
     if (!socket.write(MIB)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
   }
   return socket;
 }
 
-test("[ST-1] long bodies are bounded in all, and short ones are taken meanwhile", async () => {
-  const answers: string[] = [];
+async function crowd(answers: string[], ...people: (Person | undefined)[]): Promise<Socket[]> {
   const sockets: Socket[] = [];
-  for (let i = 0; i < 11; i++) sockets.push(await almost(28, answers));
-  await eventually("one too many is told", async () => answers.length > 0);
+  for (const who of people) sockets.push(await almost(28, answers, who));
+  return sockets;
+}
+
+test("[ST-1] of a long body no more than a piece is taken before its sender is known", async () => {
+  const answers: string[] = [];
+  const sockets = await crowd(answers, ...Array<undefined>(9));
+  await eventually("nobody is told", async () => answers.length === 9);
+  for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 401 /);
+  for (const socket of sockets) socket.destroy();
+});
+
+test("[ST-1] long bodies are bounded in all and for each, and others are taken meanwhile", async () => {
+  const [ann, bob, eve] = await Promise.all(
+    ["ann", "bob", "eve"].map((name) => admin.member(`${name}@example.org`)),
+  );
+  const answers: string[] = [];
+  const sockets = await crowd(answers, ann, ann, ann, ann);
+  await eventually("the one of hers too many is told", async () => answers.length > 0);
+  sockets.push(...(await crowd(answers, bob, bob, bob, eve, eve, eve)));
+  assert.equal(answers.length, 1, "there is room for others");
+  sockets.push(...(await crowd(answers, admin)));
+  await eventually("the one too many in all is told", async () => answers.length > 1);
+  assert.equal(answers.length, 2);
   for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 503 [^]*"overloaded"/);
-  assert.ok(answers.length < 4);
-  await kinora.signIn("admin@example.org");
+  await kinora.signIn("ann@example.org");
   for (const socket of sockets) socket.destroy();
   // What they held is free again.
   await eventually("a long body is taken", async () => {
-    const answer = await fetch(`${kinora.url}/api/v1/sora/generate`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ prompt: "x".repeat(20 << 20) }),
-    });
-    return answer.status === 401;
+    const answer = await ann.call("POST", "/api/v1/sora/generate", { prompt: "x".repeat(20 << 20) });
+    return answer.status === 400;
   });
 });
