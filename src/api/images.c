@@ -8,6 +8,7 @@
 #include "api/media_form.h"
 #include "base/clock.h"
 #include "service/direct_job.h"
+#include "service/direct_links.h"
 #include "service/library.h"
 #include "store/jobs.h"
 #include "store/objects.h"
@@ -103,6 +104,7 @@ static enum status answer_made(struct call *c, struct err *err)
         direct_job_error(&job.failure, job.next_at, err);
         return err->status;
     }
+    TRY(direct_links_renew(c->worker, &job, a, err));
     TRY(jobs_read_media(job.result, a, media, ARRAY_SIZE(media), &n, err));
     return has_bytes(&job) ? write_bytes(c, &job, media, n, err) : write_links(c, &job, media, n);
 }

@@ -7,6 +7,7 @@
 #include "api/respond.h"
 #include "base/clock.h"
 #include "service/direct_job.h"
+#include "service/direct_links.h"
 #include "service/relay_media.h"
 #include "store/jobs.h"
 
@@ -357,6 +358,7 @@ enum status videos_content(struct call *c, struct err *err)
         return err_set(err, E_NOT_FOUND, "video_not_ready");
     if (is_failed(&job))
         return err_set(err, E_UNPROCESSABLE, "video_failed");
+    TRY(direct_links_renew(c->worker, &job, c->arena, err));
     TRY(jobs_read_media(job.result, c->arena, &media, 1, &n, err));
     return n ? send_media(c, &job, &media, err) : err_set(err, E_UPSTREAM, "media_unavailable");
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "service/chat_answer_impl.h"
 #include "service/direct_job.h"
+#include "service/direct_links.h"
 #include "store/jobs.h"
 
 enum { MAKE_ARENA = 6 * CHAT_BODY_MAX, ROW_ARENA = 4 << 20 };
@@ -63,11 +64,12 @@ enum status chat_job_make(struct chat_job *j, struct worker *w, struct err *err)
 
 /* ---- looking at it ---- */
 
-static enum status read_links(struct chat_job *j, struct worker *w, const struct job *job,
-                              struct err *err)
+static enum status read_links(struct chat_job *j, struct worker *w, struct job *job,
+                              struct arena *a, struct err *err)
 {
     struct job_media media[CHAT_MEDIA_MAX];
     size_t n;
+    TRY(direct_links_renew(w, job, a, err));
     TRY(jobs_read_media(job->result, j->arena, media, CHAT_MEDIA_MAX, &n, err));
     j->link_count = 0;
     for (size_t i = 0; i < n; i++) {
@@ -93,7 +95,7 @@ enum status chat_job_look(struct chat_job *j, struct worker *w, struct err *err)
                                   .words = arena_str(j->arena, job.failure.words)};
     j->next_at = job.next_at;
     if (j->failure.class == FAILURE_NONE && job.result.n)
-        TRY(read_links(j, w, &job, err));
+        TRY(read_links(j, w, &job, a, err));
     j->ended = true;
     return OK;
 }

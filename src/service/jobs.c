@@ -138,6 +138,17 @@ struct str jobs_write_media(const struct job_media *media, size_t n, struct aren
     return buf_failed(&out) ? STR_NONE : arena_str(a, buf_str(&out));
 }
 
+struct str jobs_write_links(const struct dialect_outcome *outcome, struct arena *a)
+{
+    struct job_media media[DIALECT_MAX_MEDIA];
+    for (size_t i = 0; i < outcome->media_count; i++) {
+        const struct dialect_media *from = &outcome->media[i];
+        media[i] = (struct job_media){
+            .url = from->url, .needs_credential = from->needs_credential, .type = from->type};
+    }
+    return jobs_write_media(media, outcome->media_count, a);
+}
+
 enum status jobs_read_media(struct str result, struct arena *a, struct job_media *ret, size_t max,
                             size_t *ret_count, struct err *err)
 {

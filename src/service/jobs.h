@@ -78,3 +78,5 @@ enum status jobs_read_media(struct str result, struct arena *a, struct job_media
 bool jobs_same_media(struct str one, struct str other, struct arena *a);
 /* STR_NONE when the arena is full. */
 struct str jobs_write_media(const struct job_media *media, size_t n, struct arena *a);
+/* The same of a poll's, as links. */
+struct str jobs_write_links(const struct dialect_outcome *outcome, struct arena *a);

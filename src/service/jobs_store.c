@@ -98,17 +98,6 @@ static enum status fetch_again(struct step *s)
     return step_save(s, JOB_STORING, false);
 }
 
-static struct str write_links(struct step *s, const struct dialect_outcome *outcome)
-{
-    struct job_media media[DIALECT_MAX_MEDIA];
-    for (size_t i = 0; i < outcome->media_count; i++) {
-        const struct dialect_media *from = &outcome->media[i];
-        media[i] = (struct job_media){
-            .url = from->url, .needs_credential = from->needs_credential, .type = from->type};
-    }
-    return jobs_write_media(media, outcome->media_count, s->arena);
-}
-
 enum status step_renew_links(struct step *s)
 {
     struct dialect_outcome outcome = {.progress = -1};
@@ -120,7 +109,7 @@ enum status step_renew_links(struct step *s)
     if ((status == E_UNAVAILABLE || status == E_TIMEOUT || outcome.at_once) && !last)
         return fetch_again(s);
     bool fresh = status == OK && outcome.state == DIALECT_DONE && outcome.media_count && !last;
-    struct str result = fresh ? write_links(s, &outcome) : STR_NONE;
+    struct str result = fresh ? jobs_write_links(&outcome, s->arena) : STR_NONE;
     if (!result.p || jobs_same_media(result, before, s->arena))
         return step_fail_as(s, FAILURE_UPSTREAM, "link_gone");
     log_info("an upstream's links were renewed", LOG_I("job", s->job.id));

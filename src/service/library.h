@@ -103,6 +103,10 @@ enum status library_put_result(struct worker *w, int64_t user_id, struct str byt
  * library_fetch().  Blocks.  E_GONE link_expired; E_UPSTREAM media_unavailable. */
 enum status library_fetch_bytes(struct worker *w, const struct library_source *source, size_t place,
                                 size_t max, struct arena *a, struct str *ret, struct err *err);
+/* Whether the link opens: asks for its first byte, and takes none.  Failures as above, and what
+ * fetch_run() says when there was no answer in time. */
+enum status library_try_link(struct worker *w, const struct library_source *source, size_t place,
+                             int timeout_ms, struct arena *a, struct err *err);
 /* The bytes of a stored object as an open file, the caller's, at its beginning; those of a bucket
  * are fetched first.  E_NOT_FOUND object_not_found; E_UNAVAILABLE storage_unavailable: they lie in
  * a store that does not answer, or on another node's disk. */

@@ -378,3 +378,31 @@ enum status library_fetch_bytes(struct worker *w, const struct library_source *s
     note_refused_token(&f);
     return answer.status / 100 == 2 ? OK : refused_link(&f, err);
 }
+
+static bool see_status(const struct http_head *head, void *ctx)
+{
+    struct library_file *f = ctx;
+    f->answer_status = head->status;
+    return false;
+}
+
+enum status library_try_link(struct worker *w, const struct library_source *source, size_t place,
+                             int timeout_ms, struct arena *a, struct err *err)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(w->app);
+    struct library_file f = {.w = w, .source = source, .place = place, .arena = a};
+    struct http_header headers[MAX_HEADERS];
+    struct fetch_request request;
+    struct fetch_answer answer;
+    build_fetch(&f, settings, headers, &request);
+    headers[request.header_count++] = (struct http_header)HTTP_HEADER("Range", "bytes=0-0");
+    request.on_body = NULL;
+    request.on_head = see_status;
+    request.connect_timeout_ms = request.total_timeout_ms = timeout_ms;
+    enum status status = fetch_run(w->fetcher, &request, a, &answer, err);
+    if (!f.answer_status)
+        return status;
+    note_refused_token(&f);
+    /* A file without a first byte is there all the same. */
+    return f.answer_status / 100 == 2 || f.answer_status == 416 ? OK : refused_link(&f, err);
+}

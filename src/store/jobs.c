@@ -281,6 +281,14 @@ enum status job_take_place(struct db_conn *tx, int64_t account_id, struct err *e
     return running < limit ? OK : err_set(err, E_LIMIT, "account_full");
 }
 
+enum status job_renew_result(struct db_conn *db, int64_t id, struct str result, struct err *err)
+{
+    return run_alone(db,
+                     "UPDATE jobs SET result = $2 WHERE id = $1 AND state = 'ended' AND "
+                     "result IS NOT NULL",
+                     DB_ARGS(P_INT(id), P_STR(result)), err);
+}
+
 enum status job_set_progress(struct db_conn *tx, int64_t id, int64_t fence, int64_t progress,
                              bool *ret_changed, struct err *err)
 {

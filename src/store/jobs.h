@@ -57,6 +57,8 @@ enum status job_save(struct db_conn *tx, const struct job *j, enum job_state fro
  * nodes; the account's row stays locked until tx ends, so that two cannot both take the last
  * place.  E_LIMIT, code "account_full". */
 enum status job_take_place(struct db_conn *tx, int64_t account_id, struct err *err);
+/* Of an ended job that has one: its links have been renewed. */
+enum status job_renew_result(struct db_conn *db, int64_t id, struct str result, struct err *err);
 /* Upwards only, under the fence. */
 enum status job_set_progress(struct db_conn *tx, int64_t id, int64_t fence, int64_t progress,
                              bool *ret_changed, struct err *err);

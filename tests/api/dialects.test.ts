@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { Ark } from "../lib/ark.ts";
 import { Fal } from "../lib/fal.ts";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
+import { Rows, type Row } from "../lib/rows.ts";
 import type { StandIn } from "../lib/stand_in.ts";
 
 const MAPPING = {
@@ -322,6 +323,81 @@ describe("ark", { concurrency: true }, () => {
   test("[GW-8] a chat call gets the link of Ark as it is", async () => {
     const body = await (await chat("in a chat", "seedance")).json();
     assert.ok(body.choices[0].message.media_url.startsWith(`${ark.mediaUrl}/cgt-`), JSON.stringify(body));
+  });
+});
+
+// Jobs that ended a while ago, whose first link is dead since.
+describe("links that die after the answer", () => {
+  const jobOf = (prompt: string) =>
+    new Rows(kinora).one(`SELECT id, public_id, state, result FROM jobs
+      WHERE CAST(request AS TEXT) LIKE '%${prompt}%'`);
+
+  async function ended(prompt: string, upstream: StandIn, status = 403): Promise<Row> {
+    const job = await eventually("the job's end", async () => {
+      const found = jobOf(prompt);
+      return found.state === "ended" && found;
+    });
+    new Rows(kinora).change(`UPDATE jobs SET ended_at = ended_at - 120000 WHERE id = ${job.id}`);
+    upstream.dead.set(new URL(JSON.parse(String(job.result)).media[0].url).pathname, status);
+    return job;
+  }
+
+  const content = (id: string) =>
+    fetch(`${kinora.url}/v1/videos/${id}/content`, {
+      headers: { authorization: `Bearer ${key}` },
+      redirect: "manual",
+    });
+
+  test("[GW-9 GW-10] a video's content is had by the link of another look, which stays", async () => {
+    await video("dead on content", "seedance");
+    const job = await ended("dead on content", ark);
+    const first = await content(job.public_id);
+    assert.equal(first.status, 302, await first.text());
+    assert.match(first.headers.get("location")!, /cgt-\d+-2\.mp4$/);
+    assert.equal((await fetch(first.headers.get("location")!)).status, 200);
+    assert.equal((await content(job.public_id)).headers.get("location"), first.headers.get("location"));
+    assert.equal(tasked("dead on content").links, 2);
+  });
+
+  test("[GW-10] a video's content of which the upstream has no living link is 410, and not a dead address", async () => {
+    const made = await video("dead for ever", "seedance");
+    await ended("dead for ever", ark, 404);
+    tasked("dead for ever").id = "forgotten";
+    const answer = await content(made.body.id);
+    assert.equal(answer.status, 410);
+    assert.equal((await answer.json()).error.code, "link_expired");
+  });
+
+  test("[GW-8 GW-11] a chat answer that is asked for again gives links that live", async () => {
+    const ask = async () => {
+      const answer = await fetch(`${kinora.url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": "again" },
+        body: JSON.stringify({ model: "seedance", messages: [{ role: "user", content: "dead in a chat" }] }),
+      });
+      return (await answer.json()).choices[0].message.media_url as string;
+    };
+    const before = await ask();
+    assert.equal(await ask(), before);
+    await ended("dead in a chat", ark);
+    const renewed = await ask();
+    assert.notEqual(renewed, before);
+    assert.equal((await fetch(renewed)).status, 200);
+  });
+
+  test("[GW-10 GW-11] an image that is asked for again gives a link that lives", async () => {
+    const ask = async () => {
+      const answer = await fetch(`${kinora.url}/v1/images/generations`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": "image" },
+        body: JSON.stringify({ model: "picture", prompt: "the link dies later", response_format: "url" }),
+      });
+      return (await answer.json()).data[0].url as string;
+    };
+    assert.equal((await fetch(await ask())).status, 404);
+    await ended("the link dies later", fal, 404);
+    assert.equal((await fetch(await ask())).status, 200);
+    assert.equal(fal.made.filter((m) => m.input.prompt === "the link dies later").length, 1);
   });
 });
 

@@ -465,6 +465,86 @@ describe("A token endpoint that behaves badly", () => {
     }
   });
 
+  // Of an image at the account's own origin, which only the token "new" opens.
+  async function signedLink(): Promise<{ maker: Server; link: string }> {
+    const maker = await imageMaker((token, answer) => {
+      answer.writeHead(token === "Bearer new" ? 200 : 401, { "content-type": "image/png" });
+      answer.end(token === "Bearer new" ? PNG : "");
+    });
+    const answer = await fetch(`${kinora.url}/v1/images/generations`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "gpt-image", prompt: "a link", response_format: "url" }),
+    });
+    const link = (await answer.json()).data[0].url as string;
+    assert.ok(link.startsWith(`${kinora.url}/media/upstream/`), link);
+    calls = 0;
+    return { maker, link };
+  }
+
+  async function opens(link: string): Promise<void> {
+    const answer = await fetch(link);
+    assert.equal(answer.status, 200);
+    assert.ok(Buffer.from(await answer.arrayBuffer()).equals(PNG));
+  }
+
+  test("[AC-3 GW-9] a signed link that is answered 401 renews the token, once for all who open it", async () => {
+    const { maker, link } = await signedLink();
+    try {
+      await Promise.all(Array.from({ length: 20 }, () => opens(link)));
+      assert.equal(calls, 1);
+      await opens(link);
+      assert.equal(calls, 1);
+    } finally {
+      maker.close();
+    }
+  });
+
+  test("[AC-3 GW-9] a signed link whose account's token has ended waits for another, and asks but once", async () => {
+    const { maker, link } = await signedLink();
+    try {
+      await expire(rows.one("SELECT id FROM accounts ORDER BY id DESC LIMIT 1").id);
+      await opens(link);
+      assert.equal(calls, 1);
+    } finally {
+      maker.close();
+    }
+  });
+
+  test("[AC-3 GW-9] a signed link says so when there is no other token, and does not ask again for ever", async () => {
+    const { maker, link } = await signedLink();
+    say = json(400, { error: "invalid_grant" });
+    try {
+      const answer = await fetch(link);
+      assert.equal(answer.status, 502, await answer.clone().text());
+      assert.equal((await answer.json()).error.code, "media_unavailable");
+      assert.equal(calls, 1);
+    } finally {
+      maker.close();
+    }
+  });
+
+  test("[AC-3 GW-9] who leaves a signed link while its token is renewed takes nothing with him", async () => {
+    const { maker, link } = await signedLink();
+    let let_go = () => {};
+    const held = new Promise<void>((resolve) => (let_go = resolve));
+    const given = json(200, { access_token: "new", refresh_token: "next", expires_in: 3600 });
+    say = (answer) => void held.then(() => given(answer));
+    try {
+      const leaver = new AbortController();
+      const left = fetch(link, { signal: leaver.signal }).catch(() => "left");
+      const stays = opens(link);
+      await eventually("the token endpoint is asked", async () => calls === 1);
+      leaver.abort();
+      assert.equal(await left, "left");
+      let_go();
+      await stays;
+      assert.equal(calls, 1);
+    } finally {
+      maker.close();
+    }
+  });
+
   test("[AC-3] secrets are in no log, error, metric or audit row", async () => {
     const texts = [
       kinora.log,

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "service/direct_links.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/fetch.h"
+#include "pool/tokens.h"
+#include "service/library.h"
+#include "service/settings.h"
+#include "store/jobs.h"
+
+/* LOOKS: some say in one answer that it is done, and in the next with what. */
+enum { ASKERS_MAX = 4, TRY_MS = 5000, LOOK_MS = 5000, LOOKS = 2, ANSWER_BYTES = 4 << 20 };
+#define FRESH_MS CLOCK_MINUTE_MS /* so long a link is taken for good */
+
+static atomic_int askers;
+
+struct renewal {
+    struct worker *w;
+    struct arena *arena;
+    struct job *job;
+    struct pool_ref account;
+};
+
+/* ---- does it open? ---- */
+
+static enum status try_link(struct renewal *r, const struct job_media *m, struct err *err)
+{
+    bool refused = false;
+    struct library_source source = {.media = m,
+                                    .count = 1,
+                                    .account = r->account.account,
+                                    .cancelled = jobs_are_cut(r->w->app),
+                                    .ret_token_refused = &refused};
+    enum status status = library_try_link(r->w, &source, 0, TRY_MS, r->arena, err);
+    if (!refused || !tokens_hold_another(r->w->app->tokens, &r->account))
+        return status;
+    source.account = r->account.account;
+    return library_try_link(r->w, &source, 0, TRY_MS, r->arena, err);
+}
+
+/* ---- another look at the task ---- */
+
+static void build_request(struct renewal *r, const struct dialect_http *http,
+                          const struct settings *settings, struct http_header *headers,
+                          struct fetch_request *ret)
+{
+    const struct pool_account *account = r->account.account;
+    for (size_t i = 0; i < http->header_count; i++)
+        headers[i] = (struct http_header){http->headers[i].name, http->headers[i].value};
+    *ret = (struct fetch_request){
+        .url = url_text(&http->url, r->arena),
+        .method = http->method,
+        .headers = headers,
+        .header_count = http->header_count,
+        .guard = {GUARD_ADMIN, settings->allowed_private_networks,
+                  settings->allowed_private_network_count},
+        .ca_pem = account->ca_pem,
+        .proxy_url = account->proxy_url,
+        .http2 = account->http2,
+        .connect_timeout_ms = LOOK_MS,
+        .total_timeout_ms = LOOK_MS,
+        .max_body = ANSWER_BYTES,
+        .cancelled = jobs_are_cut(r->w->app),
+    };
+}
+
+static enum status look(struct renewal *r, const struct dialect_task *task,
+                        struct dialect_outcome *ret, struct err *err)
+{
+    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(r->w->app);
+    const struct pool_account *account = r->account.account;
+    struct http_header headers[DIALECT_MAX_HEADERS];
+    struct dialect_http http = {0};
+    struct fetch_request request;
+    struct fetch_answer answer;
+    TRY(account->dialect->build_poll(&account->target, task, r->arena, &http, err));
+    build_request(r, &http, settings, headers, &request);
+    TRY(fetch_run(r->w->fetcher, &request, r->arena, &answer, err));
+    struct dialect_answer in = {answer.status, answer.type, answer.body};
+    if (answer.status == 404 || answer.status == 410)
+        return err_set(err, E_GONE, "link_expired");
+    return account->dialect->read_poll(&account->target, task, &in, r->arena, ret, err);
+}
+
+/* E_GONE: it has nothing (any more). */
+static enum status look_again(struct renewal *r, struct dialect_outcome *ret, struct err *err)
+{
+    struct dialect_task task = {r->job->upstream_id, r->job->upstream_ref};
+    if (!r->account.account || r->account.account->dialect->streams || !task.id.n)
+        return err_set(err, E_GONE, "link_expired");
+    for (size_t i = 0; i < LOOKS; i++) {
+        *ret = (struct dialect_outcome){.progress = -1};
+        TRY(look(r, &task, ret, err));
+        if (!ret->at_once)
+            break;
+        task.ref = ret->ref.p ? ret->ref : task.ref;
+    }
+    bool found = ret->state == DIALECT_DONE && ret->media_count && ret->media[0].url.n;
+    return found ? OK : err_set(err, E_GONE, "link_expired");
+}
+
+static enum status renew(struct renewal *r, struct err *err)
+{
+    struct dialect_outcome outcome;
+    enum status status = look_again(r, &outcome, err);
+    if (status != OK)
+        return status == E_GONE ? status : err_set(err, E_UPSTREAM, "media_unavailable");
+    struct str result = jobs_write_links(&outcome, r->arena);
+    if (!result.p || jobs_same_media(result, r->job->result, r->arena))
+        return err_set(err, E_GONE, "link_expired");
+    log_info("a finished job's links were renewed", LOG_I("job", r->job->id));
+    r->job->result = result;
+    return job_renew_result(r->w->db, r->job->id, result, err);
+}
+
+static enum status check(struct renewal *r, struct err *err)
+{
+    struct job_media media;
+    size_t n;
+    TRY(jobs_read_media(r->job->result, r->arena, &media, 1, &n, err));
+    if (n == 0 || media.object_id)
+        return OK;
+    tokens_hold(r->w->app->tokens, r->job->account_id, &r->account);
+    bool known = r->account.account || !media.needs_credential;
+    bool dead = known && try_link(r, &media, err) == E_GONE;
+    enum status status = dead ? renew(r, err) : OK;
+    pool_drop(&r->account);
+    return status;
+}
+
+enum status direct_links_renew(struct worker *w, struct job *job, struct arena *a, struct err *err)
+{
+    struct renewal r = {.w = w, .arena = a, .job = job};
+    enum status status = OK;
+    if (clock_wall_ms() - job->ended_at < FRESH_MS)
+        return OK;
+    if (atomic_fetch_add(&askers, 1) < ASKERS_MAX)
+        status = check(&r, err);
+    atomic_fetch_sub(&askers, 1);
+    return status;
+}
