@@ -27,6 +27,7 @@ struct generation {
     int64_t file_size_bytes, width, height, duration_ms;
     struct failure failure;
     struct str storage_reason;
+    int64_t account_id; /* STORAGE_UPSTREAM: whose link it is; 0: not known */
     int64_t created_at, started_at, completed_at, expires_at; /* wall ms; 0: none */
     /* Derived at load time from the job, for a pending one. */
     int64_t queue_position, eta_seconds; /* -1: unknown */

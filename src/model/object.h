@@ -17,7 +17,9 @@ struct object {
     enum object_state state;
     int64_t reserved, size; /* bytes */
     int64_t place;          /* among a generation's objects; -1: its poster */
-    int64_t lease_until, created_at;
+    /* Writing: when its writer is taken for dead.  Stored: when it goes by itself; 0: never. */
+    int64_t lease_until;
+    int64_t created_at;
     struct str upload_id; /* STORAGE_S3, while writing: its upload in parts; STR_NONE: none */
     struct str source;    /* what must still hold of the link for the rest to fit */
 };

@@ -76,7 +76,7 @@ static enum status load_locked(struct doctor *d, int64_t user_id, int64_t id,
 
 enum status doctor_mend_reservation(struct doctor *d, const struct inspected *o, struct err *err)
 {
-    return quota_end_dead(d->db, o->user_id, o->id, d->row, err);
+    return quota_release_ended(d->db, o->user_id, o->id, d->row, err);
 }
 
 enum status doctor_mend_ownerless(struct doctor *d, const struct inspected *o, struct err *err)

@@ -16,7 +16,7 @@
 #include "service/relay_link.h"
 #include "service/storage.h"
 #include "store/generations.h"
-#include "store/jobs.h"
+#include "store/objects.h"
 
 enum { WAIT_MS = 60000, LOOK_MS = 200, WAITERS_MAX = 2 };
 
@@ -96,43 +96,59 @@ struct links {
     struct pool_ref account;
 };
 
-static void read_link(struct links *l, struct str address, enum media_type type, struct app *app,
-                      struct arena *a)
+/* What only an account's credential opens has gone with the account. */
+static enum status read_link(struct links *l, struct str address, enum media_type type,
+                             struct app *app, struct arena *a, struct err *err)
 {
     struct job_media *m = &l->media[l->count++];
     struct relay_link link;
     struct url target;
-    struct err ignored;
     *m = (struct job_media){.url = arena_str(a, address), .type = type};
     if (relay_link_read_object(m->url, &m->object_id) || !relay_link_read(m->url, &link))
-        return;
+        return OK;
     m->needs_credential = true;
     if (!l->account.account)
         tokens_hold(app->tokens, link.account_id, &l->account);
-    if (l->account.account &&
-        url_resolve(&l->account.account->target.base, link.target, a, &target, &ignored) == OK)
-        m->url = url_text(&target, a);
+    if (!l->account.account)
+        return err_set(err, E_GONE, "link_expired");
+    TRY(url_resolve(&l->account.account->target.base, link.target, a, &target, err));
+    m->url = url_text(&target, a);
+    return OK;
 }
 
 static enum status read_links(struct worker *w, const struct generation *g, struct links *ret,
                               struct arena *a, struct err *err)
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
-    int64_t account_id;
     *ret = (struct links){0};
     TRY(json_parse(g->media_urls, &doc, err));
-    TRY(job_account_of_generation(w->db, g->id, &account_id, err));
-    if (account_id)
-        tokens_hold(w->app->tokens, account_id, &ret->account);
-    for (size_t i = 0; i < json_size(json_root(doc)) && i < LIBRARY_MAX_FILES; i++)
-        read_link(ret, json_str_or(json_at(json_root(doc), i), STR("")), g->media_type, w->app, a);
+    if (g->account_id)
+        tokens_hold(w->app->tokens, g->account_id, &ret->account);
+    for (size_t i = 0; i < json_size(json_root(doc)) && i < LIBRARY_MAX_FILES; i++) {
+        struct str address = json_str_or(json_at(json_root(doc), i), STR(""));
+        TRY(read_link(ret, address, g->media_type, w->app, a, err));
+    }
     return ret->count ? OK : err_set(err, E_GONE, "link_expired");
 }
 
 /* ---- saving */
 
+/* The bytes that were kept for want of room (SG-9) are in the bucket now. */
+static enum status release_kept(struct db_conn *tx, const struct generation *g, struct arena *a,
+                                struct err *err)
+{
+    struct object objects[2 * (LIBRARY_MAX_FILES + 1)];
+    size_t n;
+    TRY(object_list_of_generation(tx, g->id, a, objects, ARRAY_SIZE(objects), &n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (objects[i].state == OBJECT_STORED && objects[i].lease_until)
+            TRY(quota_release(tx, &objects[i], clock_wall_ms(), err));
+    }
+    return OK;
+}
+
 static enum status settle(struct worker *w, const struct generation *g,
-                          const struct library_take *take, struct err *err)
+                          const struct library_take *take, struct arena *a, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = w->db;
     bool mine;
@@ -145,6 +161,7 @@ static enum status settle(struct worker *w, const struct generation *g,
     if (!mine)
         return err_set(err, E_CONFLICT, "not_saveable");
     TRY(library_settle(tx, take, err));
+    TRY(release_kept(tx, g, a, err));
     TRY(generation_set_result(tx, g, err));
     TRY(generation_end_saving(tx, g->id, err));
     TRY(events_note(tx, TOPIC_USER, EVENT_GENERATION, g->user_id, g->id, err));
@@ -181,8 +198,8 @@ static enum status take(struct worker *w, struct generation *g, struct arena *a,
     TRY(status);
     library_describe(&taken, a, g);
     g->storage_reason = STR_NONE;
-    g->expires_at = 0;
-    status = settle(w, g, &taken, err);
+    g->expires_at = g->account_id = 0;
+    status = settle(w, g, &taken, a, err);
     if (status != OK && status != E_IO)
         library_discard(w, &taken);
     return status;

@@ -17,6 +17,9 @@
 
 /* UI-4: how long an upstream's own link is promised to live. */
 #define UPSTREAM_LINK_MS (15 * CLOCK_MINUTE_MS)
+/* SG-9: what came as bytes is nobody's but ours to keep until there is room; a signed link of
+ * ours lives as long. */
+#define KEPT_BYTES_MS CLOCK_DAY_MS
 
 static struct str write_strings(struct step *s, const struct str *items, size_t n)
 {
@@ -61,6 +64,8 @@ static enum status complete(struct step *s, const struct generation *g,
     TRY(job_save(tx, &s->job, JOB_STORING, false, &s->err));
     if (take)
         TRY(library_settle(tx, take, &s->err));
+    else
+        TRY(job_hand_results(tx, s->job.id, g->id, g->expires_at, &s->err));
     TRY(generation_set_result(tx, g, &s->err));
     TRY(generation_move(tx, g->id, GENERATION_COMPLETED, s->job.ended_at, &s->err));
     TRY(step_note(s, tx));
@@ -83,12 +88,20 @@ static enum status finish(struct step *s, const struct generation *g,
     return status;
 }
 
+static int64_t link_life(const struct generation *g)
+{
+    int64_t object_id;
+    bool bytes = relay_link_read_object(g->media_url, &object_id);
+    return bytes ? KEPT_BYTES_MS : UPSTREAM_LINK_MS;
+}
+
 static enum status keep_link(struct step *s, struct generation *g, const char *reason)
 {
     TRY(library_give_up(s->w, g, s->arena, &s->err));
     g->storage_type = STORAGE_UPSTREAM;
     g->storage_reason = str_of(reason);
-    g->expires_at = clock_wall_ms() + UPSTREAM_LINK_MS;
+    g->account_id = s->job.account_id;
+    g->expires_at = clock_wall_ms() + link_life(g);
     return finish(s, g, NULL);
 }
 

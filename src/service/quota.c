@@ -168,8 +168,8 @@ enum status quota_release(struct db_conn *tx, const struct object *o, int64_t no
     return o->state == OBJECT_STORED ? charge(tx, o, -o->size, err) : OK;
 }
 
-enum status quota_end_dead(struct db_conn *db, int64_t user_id, int64_t object_id, struct arena *a,
-                           struct err *err)
+enum status quota_release_ended(struct db_conn *db, int64_t user_id, int64_t object_id,
+                                struct arena *a, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = db;
     struct object o;
@@ -177,7 +177,8 @@ enum status quota_end_dead(struct db_conn *db, int64_t user_id, int64_t object_i
     TRY(quota_lock_user(tx, user_id, err));
     TRY(object_load(tx, object_id, a, &o, err));
     int64_t now = clock_wall_ms();
-    if (o.state != OBJECT_WRITING || o.lease_until >= now)
+    bool lasts = o.state == OBJECT_STORED && !o.lease_until;
+    if (lasts || o.lease_until >= now)
         return err_set(err, E_CONFLICT, "object_lost");
     TRY(quota_release(tx, &o, now, err));
     return db_commit(tx, err);

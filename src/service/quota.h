@@ -57,7 +57,7 @@ enum status quota_settle(struct db_conn *tx, const struct object *o, struct err 
 /* The row goes, its bytes are given back, its file is queued for deletion. */
 enum status quota_release(struct db_conn *tx, const struct object *o, int64_t now_ms,
                           struct err *err);
-/* Releases an object whose writer has died: a transaction of its own.  E_NOT_FOUND, E_CONFLICT: it
- * is not writing any more, or its lease has not ended. */
-enum status quota_end_dead(struct db_conn *db, int64_t user_id, int64_t object_id, struct arena *a,
-                           struct err *err);
+/* Releases an object whose writer has died, or whose time is over: a transaction of its own.
+ * E_NOT_FOUND; E_CONFLICT: it has no lease any more, or that has not ended. */
+enum status quota_release_ended(struct db_conn *db, int64_t user_id, int64_t object_id,
+                                struct arena *a, struct err *err);

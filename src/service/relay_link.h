@@ -36,6 +36,6 @@ enum status relay_link_open(const struct key_ring *keys, struct arena *a, struct
 struct str relay_link_refer(struct arena *a, int64_t account_id, struct str url);
 /* False: an address like any other. */
 bool relay_link_read(struct str reference, struct relay_link *ret);
-/* "object:<id>": an object of ours that lives as long as its job's row. */
+/* "object:<id>": an object of ours that lives as long as its job's row, or until its lease ends. */
 struct str relay_link_refer_object(struct arena *a, int64_t object_id);
 bool relay_link_read_object(struct str reference, int64_t *ret_object_id);

@@ -230,16 +230,16 @@ static void clear_buckets(struct store_keeper *k)
     }
 }
 
-/* ---- writers that died */
+/* ---- writers that died, and what was kept for a while */
 
-static enum status clear_dead(struct store_keeper *k, struct err *err)
+static enum status clear_ended(struct store_keeper *k, struct err *err)
 {
     struct object expired[BATCH];
     size_t n;
     TRY(object_list_expired(k->db, clock_wall_ms(), k->arena, expired, BATCH, &n, err));
     for (size_t i = 0; i < n; i++) {
-        enum status status = quota_end_dead(k->db, expired[i].user_id, expired[i].id, k->arena,
-                                            err);
+        enum status status = quota_release_ended(k->db, expired[i].user_id, expired[i].id, k->arena,
+                                                 err);
         /* It may have been settled, or prolonged, since it was listed. */
         if (status != E_NOT_FOUND && status != E_CONFLICT)
             TRY(status);
@@ -301,7 +301,7 @@ static void every_second(struct store_keeper *k)
 static void every_ten(struct store_keeper *k)
 {
     struct err err;
-    report("unfinished objects", clear_dead(k, &err), &err);
+    report("objects whose lease has ended", clear_ended(k, &err), &err);
     db_rollback(k->db);
     report("this node", storage_tell_node(k->app, k->db, &err), &err);
     db_rollback(k->db);

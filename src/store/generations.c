@@ -11,7 +11,7 @@
     "id, user_id, model, prompt, media_type, params, status, progress, storage_type, media_url, "  \
     "media_urls, s3_object_keys, file_size_bytes, width, height, duration_ms, error_class, "       \
     "error_message, storage_reason, created_at, started_at, completed_at, expires_at, "            \
-    "error_code"
+    "error_code, account_id"
 
 static void read_row(const struct db_rows *r, struct arena *a, struct generation *g)
 {
@@ -40,6 +40,7 @@ static void read_row(const struct db_rows *r, struct arena *a, struct generation
     g->completed_at = db_int(r, 21);
     g->expires_at = db_int(r, 22);
     g->failure.code = db_text_in(r, 23, a);
+    g->account_id = db_int(r, 24);
     g->queue_position = g->eta_seconds = -1;
 }
 
@@ -226,13 +227,13 @@ enum status generation_set_result(struct db_conn *tx, const struct generation *g
     static const char sql[] =
         "UPDATE sora_generations SET storage_type = $2, media_url = $3, media_urls = $4, "
         "s3_object_keys = $5, file_size_bytes = $6, width = $7, height = $8, duration_ms = $9, "
-        "storage_reason = $10, expires_at = $11 WHERE id = $1";
+        "storage_reason = $10, expires_at = $11, account_id = $12 WHERE id = $1";
     return db_exec(tx, sql,
                    DB_ARGS(P_INT(g->id), P_Z(storage_type_name(g->storage_type)),
                            P_STR_OR_NULL(g->media_url), P_STR(g->media_urls), P_STR(g->object_keys),
                            P_INT(g->file_size_bytes), P_INT(g->width), P_INT(g->height),
                            P_INT(g->duration_ms), P_STR_OR_NULL(g->storage_reason),
-                           P_INT_OR_NULL(g->expires_at)),
+                           P_INT_OR_NULL(g->expires_at), P_INT(g->account_id)),
                    NULL, err);
 }
 

@@ -336,17 +336,6 @@ enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t
                         DB_ARGS(P_INT(generation_id)), ret_id, &found, err);
 }
 
-enum status job_account_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret,
-                                      struct err *err)
-{
-    bool found;
-    *ret = 0;
-    return db_query_int(db,
-                        "SELECT COALESCE(account_id, 0) FROM jobs WHERE generation_id = $1 "
-                        "ORDER BY id DESC LIMIT 1",
-                        DB_ARGS(P_INT(generation_id)), ret, &found, err);
-}
-
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err)
 {
@@ -423,6 +412,15 @@ enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, st
 {
     return db_exec(tx, "INSERT INTO job_results (job_id, object_id) VALUES ($1, $2)",
                    DB_ARGS(P_INT(id), P_INT(object_id)), NULL, err);
+}
+
+enum status job_hand_results(struct db_conn *tx, int64_t id, int64_t generation_id,
+                             int64_t until_ms, struct err *err)
+{
+    static const char sql[] = "UPDATE objects SET generation_id = $2, lease_until = $3 WHERE id IN "
+                              "(SELECT object_id FROM job_results WHERE job_id = $1)";
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(id), P_INT(generation_id), P_INT(until_ms)), NULL, err));
+    return db_exec(tx, "DELETE FROM job_results WHERE job_id = $1", DB_ARGS(P_INT(id)), NULL, err);
 }
 
 enum status job_remove(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err)

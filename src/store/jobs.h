@@ -71,9 +71,6 @@ enum status job_end_by_owner(struct db_conn *tx, int64_t id, int64_t now_ms, str
 /* The live job of a generation; 0 without one. */
 enum status job_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret_id,
                               struct err *err);
-/* The account that made it; 0: there is no job of it any more, or its account has gone. */
-enum status job_account_of_generation(struct db_conn *db, int64_t generation_id, int64_t *ret,
-                                      struct err *err);
 /* From 1: among those of the same group that wait. */
 enum status job_place_in_line(struct db_conn *db, int64_t generation_id, int64_t *ret,
                               struct err *err);
@@ -99,6 +96,9 @@ enum status job_add_input(struct db_conn *tx, int64_t id, int64_t object_id, str
 enum status job_drop_input(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
 /* A free object that is part of the job's result, and goes with its row. */
 enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err);
+/* Those become the generation's, and stay until until_ms, whatever becomes of the row. */
+enum status job_hand_results(struct db_conn *tx, int64_t id, int64_t generation_id,
+                             int64_t until_ms, struct err *err);
 /* The row, and such images with it. */
 enum status job_remove(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
 /* Removes ended rows that are due for it, and queues the images that only they needed. */

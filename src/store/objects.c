@@ -215,7 +215,8 @@ enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena
                                 struct object *ret, size_t max, size_t *ret_count, struct err *err)
 {
     static const char sql[] =
-        "SELECT " COLUMNS " FROM objects WHERE state = 'writing' AND lease_until < $1 AND "
+        "SELECT " COLUMNS " FROM objects WHERE state IN ('writing', 'stored') AND "
+        "lease_until < $1 AND "
         "(source IS NULL OR NOT EXISTS (SELECT 1 FROM jobs "
         "WHERE jobs.generation_id = objects.generation_id AND jobs.state <> 'ended')) "
         "ORDER BY id LIMIT $2";
@@ -244,7 +245,8 @@ enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int6
     static const char queue_sql[] =
         "INSERT INTO deletions (storage, store_id, key, looks, next_at, created_at) "
         "SELECT storage, store_id, key, CASE WHEN state = 'writing' AND storage = 's3' THEN 2 ELSE 0 END, "
-        "COALESCE(lease_until, CAST($2 AS BIGINT)), CAST($2 AS BIGINT) "
+        "CASE WHEN state = 'writing' THEN lease_until ELSE CAST($2 AS BIGINT) END, "
+        "CAST($2 AS BIGINT) "
         "FROM objects WHERE user_id = $1";
     TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(user_id), P_INT(now_ms)), NULL, err));
     return db_exec(tx, "DELETE FROM objects WHERE user_id = $1", DB_ARGS(P_INT(user_id)), NULL,

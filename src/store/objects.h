@@ -44,8 +44,8 @@ enum status object_settle(struct db_conn *tx, const struct object *o, int64_t no
 /* Removes the row and queues its bytes for deletion. */
 enum status object_discard(struct db_conn *tx, const struct object *o, int64_t now_ms,
                            struct err *err);
-/* Writing rows whose lease has ended, but for uploads that a live job can go on with: it is the
- * one to say what becomes of them. */
+/* Rows whose lease has ended, but for uploads that a live job can go on with: it is the one to
+ * say what becomes of them. */
 enum status object_list_expired(struct db_conn *db, int64_t now_ms, struct arena *a,
                                 struct object *ret, size_t max, size_t *ret_count, struct err *err);
 /* Stored and live reserved bytes of one counter. */
