@@ -66,5 +66,8 @@ export interface GenerationQuery {
   q?: string
 }
 
+export type ModelSetting = Wire['ModelSetting']
+export type UploadRule = Wire['Settings']['upload_rules'][number]
+
 /** Read by key: the page shows the settings it knows of those the server has. */
 export type AdminSettings = Record<string, unknown>

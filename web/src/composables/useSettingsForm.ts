@@ -1,8 +1,16 @@
 import { computed, reactive, ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { ApiError, useApi } from '@/api'
-import type { AdminSettings, TestResult } from '@/api/types'
-import { fromField, knownGroups, toField, type Draft, type Setting } from '@/components/admin/settingsTable'
+import type { AdminSettings, ModelSetting, TestResult } from '@/api/types'
+import {
+  fromField,
+  isUnreadable,
+  knownGroups,
+  sameValue,
+  toField,
+  type Draft,
+  type Setting,
+} from '@/components/admin/settingsTable'
 import { useSession } from '@/stores/session'
 import { useErrorText } from './useErrorText'
 import { useSubmit } from './useSubmit'
@@ -39,16 +47,14 @@ export function useSettingsForm() {
   }
 
   function changed({ key, kind }: Setting): boolean {
-    return draft[key] !== toField(kind, stored.value[key])
+    return !sameValue(draft[key], toField(kind, stored.value[key]))
   }
 
   const changes = computed<AdminSettings>(() =>
-    Object.fromEntries(all.value.filter(changed).map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])),
+    Object.fromEntries(all.value.filter(changed).map(({ key, kind }) => [key, fromField(kind, draft[key] ?? null)])),
   )
   const dirty = computed(() => Object.keys(changes.value).length > 0)
-  const unreadable = computed(() =>
-    all.value.filter(({ key, kind }) => kind === 'bytes' && fromField(kind, draft[key] ?? '') === null),
-  )
+  const unreadable = computed(() => all.value.filter(({ key, kind }) => isUnreadable(kind, draft[key] ?? '')))
 
   const { busy, error, submit } = useSubmit(async () => {
     if (unreadable.value.length) return
@@ -58,7 +64,8 @@ export function useSettingsForm() {
   })
 
   function problem(key: string): string | null {
-    if (unreadable.value.some((setting) => setting.key === key)) return t('admin.quotaBad')
+    const bad = unreadable.value.find((setting) => setting.key === key)
+    if (bad) return t(bad.kind === 'pixels' ? 'settings.pixelsBad' : 'admin.quotaBad')
     const caught = error.value
     return caught instanceof ApiError && caught.details.field === key ? errorText(caught) : null
   }
@@ -88,6 +95,9 @@ export function useSettingsForm() {
     }
   }
 
+  /** What stands as long as the models are not one's own. */
+  const builtInModels = computed(() => (stored.value.models_built_in ?? []) as ModelSetting[])
+
   const isSet = (key: string) => stored.value[`${key}_set`] === true
 
   return {
@@ -106,5 +116,6 @@ export function useSettingsForm() {
     testing,
     testS3,
     isSet,
+    builtInModels,
   }
 }

@@ -3,6 +3,19 @@ import type { UploadKind, UploadSubType, UploadSummary } from '@/api/types'
 export const imageTypes = ['image/jpeg', 'image/png', 'image/webp', 'image/gif']
 export const videoTypes = ['video/mp4', 'video/webm', 'video/quicktime']
 
+/** All there are, in the server's order. */
+export const uploadSubTypes: readonly UploadSubType[] = [
+  'reference',
+  'oc-avatar',
+  'oc-gallery',
+  'oc-gallery-video',
+  'user-avatar',
+  'user-background',
+  'world-background',
+  'scene',
+  'other',
+]
+
 export const acceptedBy = (kind: UploadKind | undefined): string[] => (kind?.video ? videoTypes : imageTypes)
 
 export type Refusal = { why: 'type' } | { why: 'size' | 'quota'; bytes: number }
