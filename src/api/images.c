@@ -132,8 +132,7 @@ static enum status make(struct call *c, enum media_form_kind kind, struct err *e
     spec->seconds = 0;
     spec->prompt = form.prompt;
     spec->count = MAX(form.count, 1);
-    spec->size = form.size.n ? form.size : spec->size;
-    spec->size_said = form.size.n > 0;
+    direct_job_wish(spec, 0, form.size, STR_NONE);
     spec->as_base64 = as_base64(&form, model);
     spec->extra = form.extra;
     spec->pending_ms = PENDING_MS;

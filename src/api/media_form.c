@@ -337,9 +337,18 @@ static enum status take_reference(struct reader *r, const struct field *f, bool 
     return OK;
 }
 
+/* Not of OpenAI's form, so it goes on as it is beside, whatever it says. */
+static void note_orientation(struct reader *r, const struct field *f)
+{
+    if (r->kind == FORM_VIDEO && !f->file && str_eq(f->name, STR("orientation")) &&
+        (str_eq(f->value, STR("landscape")) || str_eq(f->value, STR("portrait"))))
+        r->form->orientation = f->value;
+}
+
 static enum status take_field(struct reader *r, const struct field *f, struct err *err)
 {
     bool taken;
+    note_orientation(r, f);
     if (str_eq(f->name, STR("model")))
         return take_text(f, MODEL_MAX, "model", &r->form->model, err);
     if (str_eq(f->name, STR("prompt")))

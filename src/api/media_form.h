@@ -12,6 +12,7 @@ enum { MEDIA_FORM_FIELDS = 64 };
 
 struct media_form {
     struct str model, prompt, size; /* STR_NONE: not given */
+    struct str orientation;         /* of videos; also in extra */
     int64_t seconds, count;         /* 0: not given */
     bool as_url, as_base64;         /* response_format; neither: not given */
     struct direct_image images[DIALECT_MAX_IMAGES], mask;

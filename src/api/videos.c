@@ -176,13 +176,7 @@ enum status videos_create(struct call *c, struct err *err)
     TRY(direct_job_describe(c->worker, &c->caller, model, a, spec, err));
     if (spec->media_type != MEDIA_VIDEO)
         return err_field(err, "invalid_field", "model", "This model makes images.");
-    /* What neither the caller nor the model says is the upstream's to choose: some take no
-     * such wish. */
-    if (form.seconds)
-        spec->seconds = form.seconds;
-    if (form.size.n)
-        spec->size = form.size;
-    spec->size_said = form.size.n > 0;
+    direct_job_wish(spec, form.seconds, form.size, form.orientation);
     return make(c, &order, &form, a, err);
 }
 

@@ -17,7 +17,8 @@ enum { CHAT_MEDIA_MAX = DIALECT_MAX_MEDIA, CHAT_ID_MAX = 64 };
 
 struct chat_request {
     struct str model, prompt, image, remix_of;
-    int64_t count;
+    struct str size, orientation; /* STR_NONE: not said */
+    int64_t count, seconds;       /* seconds 0: not said */
 };
 /* Views into the document, or the arena.  Top-level fields win over parts (GW-2). */
 enum status chat_request_read(struct json body, struct arena *a, struct chat_request *ret,

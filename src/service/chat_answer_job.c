@@ -27,6 +27,7 @@ static enum status read_order(struct chat_job *j, struct worker *w, struct str b
         .images = image, .image_count = r->image.n ? 1 : 0, .image_field = "image"};
     TRY(request_key_read(j->idempotency_key, "POST", j->path, body, a, &ret->once, err));
     TRY(direct_job_describe(w, j->caller, r->model, a, &ret->spec, err));
+    direct_job_wish(&ret->spec, r->seconds, r->size, r->orientation);
     ret->spec.kind = JOB_CHAT;
     ret->spec.prompt = r->prompt;
     ret->spec.remix_of = r->remix_of;

@@ -132,13 +132,29 @@ enum status direct_job_describe(struct worker *w, const struct relay_caller *c, 
                              .count = 1};
     TRY(models_list(w->app, c->key.group_id, c->ungrouped, true, a, &models, &n, err));
     const struct model *known = models_find(models, n, model);
+    struct model named;
     if (!known)
-        return OK;
+        TRY(models_describe(model, a, &named, err));
+    known = known ? known : &named;
     ret->media_type = known->media_type;
     ret->orientation = known->orientation;
     ret->size = known->size;
     ret->seconds = known->seconds_count == 1 ? known->seconds[0] : 0;
     return OK;
+}
+
+void direct_job_wish(struct job_spec *spec, int64_t seconds, struct str size,
+                     struct str orientation)
+{
+    if (seconds)
+        spec->seconds = seconds;
+    spec->size_said = size.n > 0;
+    if (size.n) {
+        spec->size = size;
+    } else if (orientation.n && !str_eq(orientation, spec->orientation)) {
+        spec->orientation = orientation;
+        spec->size = STR_NONE;
+    }
 }
 
 static struct idempotency key_of(const struct job_spec *spec, const struct request_key *once,

@@ -39,6 +39,10 @@ struct direct_order {
 /* Who orders, and what the model's name says of the work wanted; the rest of *ret is 0. */
 enum status direct_job_describe(struct worker *w, const struct relay_caller *c, struct str model,
                                 struct arena *a, struct job_spec *ret, struct err *err);
+/* What the caller says goes before what the model's name says; 0 and STR_NONE: nothing.  What
+ * neither says is the upstream's to choose: some take no such wish. */
+void direct_job_wish(struct job_spec *spec, int64_t seconds, struct str size,
+                     struct str orientation);
 /* Blocks, never inside a transaction.  *ret is the job made, or the one that an equal order
  * has made before, as it stands.  E_UNPROCESSABLE idempotency_mismatch; E_GONE result_gone;
  * E_LIMIT queue_full; E_INVALID, E_TOO_LARGE of the image. */

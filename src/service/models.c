@@ -53,9 +53,18 @@ struct list {
     size_t count;
 };
 
+static struct model *find(const struct list *l, struct str id)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        if (str_eq(l->models[i].id, id))
+            return &l->models[i];
+    }
+    return NULL;
+}
+
 static struct model *list_add(struct list *l, struct str id)
 {
-    if (l->count == MODELS_MAX || models_find(l->models, l->count, id))
+    if (l->count == MODELS_MAX || find(l, id))
         return NULL;
     struct model *m = &l->models[l->count++];
     memset(m, 0, sizeof(*m));
@@ -201,17 +210,81 @@ static enum status read_settings(struct list *l, struct str text, bool with_enha
     return OK;
 }
 
+/* ---- what a name says by itself */
+
+/* "…-landscape-10s", as the families have it; less than both says nothing: "live-portrait". */
+static void read_name(struct model *m)
+{
+    struct str rest = m->id, shape = STR(""), length = STR("");
+    int64_t seconds;
+    while (rest.n) {
+        shape = length;
+        length = str_cut(&rest, '-');
+    }
+    bool shaped = str_eq(shape, STR("landscape")) || str_eq(shape, STR("portrait"));
+    if (!shaped || !str_ends(length, STR("s")) ||
+        !str_to_i64(str_to(length, length.n - 1), &seconds) || seconds < 1)
+        return;
+    m->orientation = shape;
+    m->seconds[0] = seconds;
+    m->seconds_count = 1;
+}
+
+static void describe(const struct list *built_in, struct model *m)
+{
+    const struct model *known = find(built_in, m->id);
+    if (known) {
+        *m = *known;
+        return;
+    }
+    m->image_input = true;
+    if (str_find(m->id, STR("image")) >= 0)
+        m->media_type = MEDIA_IMAGE;
+    else
+        read_name(m);
+}
+
+static enum status list_new(struct arena *a, struct list *ret, struct err *err)
+{
+    *ret = (struct list){.arena = a, .models = arena_alloc(a, MODELS_MAX * sizeof(struct model))};
+    return ret->models ? OK : err_set(err, E_NO_MEMORY, "overloaded");
+}
+
+enum status models_describe(struct str id, struct arena *a, struct model *ret, struct err *err)
+{
+    struct list built_in;
+    TRY(list_new(a, &built_in, err));
+    add_built_in(&built_in, true);
+    *ret = (struct model){.id = id, .name = id};
+    describe(&built_in, ret);
+    return OK;
+}
+
 /* ---- what accounts list themselves */
+
+struct listing {
+    struct list list, built_in;
+};
 
 static void add_listed(struct str id, void *ctx)
 {
-    struct list *l = ctx;
-    struct str own = arena_str(l->arena, id);
-    struct model *m = own.p ? list_add(l, own) : NULL;
-    if (m && str_find(own, STR("image")) >= 0)
-        m->media_type = MEDIA_IMAGE;
-    if (m)
-        m->image_input = true;
+    struct listing *l = ctx;
+    struct model *m = find(&l->list, id);
+    struct str own = m ? m->id : arena_str(l->list.arena, id);
+    if (!m && own.p && (m = list_add(&l->list, own)))
+        describe(&l->built_in, m);
+}
+
+static enum status fill(struct listing *l, const struct settings *settings, bool with_enhancers,
+                        struct arena *a, struct err *err)
+{
+    TRY(list_new(a, &l->list, err));
+    TRY(list_new(a, &l->built_in, err));
+    add_built_in(&l->built_in, true);
+    if (settings->models.n)
+        return read_settings(&l->list, settings->models, with_enhancers, err);
+    add_built_in(&l->list, with_enhancers);
+    return OK;
 }
 
 enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool with_hidden,
@@ -219,25 +292,15 @@ enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool 
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
     struct pool_want want = {.platform = STR("sora"), .group_id = group_id, .ungrouped = ungrouped};
-    struct list l = {.arena = a, .models = arena_alloc(a, MODELS_MAX * sizeof(struct model))};
-    if (!l.models)
-        return err_set(err, E_NO_MEMORY, "overloaded");
-    bool with_enhancers = with_hidden || !settings->hide_prompt_enhance;
-    if (settings->models.n)
-        TRY(read_settings(&l, settings->models, with_enhancers, err));
-    else
-        add_built_in(&l, with_enhancers);
+    struct listing l;
+    TRY(fill(&l, settings, with_hidden || !settings->hide_prompt_enhance, a, err));
     pool_each_model(app->pool, &want, add_listed, &l);
-    *ret = l.models;
-    *ret_count = l.count;
+    *ret = l.list.models;
+    *ret_count = l.list.count;
     return OK;
 }
 
 const struct model *models_find(const struct model *models, size_t n, struct str id)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (str_eq(models[i].id, id))
-            return &models[i];
-    }
-    return NULL;
+    return find(&(struct list){.models = (struct model *)models, .count = n}, id);
 }

@@ -29,5 +29,8 @@ enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool 
  * array of {"id","name","media_type","description","orientation","seconds":[…],"size",
  * "image_input"}, what is unknown left out. */
 void models_write_built_in(struct json_out *j);
+/* Of one that is in no list, what its name says: a built-in one's facts, or the orientation and
+ * length of "…-landscape-10s". */
+enum status models_describe(struct str id, struct arena *a, struct model *ret, struct err *err);
 /* NULL when it is not in a list. */
 const struct model *models_find(const struct model *models, size_t n, struct str id);

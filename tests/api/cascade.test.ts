@@ -123,6 +123,30 @@ describe("a row of three", () => {
   });
 });
 
+describe("a branch whose main site makes videos as jobs", () => {
+  test("[GW-14] [GW-8] its seconds and size reach the upstream of the main site", async () => {
+    const made = await admin.main.ask("POST", "/api/v1/admin/groups", { name: "jobs", platform: "sora" });
+    const models = ["sora-2"];
+    await account(admin.main, "videos", demo.url, "demo-key", { dialect: "videos", group_ids: [made.id], models });
+    const of_group = await admin.main.key({ group_id: made.id });
+    await account(admin.branch, "main's jobs", site.main.url, of_group, { models, priority: 1 });
+    const authorization = `Bearer ${key.branch}`;
+    for (const size of ["1280x720", "720x1280"]) {
+      const form = { model: "sora-2", prompt: `${size} at the main site`, seconds: "8", size };
+      const answer = await post(site.branch, key.branch, "/v1/videos", JSON.stringify(form));
+      const { id, ...rest } = await answer.json();
+      assert.equal(answer.status, 200, JSON.stringify(rest));
+      await eventually("the end", async () => {
+        const look = await fetch(`${site.branch.url}/v1/videos/${id}`, { headers: { authorization } });
+        return (await look.json()).status === "completed";
+      });
+    }
+    const seen = (await demo.requests("videos.create")).map((r) => Buffer.from(r.body.base64!, "base64").toString());
+    assert.deepEqual(seen.map((body) => /name="size"\r\n\r\n(\d+x\d+)/.exec(body)?.[1]), ["1280x720", "720x1280"]);
+    for (const body of seen) assert.match(body, /name="seconds"\r\n\r\n8\r/);
+  });
+});
+
 describe("a ring", () => {
   // Main's account of the group is the branch, and the branch's is main.
   const ring: { main: string; branch: string } = { main: "", branch: "" };

@@ -17,6 +17,8 @@ const MAPPING = {
   unnamed: "flux",
   seedance: "doubao-seedance-1-0-pro",
   gone: "no-such-model",
+  "sora2-portrait-15s": "doubao-seedance-1-0-pro",
+  "film-landscape-8s": "fal-ai/veo3.1",
 };
 const MODELS = [
   { id: "film", media_type: "video", seconds: [8, 10] },
@@ -27,7 +29,9 @@ const MODELS = [
   { id: "seedance", media_type: "video" },
   { id: "gone", media_type: "video" },
 ];
-const OF_FAL = ["film", "moving", "picture", "other", "unnamed"];
+// The last of each are in no list but the account's.
+const OF_FAL = ["film", "moving", "picture", "other", "unnamed", "film-landscape-8s"];
+const OF_ARK = ["seedance", "gone", "sora2-portrait-15s"];
 
 let kinora: Kinora;
 let admin: Person;
@@ -45,7 +49,7 @@ before(async () => {
     models: MODELS,
   });
   accounts.fal = await account("fal", fal, fal.key, OF_FAL);
-  accounts.ark = await account("ark", ark, ark.key, ["seedance", "gone"]);
+  accounts.ark = await account("ark", ark, ark.key, OF_ARK);
   key = await admin.key();
   const names = Array.from({ length: 6 }, (_, i) => `maker${i}@example.org`);
   for (const name of names) people.push(await admin.member(name));
@@ -323,6 +327,50 @@ describe("ark", { concurrency: true }, () => {
   test("[GW-8] a chat call gets the link of Ark as it is", async () => {
     const body = await (await chat("in a chat", "seedance")).json();
     assert.ok(body.choices[0].message.media_url.startsWith(`${ark.mediaUrl}/cgt-`), JSON.stringify(body));
+  });
+});
+
+describe("the length and the shape of a work, as its caller says them", { concurrency: true }, () => {
+  const said: [string, string, Record<string, unknown>, Record<string, unknown>][] = [
+    ["film", "fields", { seconds: 8, orientation: "portrait" }, { duration: "8s", aspect_ratio: "9:16" }],
+    ["film", "a size", { seconds: "6", size: "1280x720", orientation: "portrait" },
+      { duration: "6s", aspect_ratio: "16:9", resolution: "720p" }],
+    ["film-landscape-8s", "a name", {}, { duration: "8s", aspect_ratio: "16:9" }],
+    ["film-landscape-8s", "a name and fields", { seconds: 4, orientation: "portrait" },
+      { duration: "4s", aspect_ratio: "9:16" }],
+    ["seedance", "fields", { seconds: 5, orientation: "landscape" }, { duration: 5, ratio: "16:9" }],
+    ["seedance", "a size", { size: "1080x1920" }, { ratio: "9:16", resolution: "1080p" }],
+    ["sora2-portrait-15s", "a name", {}, { duration: 15, ratio: "9:16", resolution: "720p" }],
+    ["sora2-portrait-15s", "a name and fields", { seconds: 10, orientation: "landscape" },
+      { duration: 10, ratio: "16:9" }],
+  ];
+  for (const [model, how, more, wanted] of said) {
+    test(`[GW-8 GW-10] reach the upstream of ${model} by ${how}, from chat and from videos`, async () => {
+      for (const way of ["chat", "videos"]) {
+        const prompt = `${model} by ${how} from ${way}`;
+        if (way === "chat") {
+          const answer = await chat(prompt, model, more);
+          assert.equal(answer.status, 200, await answer.text());
+        } else {
+          const { status, body } = await video(prompt, model, more);
+          assert.equal(status, 200, JSON.stringify(body));
+        }
+        const { prompt: _, model: __, content: ___, ...rest } = asked(prompt)?.input ?? tasked(prompt).body;
+        assert.deepEqual(rest, wanted, way);
+      }
+    });
+  }
+
+  test("[GW-8] are refused by name when they say nothing", async () => {
+    const cases: [string, unknown][] = [["seconds", "soon"], ["seconds", 0], ["seconds", 4.5], ["seconds", true],
+      ["size", "16:9"], ["size", 720], ["orientation", "sideways"]];
+    for (const [field, value] of cases) {
+      const answer = await chat(`no ${field}`, "seedance", { [field]: value });
+      const { error } = await answer.json();
+      assert.deepEqual([answer.status, error.code, error.param], [400, "invalid_field", field], String(value));
+    }
+    for (const [field, value] of [["seconds", null], ["size", "auto"], ["orientation", null]] as const)
+      assert.equal((await chat(`null ${field}`, "seedance", { [field]: value })).status, 200, field);
   });
 });
 
