@@ -95,6 +95,8 @@ static void write_models(struct json_out *j, const struct model *models, size_t 
     json_key(j, "data");
     json_array(j);
     for (size_t i = 0; i < n; i++) {
+        if (!models[i].served)
+            continue;
         json_object(j);
         json_kv_str(j, "id", models[i].id);
         json_kv_z(j, "object", "model");

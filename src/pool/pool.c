@@ -494,12 +494,14 @@ static bool listed_before(struct model_class *const *classes, size_t n,
     return false;
 }
 
-void pool_each_model(struct pool *p, const struct pool_want *want,
+bool pool_each_model(struct pool *p, const struct pool_want *want,
                      void (*fn)(struct str model, void *ctx), void *ctx)
 {
     struct model_class *classes[MAX_LISTED_CLASSES];
     size_t count = hold_classes(p, want, classes);
+    bool all = false;
     for (size_t i = 0; i < count; i++) {
+        all |= classes[i]->all;
         for (size_t k = 0; k < classes[i]->count; k++) {
             if (!listed_before(classes, i, &classes[i]->names[k]))
                 fn(classes[i]->names[k].name, ctx);
@@ -507,6 +509,7 @@ void pool_each_model(struct pool *p, const struct pool_want *want,
     }
     for (size_t i = 0; i < count; i++)
         model_class_unref(classes[i]);
+    return all;
 }
 
 void pool_hold(struct pool *p, int64_t account_id, struct pool_ref *ret)

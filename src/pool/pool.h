@@ -161,8 +161,8 @@ struct pool_key {
 /* E_AUTH, code "invalid_api_key".  Notes the key's use. */
 enum status pool_find_key(struct pool *p, struct str bearer, struct pool_key *ret, struct err *err);
 /* Model names that active accounts of the group list themselves, each once; fn is called
- * without a lock. */
-void pool_each_model(struct pool *p, const struct pool_want *want,
+ * without a lock.  Returns whether one of them takes any other name too. */
+bool pool_each_model(struct pool *p, const struct pool_want *want,
                      void (*fn)(struct str model, void *ctx), void *ctx);
 bool pool_has_active(struct pool *p, struct str platform);
 

@@ -273,6 +273,8 @@ static void add_listed(struct str id, void *ctx)
     struct str own = m ? m->id : arena_str(l->list.arena, id);
     if (!m && own.p && (m = list_add(&l->list, own)))
         describe(&l->built_in, m);
+    if (m)
+        m->served = true;
 }
 
 static enum status fill(struct listing *l, const struct settings *settings, bool with_enhancers,
@@ -294,7 +296,9 @@ enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool 
     struct pool_want want = {.platform = STR("sora"), .group_id = group_id, .ungrouped = ungrouped};
     struct listing l;
     TRY(fill(&l, settings, with_hidden || !settings->hide_prompt_enhance, a, err));
-    pool_each_model(app->pool, &want, add_listed, &l);
+    bool all = pool_each_model(app->pool, &want, add_listed, &l);
+    for (size_t i = 0; i < l.list.count; i++)
+        l.list.models[i].served |= all;
     *ret = l.list.models;
     *ret_count = l.list.count;
     return OK;

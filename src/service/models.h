@@ -18,6 +18,7 @@ struct model {
     size_t seconds_count; /* one: fixed; 0: none, or unknown */
     struct str size;      /* "1280x720" of the result; STR_NONE: unknown */
     bool image_input;
+    bool served; /* an active account of the group would be given it */
 };
 
 enum { MODELS_MAX = 256 };

@@ -256,6 +256,42 @@ describe("who may call, and with what", () => {
     await accounts({});
   });
 
+  test("[GW-1] the model lists are what accounts of the key's group would be given now", async () => {
+    const group = async (platform: string) =>
+      (await admin.ask("POST", "/api/v1/admin/groups", { name: `lists ${platform}`, platform })).id as number;
+    const [own, other] = [await group("sora"), await group("other")];
+    const [of_own, of_other] = [await admin.key({ group_id: own }), await admin.key({ group_id: other })];
+    const listed = async (bearer: string, path = "/v1/models") => {
+      const answer = await fetch(`${kinora.url}${path}`, { headers: { authorization: `Bearer ${bearer}` } });
+      assert.equal(answer.status, 200);
+      const body = await answer.json();
+      assert.equal(body.object, "list");
+      for (const m of body.data) assert.deepEqual([m.object, typeof m.created], ["model", "number"]);
+      return body.data.map((m: { id: string }) => m.id).sort();
+    };
+    const serves = (models: string[], more = {}) => ({ group_ids: [own], models, ...more });
+    await accounts({}, serves(["own-film", "sora2-landscape-10s"], { model_mapping: { ours: "theirs" } }));
+    const some = ["ours", "own-film", "sora2-landscape-10s"];
+    for (const path of ["/v1/models", "/sora/v1/models"]) assert.deepEqual(await listed(of_own, path), some);
+    assert.ok((await listed(key)).includes("gpt-image"), "whose account takes any name");
+    assert.deepEqual(await listed(of_other, "/sora/v1/models"), [], "no account is without a group");
+
+    const [, , off] = await accounts({ group_ids: [] }, serves(["own-film"]), serves(["off"], { status: "disabled" }));
+    assert.deepEqual(await listed(of_own), ["own-film"]);
+    assert.deepEqual(await listed(key), []);
+    assert.ok((await listed(of_other, "/sora/v1/models")).includes("gpt-image"));
+    await admin.ask("PATCH", `/api/v1/admin/accounts/${off}`, { status: "active" });
+    assert.deepEqual(await listed(of_own), ["off", "own-film"]);
+    await admin.ask("PATCH", `/api/v1/admin/accounts/${off}`, { models: [] });
+    const all = await listed(of_own);
+    assert.ok(all.includes("own-film") && all.includes("sora2pro-hd-portrait-15s") && !all.includes("off"));
+    // What cools down is there still: it will serve again by itself.
+    await demo.fault({ route: "chat", status: 429, times: 0 });
+    await (await post(form("x", { model: "own-film" }), { path: "/v1/chat/completions", key: of_own })).text();
+    assert.deepEqual(await listed(of_own), all);
+    await accounts({});
+  });
+
   test("[GW-14] a request that has gone round is 508, and the count goes on", async () => {
     const looped = await refusal(post(form("x"), { headers: { "x-kinora-hop": "5" } }));
     assert.equal(looped.status, 508);
