@@ -33,6 +33,7 @@ struct s3 {
     const atomic_bool *cancelled; /* may be NULL */
     int tries;                    /* of each request */
     int timeout_ms;               /* of one try, in all; 0: as long as bytes move */
+    int64_t until_ms;             /* mono: no try begins or goes on behind it; 0: none */
     /* Before each try, and about once a second within it; may be NULL. */
     void (*while_waiting)(void *ctx);
     void *ctx;

@@ -77,6 +77,18 @@ void s3_call_header(struct s3_call *c, const char *name, struct str value)
     c->headers[c->header_count++] = (struct http_header){str_of(name), value};
 }
 
+/* How long the next try may take (0: as long as bytes move).  False: the time is over. */
+static bool time_left(const struct s3 *s, int *ret_ms)
+{
+    int64_t left = s->until_ms - clock_mono_ms();
+    *ret_ms = s->timeout_ms;
+    if (!s->until_ms)
+        return true;
+    if (!s->timeout_ms || left < s->timeout_ms)
+        *ret_ms = (int)left;
+    return left > 0;
+}
+
 static int64_t store_time(const struct s3 *s)
 {
     return clock_wall_ms() + atomic_load(s->skew_ms);
@@ -92,6 +104,9 @@ static enum status build(const struct s3 *s, const struct s3_call *c, struct str
                               .headers = c->headers,
                               .header_count = c->header_count};
     struct str query;
+    int timeout_ms;
+    if (!time_left(s, &timeout_ms))
+        return err_set(err, E_UNAVAILABLE, "timeout");
     if (!s3_place(s, c->key, a, &r.host, &r.path))
         return err_set(err, E_NO_MEMORY, "no_memory");
     TRY(sigv4_sign(&s->key, &r, hash, store_time(s), a, &query, headers, err));
@@ -106,7 +121,7 @@ static enum status build(const struct s3 *s, const struct s3_call *c, struct str
         .ca_pem = s->ca_pem,
         .connect_timeout_ms = CONNECT_MS,
         .stall_timeout_ms = STALL_MS,
-        .total_timeout_ms = s->timeout_ms,
+        .total_timeout_ms = timeout_ms,
         .max_body = c->max_answer ? c->max_answer : S3_ANSWER_MAX,
         .cancelled = s->cancelled,
         .on_wait = s->while_waiting,

@@ -19,7 +19,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { ERR_TAIL = 2048, SLICE = 16384, FILE_SIZE_MAX = 64 * 1024 * 1024 };
+enum {
+    ERR_TAIL = 2048,
+    SLICE = 16384,
+    FILE_SIZE_MAX = 64 * 1024 * 1024,
+    LOOK_MS = 100, /* how often it is asked whether the child is still wanted */
+};
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
@@ -41,6 +46,7 @@ struct running {
     int in, out, err; /* our ends; -1: closed */
     struct str input;
     int64_t deadline_ms;
+    const atomic_bool *cancelled; /* may be NULL */
     struct buf output;
     char tail[ERR_TAIL];
     size_t tail_size;
@@ -351,6 +357,10 @@ static enum status talk(struct running *r, struct err *err)
         int64_t left = r->deadline_ms - clock_mono_ms();
         if (left <= 0)
             return err_set(err, E_TIMEOUT, "program_timeout");
+        if (r->cancelled && atomic_load(r->cancelled))
+            return err_set(err, E_UNAVAILABLE, "cancelled");
+        if (r->cancelled)
+            left = MIN(left, LOOK_MS);
         if (poll(fds, ARRAY_SIZE(fds), (int)left) < 0 && errno != EINTR)
             return err_errno(err, "poll");
         if (fds[1].revents)
@@ -387,6 +397,7 @@ enum status child_run(const char *const *argv, struct str input, const struct ch
                         .err = -1,
                         .input = input,
                         .deadline_ms = clock_mono_ms() + limits->timeout_ms,
+                        .cancelled = limits->cancelled,
                         .output = BUF_INIT(limits->output_bytes)};
     int exit_code = 0;
     enum status status = start(&plan, &r, err);

@@ -9,14 +9,17 @@
  * thread dies.
  *
  * Thread: any that may block; many at once. */
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 
 struct child_limits {
-    int timeout_ms;      /* from the start; must be above 0 */
-    size_t memory_bytes; /* 0: none */
-    size_t output_bytes; /* of standard output; more is E_TOO_LARGE, and it is killed */
-    int cpu_seconds;     /* 0: none */
+    int timeout_ms;               /* from the start; must be above 0 */
+    size_t memory_bytes;          /* 0: none */
+    size_t output_bytes;          /* of standard output; more is E_TOO_LARGE, and it is killed */
+    int cpu_seconds;              /* 0: none */
+    const atomic_bool *cancelled; /* true: it is killed; may be NULL */
 };
 
 struct child_result {
@@ -26,7 +29,7 @@ struct child_result {
 };
 
 /* Blocks until the program has ended.  OK whatever its exit code.  E_NOT_FOUND, code
- * "program_missing": it is not there; E_TIMEOUT, code "program_timeout": killed;
- * E_IO: it could not be started. */
+ * "program_missing": it is not there; E_TIMEOUT, code "program_timeout", and E_UNAVAILABLE, code
+ * "cancelled": killed; E_IO: it could not be started. */
 enum status child_run(const char *const *argv, struct str input, const struct child_limits *limits,
                       struct arena *a, struct child_result *ret, struct err *err);

@@ -15,10 +15,11 @@ static const struct child_limits limits = {
 /* http and https for signed addresses, file for the disk.  Without the list of
  * formats, a playlist or a concat script posing as a video could name any address.
  * image2 is what pictures go through when they are files. */
-#define SOURCE_LIMITS(url, ca_file)                                                                \
-    "-protocol_whitelist", is_https(url) ? "https,tls,tcp" : "http,tcp,file",                      \
-        is_https(url) ? "-tls_verify" : NOTHING, is_https(url) ? "1" : NOTHING_VALUE,              \
-        ca_file ? "-ca_file" : NOTHING, ca_file ? ca_file : NOTHING_VALUE, "-format_whitelist",    \
+#define SOURCE_LIMITS(s)                                                                           \
+    "-protocol_whitelist", is_https(s->url) ? "https,tls,tcp" : "http,tcp,file",                   \
+        is_https(s->url) ? "-tls_verify" : NOTHING, is_https(s->url) ? "1" : NOTHING_VALUE,        \
+        s->ca_file ? "-ca_file" : NOTHING, s->ca_file ? s->ca_file : NOTHING_VALUE,                \
+        "-format_whitelist",                                                                       \
         "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,webp_pipe,image2,avi,mpegts"
 
 /* What is said already: they take no option of TLS for another protocol. */
@@ -38,11 +39,12 @@ static enum status check_source(const char *url, struct err *err)
     return err_set(err, E_INTERNAL, "invalid_media_source");
 }
 
-static enum status run(const char *const *argv, size_t output_max, struct arena *a,
-                       struct child_result *ret, struct err *err)
+static enum status run(const struct media_source *s, const char *const *argv, size_t output_max,
+                       struct arena *a, struct child_result *ret, struct err *err)
 {
     struct child_limits own = limits;
     own.output_bytes = output_max;
+    own.cancelled = s->cancelled;
     TRY(child_run(argv, STR_NONE, &own, a, ret, err));
     if (ret->exit_code == 0)
         return OK;
@@ -101,20 +103,20 @@ static void read_facts(struct json report, struct media_facts *ret)
         ret->duration_ms = 0;
 }
 
-enum status media_probe(const char *url, const char *ca_file, struct arena *a,
-                        struct media_facts *ret, struct err *err)
+enum status media_probe(const struct media_source *s, struct arena *a, struct media_facts *ret,
+                        struct err *err)
 {
     const char *const argv[] = {
         /* clang-format off */
-        "ffprobe", "-v", "error", SOURCE_LIMITS(url, ca_file), "-select_streams", "v:0", "-show_entries",
+        "ffprobe", "-v", "error", SOURCE_LIMITS(s), "-select_streams", "v:0", "-show_entries",
         "stream=width,height,duration:stream_side_data=rotation:format=duration,format_name",
-        "-of", "json", url, NULL,
+        "-of", "json", s->url, NULL,
         /* clang-format on */
     };
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     struct child_result result;
-    TRY(check_source(url, err));
-    TRY(run(argv, REPORT_MAX, a, &result, err));
+    TRY(check_source(s->url, err));
+    TRY(run(s, argv, REPORT_MAX, a, &result, err));
     if (json_parse(result.out, &doc, NULL) != OK)
         return err_set(err, E_UNPROCESSABLE, "media_unreadable");
     read_facts(json_root(doc), ret);
@@ -125,20 +127,20 @@ enum status media_probe(const char *url, const char *ca_file, struct arena *a,
 
 /* `thumbnail` takes the most typical of its frames, since first ones are often black;
  * it holds all of them, so they are made small first. */
-enum status media_poster(const char *url, const char *ca_file, struct arena *a,
-                         struct str *ret_jpeg, struct err *err)
+enum status media_poster(const struct media_source *s, struct arena *a, struct str *ret_jpeg,
+                         struct err *err)
 {
     const char *const argv[] = {
         /* clang-format off */
         "ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-filter_threads", "1",
-        SOURCE_LIMITS(url, ca_file), "-i", url, "-map", "0:v:0", "-frames:v", "1",
+        SOURCE_LIMITS(s), "-i", s->url, "-map", "0:v:0", "-frames:v", "1",
         "-vf", "scale=w='min(640,iw)':h=-2,thumbnail=30", "-q:v", "4",
         "-threads", "1", "-f", "mjpeg", "-", NULL,
         /* clang-format on */
     };
     struct child_result result;
-    TRY(check_source(url, err));
-    TRY(run(argv, POSTER_MAX, a, &result, err));
+    TRY(check_source(s->url, err));
+    TRY(run(s, argv, POSTER_MAX, a, &result, err));
     if (!str_starts(result.out, STR("\xff\xd8")))
         return err_set(err, E_UNPROCESSABLE, "media_unreadable");
     *ret_jpeg = result.out;

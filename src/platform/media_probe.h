@@ -9,21 +9,28 @@
  * E_UNPROCESSABLE, code "media_unreadable".
  *
  * Thread: any that may block. */
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/err.h"
+
+/* What a child reads, with Range. */
+struct media_source {
+    const char *url;              /* an http or https address or an absolute path */
+    const char *ca_file;          /* authorities of an https address beside the system's, or NULL */
+    const atomic_bool *cancelled; /* true: the child is killed; may be NULL */
+};
 
 struct media_facts {
     int width, height;   /* pixels as shown, after rotation; 0 unknown */
     int64_t duration_ms; /* 0 unknown or an image */
 };
 
-/* url: an http or https address or an absolute path; read by the child with Range.  ca_file:
- * authorities of an https address beside the system's, or NULL. */
-enum status media_probe(const char *url, const char *ca_file, struct arena *a,
-                        struct media_facts *ret, struct err *err);
+enum status media_probe(const struct media_source *source, struct arena *a, struct media_facts *ret,
+                        struct err *err);
 /* One JPEG frame of a video, at most 640 pixels wide, up to 1 MiB, in the arena. */
-enum status media_poster(const char *url, const char *ca_file, struct arena *a,
-                         struct str *ret_jpeg, struct err *err);
+enum status media_poster(const struct media_source *source, struct arena *a, struct str *ret_jpeg,
+                         struct err *err);
 
 /* --- types --------------------------------------------------------------- */
 

@@ -58,12 +58,14 @@ static void end_claim(struct worker *w, const struct generation *g)
         db_commit(tx, &ignored);
 }
 
-/* Until the other one has saved it (*ret_claimed false), or has given up. */
+/* Until the other one has saved it (*ret_claimed false), or has given up; not while the process
+ * ends. */
 static enum status wait_for_other(struct worker *w, struct generation *g, struct arena *a,
                                   bool *ret_claimed, struct err *err)
 {
     const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
-    for (int64_t until = clock_mono_ms() + WAIT_MS; clock_mono_ms() < until;) {
+    int64_t until = clock_mono_ms() + WAIT_MS;
+    while (clock_mono_ms() < until && !atomic_load(jobs_are_cut(w->app))) {
         nanosleep(&pause, NULL);
         TRY(generation_load_owned(w->db, g->user_id, g->id, a, g, err));
         if (g->storage_type != STORAGE_UPSTREAM)

@@ -99,11 +99,13 @@ void library_look_at(struct worker *w, const struct object *o, const struct stor
                      struct str *ret_jpeg)
 {
     struct str address = probe_address(w, o, bucket, a);
-    const char *ca_file = authorities(w, o, bucket, a);
+    const struct media_source source = {.url = address.p,
+                                        .ca_file = authorities(w, o, bucket, a),
+                                        .cancelled = jobs_are_cut(w->app)};
     struct err ignored;
     *ret_jpeg = STR_NONE;
-    if (address.n && media_probe(address.p, ca_file, a, ret, &ignored) == OK && with_poster)
-        media_poster(address.p, ca_file, a, ret_jpeg, &ignored);
+    if (address.n && media_probe(&source, a, ret, &ignored) == OK && with_poster)
+        media_poster(&source, a, ret_jpeg, &ignored);
 }
 
 /* A picture of the first moments; its absence fails nothing. */

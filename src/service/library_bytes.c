@@ -40,6 +40,7 @@ static enum status write_bytes(struct worker *w, const struct object *o, struct 
     TRY(storage_open_store(w->app, w->db, w->store_fetcher, o->store_id, &bucket, err));
     bucket.s3.tries = 1;
     bucket.s3.timeout_ms = o->generation_id ? POSTER_MS : INPUT_MS;
+    bucket.s3.cancelled = jobs_are_cut(w->app);
     enum status status = s3_put(&bucket.s3, o->key, o->type, bytes, err);
     storage_close(&bucket);
     return status;
@@ -147,6 +148,7 @@ static enum status read_bucket(struct worker *w, const struct object *o, size_t 
     TRY(storage_open_store(w->app, w->db, w->store_fetcher, o->store_id, &bucket, err));
     bucket.s3.tries = 1;
     bucket.s3.timeout_ms = READ_MS;
+    bucket.s3.cancelled = jobs_are_cut(w->app);
     enum status status = s3_get(&bucket.s3, o->key, max, a, ret, err);
     storage_close(&bucket);
     /* No bucket there is a fault of the settings, and says nothing of the object. */

@@ -161,7 +161,7 @@ static enum status check_once(const struct storage_bucket *b, atomic_llong *skew
 {
     struct s3 once = b->s3;
     once.tries = 1;
-    once.timeout_ms = CHECK_MS;
+    once.until_ms = clock_mono_ms() + CHECK_MS;
     once.skew_ms = skew_ms;
     return s3_check(&once, err);
 }

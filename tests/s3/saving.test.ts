@@ -6,7 +6,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Demo } from "../lib/demo.ts";
-import { eventually, Kinora, type Person } from "../lib/kinora.ts";
+import { eventually, Kinora, type Person, sleep } from "../lib/kinora.ts";
 import { assertError, stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
 import { Bucket, gateway, type Gateway } from "../lib/s3.ts";
@@ -114,4 +114,20 @@ test("[ST-6] what only a deleted account's credential opens has expired", async 
   await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
   await use();
   assertError(await save(admin, g.id), 410, "link_expired");
+});
+
+test("[ST-6] whoever waits for another node's save does not keep the process from ending", async () => {
+  await use(off);
+  const account = await source.account(admin);
+  const g = await admin.ended(await admin.generate("a boat that is being saved"));
+  await use();
+  rows.change(`UPDATE sora_generations SET saving_until = ${Date.now() + 600_000} WHERE id = ${g.id}`);
+  const waits = save(admin, g.id).catch(() => undefined);
+  await sleep(500);
+  const began = Date.now();
+  await kinora.stop({ keep: true });
+  assert.ok(Date.now() - began < 40_000, "it waited for the whole minute");
+  await waits;
+  await kinora.launch();
+  await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
 });

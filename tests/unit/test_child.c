@@ -103,6 +103,30 @@ static void the_whole_group_dies_at_the_time_limit(void **state)
     assert_string_equal(result.out.p, "0\n");
 }
 
+static void *cancel_soon(void *flag)
+{
+    const struct timespec pause = {.tv_nsec = 200 * 1000000L};
+    nanosleep(&pause, NULL);
+    atomic_store((atomic_bool *)flag, true);
+    return NULL;
+}
+
+static void who_is_not_wanted_any_more_is_killed(void **state)
+{
+    atomic_bool cancelled = false;
+    struct child_limits limits = roomy;
+    pthread_t thread;
+    (void)state;
+    limits.timeout_ms = 60000;
+    limits.cancelled = &cancelled;
+    pthread_create(&thread, NULL, cancel_soon, &cancelled);
+    int64_t begin = clock_mono_ms();
+    assert_int_equal(shell("sleep 60", STR_NONE, &limits), E_UNAVAILABLE);
+    assert_string_equal(err.code, "cancelled");
+    assert_true(clock_mono_ms() - begin < 30000);
+    pthread_join(thread, NULL);
+}
+
 static void a_helper_left_behind_does_not_hold_us(void **state)
 {
     (void)state;
@@ -203,6 +227,7 @@ int main(void)
         cmocka_unit_test(the_environment_is_path_and_language),
         cmocka_unit_test(no_other_descriptor_is_passed_on),
         cmocka_unit_test(the_whole_group_dies_at_the_time_limit),
+        cmocka_unit_test(who_is_not_wanted_any_more_is_killed),
         cmocka_unit_test(a_helper_left_behind_does_not_hold_us),
         cmocka_unit_test(too_much_output_is_refused),
         cmocka_unit_test(only_the_tail_of_errors_is_kept),

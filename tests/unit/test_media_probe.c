@@ -46,7 +46,7 @@ static const char *make(const char *name, const char *const *options)
 static struct media_facts facts_of(const char *path)
 {
     struct media_facts facts = {-1, -1, -1};
-    if (media_probe(path, NULL, arena, &facts, &err) != OK)
+    if (media_probe(&(struct media_source){.url = path}, arena, &facts, &err) != OK)
         fail_msg("%s: %s %s", path, err.code, err.detail);
     return facts;
 }
@@ -178,7 +178,7 @@ static void a_poster_is_a_jpeg_of_at_most_640_pixels(void **state)
     struct str jpeg;
     (void)state;
     const char *wide = make("c.mp4", OPTIONS("-vf", "scale=1280:720", "-pix_fmt", "yuv420p"));
-    assert_int_equal(media_poster(wide, NULL, arena, &jpeg, &err), OK);
+    assert_int_equal(media_poster(&(struct media_source){.url = wide}, arena, &jpeg, &err), OK);
     assert_string_equal(media_type_sniff(jpeg), "image/jpeg");
     char path[128];
     snprintf(path, sizeof(path), "%s/c.jpg", folder);
@@ -197,9 +197,11 @@ static void what_is_no_medium_is_unprocessable(void **state)
     make("a.mp4", OPTIONS("-pix_fmt", "yuv420p"));
     snprintf(path, sizeof(path), "%s/d.mp4", folder);
     assert_int_equal(file_write_atomic(path, STR("not a film"), 0600, &err), OK);
-    assert_int_equal(media_probe(path, NULL, arena, &facts, &err), E_UNPROCESSABLE);
+    assert_int_equal(media_probe(&(struct media_source){.url = path}, arena, &facts, &err),
+                     E_UNPROCESSABLE);
     assert_string_equal(err.code, "media_unreadable");
-    assert_int_equal(media_poster(path, NULL, arena, &jpeg, &err), E_UNPROCESSABLE);
+    assert_int_equal(media_poster(&(struct media_source){.url = path}, arena, &jpeg, &err),
+                     E_UNPROCESSABLE);
 }
 
 /* A playlist that poses as a film would make the server fetch what it names. */
@@ -221,7 +223,8 @@ static void a_playlist_leads_nowhere(void **state)
                      "#EXT-X-ENDLIST\n",
                      ntohs(address.sin_port));
     assert_int_equal(file_write_atomic(path, (struct str){text, (size_t)n}, 0600, &err), OK);
-    assert_int_equal(media_probe(path, NULL, arena, &facts, &err), E_UNPROCESSABLE);
+    assert_int_equal(media_probe(&(struct media_source){.url = path}, arena, &facts, &err),
+                     E_UNPROCESSABLE);
     struct pollfd asked = {.fd = fd, .events = POLLIN};
     assert_int_equal(poll(&asked, 1, 0), 0);
     close(fd);
@@ -234,8 +237,10 @@ static void only_paths_and_http_are_sources(void **state)
     struct str jpeg;
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        assert_int_equal(media_probe(bad[i], NULL, arena, &facts, &err), E_INTERNAL);
-        assert_int_equal(media_poster(bad[i], NULL, arena, &jpeg, &err), E_INTERNAL);
+        assert_int_equal(media_probe(&(struct media_source){.url = bad[i]}, arena, &facts, &err),
+                         E_INTERNAL);
+        assert_int_equal(media_poster(&(struct media_source){.url = bad[i]}, arena, &jpeg, &err),
+                         E_INTERNAL);
     }
 }
 
@@ -246,8 +251,10 @@ static void without_ffmpeg_it_says_so(void **state)
     (void)state;
     char *path = strdup(getenv("PATH"));
     setenv("PATH", "/nowhere", 1);
-    assert_int_equal(media_probe("/tmp/x.mp4", NULL, arena, &facts, &err), E_NOT_FOUND);
-    assert_int_equal(media_poster("/tmp/x.mp4", NULL, arena, &jpeg, &err), E_NOT_FOUND);
+    assert_int_equal(media_probe(&(struct media_source){.url = "/tmp/x.mp4"}, arena, &facts, &err),
+                     E_NOT_FOUND);
+    assert_int_equal(media_poster(&(struct media_source){.url = "/tmp/x.mp4"}, arena, &jpeg, &err),
+                     E_NOT_FOUND);
     setenv("PATH", path, 1);
     free(path);
 }
