@@ -55,7 +55,10 @@ static enum status open_image(struct call *c, const struct job_media *m,
                               struct image_stream_order *order, struct err *err)
 {
     struct object object;
-    TRY(object_load(c->db, m->object_id, c->arena, &object, err));
+    enum status status = object_load(c->db, m->object_id, c->arena, &object, err);
+    if (status == E_NOT_FOUND)
+        return err_set(err, E_GONE, "result_gone");
+    TRY(status);
     TRY(library_open_object(c->worker, &object, &order->fds[order->count],
                             &order->sizes[order->count], err));
     order->count++;
@@ -90,7 +93,8 @@ static bool has_bytes(const struct job *job)
            json_bool_or(json_get(json_root(doc), "as_base64"), false);
 }
 
-static enum status answer_made(struct call *c, struct err *err)
+/* again: the bytes may be asked for again. */
+static enum status answer(struct call *c, bool again, struct err *err)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(ROW_ARENA);
     struct job_media media[IMAGE_STREAM_MAX];
@@ -106,7 +110,22 @@ static enum status answer_made(struct call *c, struct err *err)
     }
     TRY(direct_links_renew(c->worker, &job, a, err));
     TRY(jobs_read_media(job.result, a, media, ARRAY_SIZE(media), &n, err));
-    return has_bytes(&job) ? write_bytes(c, &job, media, n, err) : write_links(c, &job, media, n);
+    if (!has_bytes(&job))
+        return write_links(c, &job, media, n);
+    TRY(write_bytes(c, &job, media, n, err));
+    if (!again)
+        direct_job_delivered(c->worker, &job);
+    return OK;
+}
+
+static enum status answer_once(struct call *c, struct err *err)
+{
+    return answer(c, false, err);
+}
+
+static enum status answer_again(struct call *c, struct err *err)
+{
+    return answer(c, true, err);
 }
 
 /* ---- making them */
@@ -145,7 +164,7 @@ static enum status make(struct call *c, enum media_form_kind kind, struct err *e
     TRY(direct_job_make(c->worker, &order, a, &job, err));
     c->wait_job = job.id;
     c->waits = true;
-    c->resume = answer_made;
+    c->resume = order.once.key.n ? answer_again : answer_once;
     return OK;
 }
 

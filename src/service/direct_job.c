@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/hex.h"
+#include "base/log.h"
 #include "media/links.h"
 #include "net/url.h"
 #include "platform/media_probe.h"
@@ -14,6 +15,7 @@
 #include "service/relay_link.h"
 #include "store/idempotency.h"
 #include "store/jobs.h"
+#include "store/objects.h"
 
 enum {
     QUEUE_RETRY_MS = 5000,
@@ -218,9 +220,10 @@ static enum status find_joined(struct db_conn *db, const struct direct_order *o,
 
 static enum status check_room(struct db_conn *db, int64_t user_id, struct err *err)
 {
-    int64_t of_user, all;
+    int64_t of_user, all, kept;
     TRY(job_count_direct(db, user_id, &of_user, &all, err));
-    if (of_user < DIRECT_JOBS_OF_USER && all < DIRECT_JOBS_IN_ALL)
+    TRY(object_sum_kept(db, &kept, err));
+    if (of_user < DIRECT_JOBS_OF_USER && all < DIRECT_JOBS_IN_ALL && kept < DIRECT_KEPT_IN_ALL)
         return OK;
     err_set(err, E_LIMIT, "queue_full");
     err->retry_after_ms = QUEUE_RETRY_MS;
@@ -313,6 +316,20 @@ enum status direct_job_remove(struct worker *w, int64_t user_id, enum job_kind k
         return status;
     TRY(job_remove(tx, job.id, clock_wall_ms(), err));
     return db_commit(tx, err);
+}
+
+void direct_job_delivered(struct worker *w, const struct job *job)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = w->db;
+    struct err err;
+    enum status status = db_begin(tx, &err);
+    if (status == OK)
+        status = job_drop_results(tx, job->id, clock_wall_ms(), &err);
+    if (status == OK)
+        status = db_commit(tx, &err);
+    if (status != OK)
+        log_warn("delivered results stay for a while", LOG_I("job", job->id),
+                 LOG_Z("why", err.detail));
 }
 
 struct str direct_job_link(struct worker *w, struct arena *a, struct str origin,

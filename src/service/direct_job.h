@@ -20,6 +20,8 @@ enum {
     DIRECT_JOBS_OF_USER = 64,
     DIRECT_JOBS_IN_ALL = 1024,
 };
+/* Bytes of results that are kept for whoever asks again, of everybody; more is queue_full too. */
+#define DIRECT_KEPT_IN_ALL (INT64_C(16) << 30)
 
 /* An input image.  Neither: none. */
 struct direct_image {
@@ -51,6 +53,9 @@ enum status direct_job_make(struct worker *w, const struct direct_order *o, stru
 /* What a job that ended without a result says to who ordered it, and with which status.  next_at:
  * of its row. */
 void direct_job_error(const struct failure *f, int64_t next_at, struct err *ret);
+/* Its bytes have been given out, and no key can ask for them again.  In a transaction of its own;
+ * what fails goes with the job's row. */
+void direct_job_delivered(struct worker *w, const struct job *job);
 /* Where one of its media can be had, as its owner may see it (GW-9): the upstream's own public
  * address, or a signed one of ours.  STR_NONE when the address cannot be read. */
 struct str direct_job_link(struct worker *w, struct arena *a, struct str origin,

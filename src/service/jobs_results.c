@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Media that come as bytes, and images whose bytes are asked for: kept as free objects of the
  * job's until its row goes, so that whoever asked, or asks again under the same
- * Idempotency-Key, gets them, whatever dies in between. */
+ * Idempotency-Key, gets them, whatever dies in between.  A user's newest are kept, so many bytes
+ * of them at most: no quota counts them. */
 #include "base/clock.h"
 #include "base/hex.h"
 #include "platform/json_in.h"
@@ -10,8 +11,12 @@
 #include "service/jobs_impl.h"
 #include "service/library.h"
 #include "service/quota.h"
+#include "store/objects.h"
 
 enum { RESULT_MAX = 32 << 20, LONGEST_PAUSE = 6 /* 16 s */ };
+/* Longer than any job's row stays. */
+#define KEPT_MS      (26 * CLOCK_HOUR_MS)
+#define KEPT_OF_USER (INT64_C(2) << 30)
 
 bool step_has_results(const struct step *s)
 {
@@ -25,6 +30,7 @@ bool step_has_results(const struct step *s)
 /* The same again in a later try of the same save is harmless: it rolls back as one. */
 enum status step_settle_results(struct step *s, struct db_conn *tx)
 {
+    int64_t now = clock_wall_ms();
     if (s->job.state != JOB_STORING && s->job.state != JOB_ENDED)
         return OK;
     for (size_t i = 0; i < DIALECT_MAX_MEDIA; i++) {
@@ -32,9 +38,10 @@ enum status step_settle_results(struct step *s, struct db_conn *tx)
         if (!o->id)
             continue;
         TRY(quota_settle(tx, o, &s->err));
-        TRY(job_add_result(tx, s->job.id, o->id, &s->err));
+        TRY(job_add_result(tx, s->job.id, o->id, now + KEPT_MS, &s->err));
     }
-    return OK;
+    return step_has_results(s) ? object_trim_kept(tx, s->job.user_id, KEPT_OF_USER, now, &s->err)
+                               : OK;
 }
 
 static enum status put(struct step *s, struct str bytes, struct object *ret)

@@ -408,10 +408,21 @@ enum status job_add_input(struct db_conn *tx, int64_t id, int64_t object_id, str
                    DB_ARGS(P_INT(id), P_INT(object_id)), NULL, err);
 }
 
-enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err)
+enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, int64_t until_ms,
+                           struct err *err)
 {
+    TRY(db_exec(tx, "UPDATE objects SET lease_until = $2 WHERE id = $1",
+                DB_ARGS(P_INT(object_id), P_INT(until_ms)), NULL, err));
     return db_exec(tx, "INSERT INTO job_results (job_id, object_id) VALUES ($1, $2)",
                    DB_ARGS(P_INT(id), P_INT(object_id)), NULL, err);
+}
+
+enum status job_drop_results(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err)
+{
+    static const char queue_sql[] = QUEUE_OF(OWN_RESULTS("id = $2"), "$1");
+    static const char remove_sql[] = REMOVE(OWN_RESULTS("id = $1"));
+    TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(now_ms), P_INT(id)), NULL, err));
+    return db_exec(tx, remove_sql, DB_ARGS(P_INT(id)), NULL, err);
 }
 
 enum status job_hand_results(struct db_conn *tx, int64_t id, int64_t generation_id,
@@ -426,6 +437,7 @@ enum status job_hand_results(struct db_conn *tx, int64_t id, int64_t generation_
 enum status job_remove(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err)
 {
     TRY(job_drop_input(tx, id, now_ms, err));
+    TRY(job_drop_results(tx, id, now_ms, err));
     return db_exec(tx, "DELETE FROM jobs WHERE id = $1", DB_ARGS(P_INT(id)), NULL, err);
 }
 

@@ -94,12 +94,15 @@ enum status job_list_of_user(struct db_conn *db, int64_t user_id, const struct j
 enum status job_add_input(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err);
 /* The images it was given as bytes are not needed any more. */
 enum status job_drop_input(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
-/* A free object that is part of the job's result, and goes with its row. */
-enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, struct err *err);
+/* A free object that is part of the job's result, and goes with its row, or at until_ms. */
+enum status job_add_result(struct db_conn *tx, int64_t id, int64_t object_id, int64_t until_ms,
+                           struct err *err);
+/* Those have been given out, and nobody can ask for them again. */
+enum status job_drop_results(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
 /* Those become the generation's, and stay until until_ms, whatever becomes of the row. */
 enum status job_hand_results(struct db_conn *tx, int64_t id, int64_t generation_id,
                              int64_t until_ms, struct err *err);
-/* The row, and such images with it. */
+/* The row, and such images and results with it. */
 enum status job_remove(struct db_conn *tx, int64_t id, int64_t now_ms, struct err *err);
 /* Removes ended rows that are due for it, and queues the images that only they needed. */
 enum status job_remove_old(struct db_conn *db, int64_t now_ms, struct err *err);

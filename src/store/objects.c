@@ -238,6 +238,41 @@ enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter
                         ret_reserved, &found, err);
 }
 
+#define KEPT       "state = 'stored' AND lease_until IS NOT NULL"
+#define KEPT_BYTES "CASE WHEN size < 65536 THEN 65536 ELSE size END"
+
+enum status object_sum_kept(struct db_conn *db, int64_t *ret_bytes, struct err *err)
+{
+    bool found;
+    return db_query_int(db,
+                        "SELECT CAST(COALESCE(SUM(" KEPT_BYTES "), 0) AS BIGINT) FROM objects "
+                        "WHERE " KEPT,
+                        DB_NO_ARGS, ret_bytes, &found, err);
+}
+
+enum status object_trim_kept(struct db_conn *tx, int64_t user_id, int64_t most_bytes,
+                             int64_t now_ms, struct err *err)
+{
+    static const char first_sql[] = "SELECT COALESCE(MAX(id), 0) FROM (SELECT id, SUM(" KEPT_BYTES
+                                    ") OVER (ORDER BY id DESC) "
+                                    "AS newer FROM objects WHERE user_id = $1 AND " KEPT
+                                    ") AS kept WHERE newer > $2";
+    static const char queue_sql[] =
+        "INSERT INTO deletions (storage, store_id, key, next_at, created_at) "
+        "SELECT storage, store_id, key, CAST($3 AS BIGINT), CAST($3 AS BIGINT) FROM objects "
+        "WHERE user_id = $1 AND id <= $2 AND " KEPT;
+    static const char remove_sql[] =
+        "DELETE FROM objects WHERE user_id = $1 AND id <= $2 AND " KEPT;
+    int64_t last;
+    bool found;
+    TRY(db_query_int(tx, first_sql, DB_ARGS(P_INT(user_id), P_INT(most_bytes)), &last, &found,
+                     err));
+    if (!last)
+        return OK;
+    TRY(db_exec(tx, queue_sql, DB_ARGS(P_INT(user_id), P_INT(last), P_INT(now_ms)), NULL, err));
+    return db_exec(tx, remove_sql, DB_ARGS(P_INT(user_id), P_INT(last)), NULL, err);
+}
+
 enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int64_t now_ms,
                                        struct err *err)
 {

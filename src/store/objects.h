@@ -54,6 +54,11 @@ enum status object_sums(struct db_conn *db, int64_t user_id, enum object_counter
                         struct err *err);
 /* The size that its bytes turn out to have; its checksum is not known any more. */
 enum status object_resize(struct db_conn *tx, int64_t id, int64_t size, struct err *err);
+/* What is kept for a while only, of everybody; a file is taken for 64 KiB at least. */
+enum status object_sum_kept(struct db_conn *db, int64_t *ret_bytes, struct err *err);
+/* Of one user's such objects the oldest go, until at most so many bytes are left. */
+enum status object_trim_kept(struct db_conn *tx, int64_t user_id, int64_t most_bytes,
+                             int64_t now_ms, struct err *err);
 /* All of one user's objects into the deletion queue, rows removed. */
 enum status object_discard_all_of_user(struct db_conn *tx, int64_t user_id, int64_t now_ms,
                                        struct err *err);
