@@ -34,7 +34,7 @@
 enum { QUEUE_LENGTH = 1024, TAKE_OVER_MS = 100, SPOOL_MIB_MOST = 1 << 24 };
 
 static const char *opt_listen = "127.0.0.1:8080", *opt_resolver, *opt_loops, *opt_drain = "30",
-                  *opt_spool_mib = "4096", *opt_log_level = "info";
+                  *opt_spool_mib = "4096", *opt_spool_memory_mib = "512", *opt_log_level = "info";
 static bool opt_replace;
 
 struct serving {
@@ -285,11 +285,12 @@ static int run(struct serving *s, long loops, const sigset_t *signals)
 
 static bool read_numbers(long *loops, long *drain_s)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), spool_mib;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), disk_mib, memory_mib;
     *loops = MIN(MAX(cores, 1), EDGE_LANES_MAX);
-    if (!options_int("spool-mib", opt_spool_mib, 1, SPOOL_MIB_MOST, &spool_mib))
+    if (!options_int("spool-mib", opt_spool_mib, 1, SPOOL_MIB_MOST, &disk_mib) ||
+        !options_int("spool-memory-mib", opt_spool_memory_mib, 4, SPOOL_MIB_MOST, &memory_mib))
         return false;
-    spool_set_cap((int64_t)spool_mib << 20);
+    spool_set_caps((int64_t)disk_mib << 20, (int64_t)memory_mib << 20);
     return (!opt_loops || options_int("loops", opt_loops, 1, EDGE_LANES_MAX, loops)) &&
            options_int("drain", opt_drain, 0, 3600, drain_s);
 }
@@ -330,6 +331,7 @@ int cli_serve(int argc, char **argv)
          &opt_replace},
         {"spool-mib", "N", "most MiB of waiting request bodies in the data folder", &opt_spool_mib,
          NULL},
+        {"spool-memory-mib", "N", "most MiB of them in memory", &opt_spool_memory_mib, NULL},
         {"log-level", "LEVEL", "debug, info, warn or error", &opt_log_level, NULL},
     };
     const struct command command = {"kinora serve [options]", options, ARRAY_SIZE(options), 0, 0};

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "platform/file.h"
 
-enum { RETRY_AFTER_MS = 5000 };
+enum { RETRY_AFTER_MS = 5000, SLICES = 2 * SPOOL_SLICE };
 
 struct slice {
     char *bytes;
@@ -32,18 +32,23 @@ struct spool_file {
     uint64_t written; /* bytes in the file */
     uint64_t read_at; /* offset of the next slice to read */
     unsigned round;   /* of reading: a slice of an earlier one is stale */
+    bool beginning;   /* the slice in `moving` is the memory that came before the file */
     unsigned work_round;
     uint64_t work_at;
     struct slice moving, other; /* with the worker; with the loop */
+    size_t charged;             /* what both may hold */
     struct err err;             /* the worker's */
 };
 
-static atomic_llong disk_bytes; /* of all spools of this process */
-static int64_t disk_cap = INT64_C(4) << 30;
+/* Of all spools of this process.  The last quarter of the memory is for slices alone, so that what
+ * finds no more room in memory can still go to the disk. */
+static atomic_llong disk_bytes, memory_bytes;
+static int64_t disk_cap = INT64_C(4) << 30, memory_cap = INT64_C(512) << 20;
 
-void spool_set_cap(int64_t bytes)
+void spool_set_caps(int64_t disk, int64_t memory)
 {
-    disk_cap = bytes;
+    disk_cap = disk;
+    memory_cap = memory;
 }
 
 void spool_init(struct spool *s, struct loop *loop, struct workers *workers, const char *dir,
@@ -54,19 +59,25 @@ void spool_init(struct spool *s, struct loop *loop, struct workers *workers, con
 
 /* ---- the file's life */
 
-static bool charge(size_t n)
+static bool charge(atomic_llong *held, size_t n, int64_t most)
 {
-    if (atomic_fetch_add(&disk_bytes, (long long)n) + (long long)n <= disk_cap)
+    if (atomic_fetch_add(held, (long long)n) + (long long)n <= most)
         return true;
-    atomic_fetch_sub(&disk_bytes, (long long)n);
+    atomic_fetch_sub(held, (long long)n);
     return false;
+}
+
+static void give_back(atomic_llong *held, size_t n)
+{
+    atomic_fetch_sub(held, (long long)n);
 }
 
 static void file_free(struct spool_file *f)
 {
     if (f->fd >= 0)
         close(f->fd);
-    atomic_fetch_sub(&disk_bytes, (long long)f->written);
+    give_back(&disk_bytes, f->written);
+    give_back(&memory_bytes, f->charged);
     free(f->moving.bytes);
     free(f->other.bytes);
     free(f);
@@ -74,11 +85,13 @@ static void file_free(struct spool_file *f)
 
 void spool_release(struct spool *s)
 {
+    if (s->charged)
+        give_back(&memory_bytes, s->charged);
     free(s->memory);
     free(s->err);
     s->memory = NULL;
     s->err = NULL;
-    s->memory_used = s->memory_size = 0;
+    s->memory_used = s->memory_size = s->charged = 0;
     if (s->file && s->file->working)
         s->file->spool = NULL;
     else if (s->file)
@@ -194,7 +207,7 @@ static void submit_write(struct spool *s)
 {
     struct spool_file *f = s->file;
     struct slice full = f->other;
-    if (!charge(full.used)) {
+    if (!charge(&disk_bytes, full.used, disk_cap)) {
         overload(s, "all bodies on disk have reached --spool-mib");
         return;
     }
@@ -208,10 +221,12 @@ static void submit_write(struct spool *s)
 static void after_write(struct spool *s)
 {
     struct spool_file *f = s->file;
-    if (f->moving.used > SPOOL_SLICE) {
-        /* That was the memory of the beginning; slices from now on. */
+    if (f->beginning) {
         free(f->moving.bytes);
         f->moving.bytes = mem_calloc(1, SPOOL_SLICE);
+        give_back(&memory_bytes, f->charged - SLICES);
+        f->charged = SLICES;
+        f->beginning = false;
     }
     f->moving.used = 0;
     if (f->other.used == SPOOL_SLICE || (f->ending && f->other.used))
@@ -247,7 +262,13 @@ static void done(struct task *task)
 /* What is in memory becomes the first slice, however long it is. */
 static void move_to_file(struct spool *s)
 {
+    if (!charge(&memory_bytes, SLICES, memory_cap)) {
+        overload(s, "all bodies in memory have reached --spool-memory-mib");
+        return;
+    }
     struct spool_file *f = s->file = mem_zalloc(sizeof(*f));
+    f->beginning = true;
+    f->charged = SLICES + s->charged;
     f->work.run = run;
     f->done.fn = done;
     f->spool = s;
@@ -257,15 +278,29 @@ static void move_to_file(struct spool *s)
     f->moving.bytes = mem_calloc(1, SPOOL_SLICE);
     f->other = (struct slice){s->memory, s->memory_used};
     s->memory = NULL;
-    s->memory_used = s->memory_size = 0;
+    s->memory_used = s->memory_size = s->charged = 0;
     submit_write(s);
 }
 
+static bool charge_memory(struct spool *s, size_t size)
+{
+    size_t wanted = size - MIN(size, (size_t)SPOOL_SHORT);
+    if (wanted <= s->charged)
+        return true;
+    if (!charge(&memory_bytes, wanted - s->charged, memory_cap - memory_cap / 4))
+        return false;
+    s->charged = wanted;
+    return true;
+}
+
+/* Less than is needed where all bodies together have their share; what is short gets its own. */
 static void grow_memory(struct spool *s, size_t need)
 {
     size_t size = s->memory_size ? s->memory_size : 4096;
     while (size < need)
         size *= 2;
+    if (need <= SPOOL_SHORT || !charge_memory(s, size))
+        size = MAX(MIN(size, (size_t)SPOOL_SHORT), s->memory_size);
     if (size == s->memory_size)
         return;
     s->memory = mem_realloc(s->memory, size);
@@ -285,6 +320,7 @@ static size_t write_memory(struct spool *s, struct str bytes)
     size_t n = MIN(bytes.n, (size_t)SPOOL_MEMORY - s->memory_used);
     if (s->memory_used + n > s->memory_size)
         grow_memory(s, s->memory_used + n);
+    n = MIN(n, s->memory_size - s->memory_used);
     if (n)
         memcpy(s->memory + s->memory_used, bytes.p, n);
     s->memory_used += n;

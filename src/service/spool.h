@@ -6,7 +6,8 @@
  * folder, which is gone when the process is.  The loop only ever copies bytes: the file is
  * written and read by worker threads in slices, two per spool, so at most SPOOL_MEMORY + 2
  * slices of memory are held while it moves, and two slices afterwards.  All spools of the
- * process share one cap of bytes on disk.
+ * process share one cap of bytes on disk, and one of memory beyond what is short; where the
+ * memory is taken, a body moves to the disk earlier.
  *
  * Thread: the loop's, but spool_load().  Storage is the caller's; spool_release() may come
  * at any time, also while a worker still has a slice. */
@@ -15,9 +16,15 @@
 #include "net/loop.h"
 #include "net/workers.h"
 
-enum { SPOOL_EXPECTED = 16 << 10, SPOOL_MEMORY = 1 << 20, SPOOL_SLICE = 256 << 10 };
-/* Bytes on disk of all spools together: 4 GiB, or what was said before the first was made. */
-void spool_set_cap(int64_t bytes);
+enum {
+    SPOOL_EXPECTED = 16 << 10,
+    SPOOL_SHORT = 64 << 10, /* so much is each one's own */
+    SPOOL_MEMORY = 1 << 20,
+    SPOOL_SLICE = 256 << 10,
+};
+/* Bytes on disk of all spools together, and in memory: 4 GiB and 512 MiB, or what was said before
+ * the first was made. */
+void spool_set_caps(int64_t disk, int64_t memory);
 
 struct spool_file;
 
@@ -30,7 +37,7 @@ struct spool {
     struct err *err; /* the spool's; NULL: none */
     uint64_t length; /* bytes taken so far */
     char *memory;
-    size_t memory_used, memory_size;
+    size_t memory_used, memory_size, charged;
     struct spool_file *file; /* NULL: all of it is in memory */
 };
 
@@ -46,7 +53,7 @@ void spool_expect(struct spool *s, int64_t length);
 
 /* Returns the bytes taken; fewer than given: wait for on_ready.  After a failure (err)
  * everything is taken and dropped.  E_UNAVAILABLE, code "overloaded", with a time to come
- * back after: the cap is reached, the disk is full, descriptors have run out, or the workers
+ * back after: a cap is reached, the disk is full, descriptors have run out, or the workers
  * have too much to do. */
 size_t spool_write(struct spool *s, struct str bytes);
 /* No more bytes.  True: ready to be read; false: wait for on_ready and ask again. */

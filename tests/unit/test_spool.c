@@ -238,7 +238,7 @@ static void stop(struct spool *s)
 static void over_the_cap_a_body_is_told_to_come_back(void **state)
 {
     struct bench *b = *state;
-    spool_set_cap(SPOOL_MEMORY);
+    spool_set_caps(SPOOL_MEMORY, INT64_C(512) << 20);
     b->sent = mem_calloc(1, SPOOL_MEMORY + SPOOL_SLICE);
     for (int round = 0; round < 2; round++) { /* what the first had is given back */
         spool_init(&b->spool, b->loop, b->workers, b->dir, stop);
@@ -250,7 +250,46 @@ static void over_the_cap_a_body_is_told_to_come_back(void **state)
         assert_true(b->spool.err->retry_after_ms > 0);
         spool_release(&b->spool);
     }
-    spool_set_cap(INT64_C(4) << 30);
+    spool_set_caps(INT64_C(4) << 30, INT64_C(512) << 20);
+}
+
+static void fill(struct bench *b, struct spool *s, size_t length)
+{
+    spool_init(s, b->loop, b->workers, b->dir, stop);
+    spool_write(s, (struct str){b->sent, length});
+}
+
+static void where_memory_is_short_bodies_go_to_the_disk_earlier(void **state)
+{
+    struct bench *b = *state;
+    struct spool first, early[2], late, brief;
+    struct str all;
+    spool_set_caps(INT64_C(4) << 30, 2 * SPOOL_MEMORY);
+    b->sent = mem_calloc(1, SPOOL_MEMORY);
+    fill(b, &first, SPOOL_MEMORY);
+    assert_true(spool_whole(&first, &all));
+    for (int i = 0; i < 2; i++) {
+        fill(b, &early[i], SPOOL_MEMORY);
+        assert_false(spool_whole(&early[i], &all));
+        loop_run(b->loop);
+    }
+    fill(b, &late, SPOOL_MEMORY); /* no room for its slices */
+    assert_int_equal(late.err->status, E_UNAVAILABLE);
+    assert_string_equal(late.err->code, "overloaded");
+    spool_release(&late);
+    fill(b, &brief, SPOOL_SHORT); /* always */
+    assert_true(spool_whole(&brief, &all));
+    assert_int_equal(all.n, SPOOL_SHORT);
+    spool_release(&brief);
+    spool_release(&early[1]);
+    run(b, 3 * SPOOL_MEMORY, 50000); /* through what is left */
+    spool_release(&b->spool);
+    spool_release(&early[0]);
+    spool_release(&first);
+    fill(b, &first, SPOOL_MEMORY); /* all of it is back */
+    assert_true(spool_whole(&first, &all));
+    spool_release(&first);
+    spool_set_caps(INT64_C(4) << 30, INT64_C(512) << 20);
 }
 
 #define TEST(title, fn)                                                                            \
@@ -274,6 +313,8 @@ int main(void)
              it_may_be_given_up_while_a_worker_writes),
         TEST("[GW-13] over the cap a body is told to come back",
              over_the_cap_a_body_is_told_to_come_back),
+        TEST("[GW-13] where memory is short bodies go to the disk earlier",
+             where_memory_is_short_bodies_go_to_the_disk_earlier),
         TEST("[GW-13] a folder that is gone is said so", a_folder_that_is_gone_is_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
