@@ -241,16 +241,26 @@ static enum http_method method_of(struct str text)
     return HTTP_OTHER;
 }
 
-static void send_on_idle(struct upstream_call *call, struct upstream_conn *c, struct str body)
+/* On a kept connection, or on a new one.  A whole body is sent from where it lies; what of it has
+ * to wait is copied unless it stays there. */
+static void send_first(struct upstream_call *call, const struct upstream_request *r)
 {
-    bool whole_later = call->keep_sent || call->chunked;
+    struct upstream_conn *idle = idle_take(call->origin, &call->guard);
 
-    if (whole_later)
-        request_add_body(call, body);
-    else
-        call->body_left -= (int64_t)body.n;
-    upstream_conn_attach(c, call);
-    upstream_conn_send_out(c, whole_later ? STR_NONE : body);
+    if (!call->keep_sent && (idle || r->body_lent)) {
+        call->lent = r->body;
+        call->body_left -= (int64_t)r->body.n;
+    } else {
+        request_add_body(call, r->body);
+    }
+    if (idle) {
+        upstream_conn_attach(idle, call);
+        upstream_conn_send_out(idle);
+    } else {
+        dial_start(call);
+    }
+    if (!r->body_lent)
+        request_copy_lent(call);
 }
 
 static struct upstream_call *refuse(struct upstream_call *call, struct err *err)
@@ -331,13 +341,7 @@ struct upstream_call *upstream_start(struct upstream_client *client,
         return refuse(call, err);
     if (body_is_whole(r))
         call->all_given = true;
-    struct upstream_conn *c = idle_take(origin, &call->guard);
-    if (c) {
-        send_on_idle(call, c, r->body);
-    } else {
-        request_add_body(call, r->body);
-        dial_start(call);
-    }
+    send_first(call, r);
     return call;
 }
 

@@ -82,7 +82,10 @@ struct upstream_request {
     const struct http_header *headers; /* Host, Connection and framing are the client's */
     size_t header_count;
     int64_t body_length; /* 0: none; -1: chunked */
-    struct str body;     /* if whole already (then body_length == body.n); copied if it must wait */
+    struct str body;     /* if whole already (then body_length == body.n) */
+    /* The body stays where it is until on_head, on_end or on_fail is called, or upstream_cancel() has
+     * returned; else, or where libcurl carries it, it is copied if it must wait. */
+    bool body_lent;
     struct guard guard;
     struct str ca_pem; /* STR_NONE: the system's */
     /* "scheme://[user:password@]host[:port]", scheme http, https, socks5, socks5h or socks4a;

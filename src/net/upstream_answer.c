@@ -23,7 +23,7 @@ void answer_reset(struct upstream_conn *c)
 bool answer_reusable(const struct upstream_conn *c)
 {
     const struct upstream_call *call = c->call;
-    bool all_sent = call->all_given && !request_unsent(call).n && !c->write_broken;
+    bool all_sent = call->all_given && !request_waiting(call) && !c->write_broken;
 
     return c->keep_alive && c->watched && all_sent && c->body.framing != HTTP_BODY_TO_EOF;
 }
@@ -68,6 +68,7 @@ static void take_head(struct upstream_conn *c, const struct http_head *head)
     c->keep_ms = promised_ms(http_head_get(head, STR("keep-alive")));
     http1_body_of_response(&c->body, head, call->method);
     c->body_done = c->body.framing == HTTP_BODY_NONE;
+    request_copy_lent(call);
     call->handler.on_head(call, head, call->ctx);
 }
 

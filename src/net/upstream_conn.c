@@ -13,6 +13,7 @@ enum {
     SPARE_CONNS = 256,
     HELD_MOST = 1024 * 1024, /* never reached: reading stops while bytes are held */
     TLS_READS = 4,           /* a turn, so that a fast sender starves nobody */
+    ONE_RECORD = 16 * 1024,
 };
 
 static void on_timer(struct timer *t);
@@ -166,7 +167,7 @@ void upstream_conn_arm(struct upstream_conn *c)
         return;
     if (c->paused)
         upstream_conn_set_deadline(c, 0);
-    else if (c->head_done || request_unsent(call).n)
+    else if (c->head_done || request_waiting(call))
         upstream_conn_set_deadline(c, in_ms(c, call->idle_ms));
     else
         upstream_conn_set_deadline(c, call->all_given ? in_ms(c, call->first_byte_ms) : 0);
@@ -185,7 +186,7 @@ static void expired(struct upstream_conn *c)
     case CONN_ACTIVE:
         if (c->head_done)
             call_fail(c->call, UPSTREAM_IDLE_TIME, "nothing for %d ms", c->call->idle_ms);
-        else if (request_unsent(c->call).n)
+        else if (request_waiting(c->call))
             call_fail(c->call, UPSTREAM_IDLE_TIME, "the request was not taken");
         else
             call_fail(c->call, UPSTREAM_FIRST_BYTE_TIME, "no answer within %d ms",
@@ -216,7 +217,7 @@ bool upstream_conn_watch(struct upstream_conn *c, int fd, uint32_t events)
 
 void upstream_conn_want(struct upstream_conn *c)
 {
-    bool writes = (request_unsent(c->call).n && !c->write_broken) || c->tls_wants_write;
+    bool writes = (request_waiting(c->call) && !c->write_broken) || c->tls_wants_write;
     uint32_t events = (c->paused ? 0 : EPOLLIN) | (writes ? EPOLLOUT : 0u);
 
     if (c->watched)
@@ -236,7 +237,7 @@ static void active_event(struct upstream_conn *c, uint32_t events)
         return;
     }
     if (events & EPOLLOUT) {
-        upstream_conn_send_out(c, STR_NONE);
+        upstream_conn_send_out(c);
         tell_drained(c);
     }
     bool reads = c->tls || (events & ~(uint32_t)EPOLLOUT);
@@ -299,33 +300,35 @@ static ssize_t send_tls(struct upstream_conn *c, struct str bytes)
     }
 }
 
-/* What was sent of head and body together; what was not is kept. */
-static void account(struct upstream_call *call, size_t n, struct str body)
+static void account(struct upstream_call *call, size_t n)
 {
-    size_t of_head = MIN(n, request_unsent(call).n);
+    size_t of_out = MIN(n, request_unsent(call).n);
 
-    request_sent(call, of_head);
-    if (n > of_head)
+    request_sent(call, of_out);
+    if (n > of_out)
         call->may_have_left = true;
-    /* Beside the head in a buffer that has room for it: its cap says so. */
-    buf_add(&call->out, str_from(body, n - of_head));
+    call->lent = str_from(call->lent, n - of_out);
 }
 
-void upstream_conn_send_out(struct upstream_conn *c, struct str body)
+static ssize_t send_some(struct upstream_conn *c)
+{
+    struct upstream_call *call = c->call;
+    struct str out = request_unsent(call);
+
+    if (!c->tls)
+        return send_plain(c, out, call->lent);
+    return send_tls(c, out.n ? out : call->lent);
+}
+
+void upstream_conn_send_out(struct upstream_conn *c)
 {
     struct upstream_call *call = c->call;
 
-    if (c->tls && body.n) {
-        buf_add(&call->out, body); /* one record for both */
-        body = STR_NONE;
-    }
-    while (!c->write_broken) {
-        struct str bytes = request_unsent(call);
-        if (!bytes.n && !body.n)
-            break;
-        ssize_t n = c->tls ? send_tls(c, bytes) : send_plain(c, bytes, body);
-        account(call, n > 0 ? (size_t)n : 0, body);
-        body = STR_NONE;
+    if (c->tls && call->lent.n <= ONE_RECORD)
+        request_copy_lent(call); /* one record for both */
+    while (!c->write_broken && request_waiting(call)) {
+        ssize_t n = send_some(c);
+        account(call, n > 0 ? (size_t)n : 0);
         if (n == 0)
             break;
         if (n < 0) {
@@ -408,7 +411,7 @@ static void readable(struct upstream_conn *c)
 static void send_more(struct upstream_call *call)
 {
     if (call->conn && call->conn->state == CONN_ACTIVE)
-        upstream_conn_send_out(call->conn, STR_NONE);
+        upstream_conn_send_out(call->conn);
 }
 
 static void resume(struct upstream_call *call)

@@ -19,7 +19,7 @@ static void dialed(struct upstream_conn *c)
 {
     dial_release(c);
     c->state = CONN_ACTIVE;
-    upstream_conn_send_out(c, STR_NONE);
+    upstream_conn_send_out(c);
     if (c->call->drain_wanted)
         upstream_conn_go_on_later(c);
 }

@@ -137,6 +137,7 @@ struct upstream_call {
     /* The request. */
     struct buf out;     /* head and body; sent ones are dropped when !keep_sent */
     size_t out_sent;    /* of out */
+    struct str lent;    /* what of the body still lies with its owner; it goes behind out */
     bool keep_sent;     /* may be sent again, from its first byte */
     bool may_have_left; /* some byte was handed to the kernel */
     bool unframed;      /* libcurl frames it: out holds nothing but the body */
@@ -172,6 +173,13 @@ static inline struct str request_unsent(const struct upstream_call *call)
     return str_from(buf_str(&call->out), call->out_sent);
 }
 void request_sent(struct upstream_call *call, size_t n);
+/* Bytes that have not been sent, wherever they lie. */
+static inline size_t request_waiting(const struct upstream_call *call)
+{
+    return buf_len(&call->out) - call->out_sent + call->lent.n;
+}
+/* Before its owner may take it away. */
+void request_copy_lent(struct upstream_call *call);
 
 /* upstream_pool.c */
 enum status origin_get(struct upstream_client *client, const struct url *url, struct str ca_pem,
@@ -205,9 +213,8 @@ void upstream_conn_close_socket(struct upstream_conn *c);
 /* 0: none. */
 void upstream_conn_set_deadline(struct upstream_conn *c, int64_t at_ms);
 void upstream_conn_arm(struct upstream_conn *c);
-/* Sends what waits; body, on the first attempt, is sent from where it lies and what of it
- * remains is copied. */
-void upstream_conn_send_out(struct upstream_conn *c, struct str body);
+/* Sends what waits. */
+void upstream_conn_send_out(struct upstream_conn *c);
 /* Registered for what an active connection can use now; the call may have failed on return. */
 void upstream_conn_want(struct upstream_conn *c);
 void upstream_conn_go_on_later(struct upstream_conn *c);

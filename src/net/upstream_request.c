@@ -82,6 +82,14 @@ bool request_end_body(struct upstream_call *call)
     return call->body_left == 0;
 }
 
+void request_copy_lent(struct upstream_call *call)
+{
+    if (!call->lent.n)
+        return;
+    buf_add(&call->out, call->lent); /* its cap has room for it */
+    call->lent = STR_NONE;
+}
+
 void request_sent(struct upstream_call *call, size_t n)
 {
     if (n)

@@ -318,6 +318,7 @@ void relay_call_start(struct relay *r)
         .header_count = write_headers(r, headers),
         .body_length = (int64_t)r->spool.length,
         .body = in_memory ? whole : STR_NONE,
+        .body_lent = true, /* the spool has it until the answer begins */
         .guard = {GUARD_ADMIN, settings->allowed_private_networks,
                   settings->allowed_private_network_count},
         .ca_pem = account->ca_pem,

@@ -16,6 +16,8 @@ struct call {
     /* What to ask. */
     const char *url, *method, *body, *ca;
     bool pieces; /* the body by upstream_write, chunked */
+    char *lent;  /* or from where it lies, which is freed as soon as it may be */
+    size_t lent_n;
     enum guard_level level;
     int connect_ms, first_byte_ms, idle_ms;
     size_t take; /* bytes that on_body takes at most, then it pauses; 0: all */
@@ -78,12 +80,19 @@ static inline bool cancel_now(struct call *c, enum when now)
     return true;
 }
 
+static inline void take_back(struct call *c)
+{
+    free(c->lent);
+    c->lent = NULL;
+}
+
 static inline void note_head(struct upstream_call *u, const struct http_head *head, void *ctx)
 {
     struct call *c = ctx;
     assert_ptr_equal(u, c->call);
     c->heads++;
     c->status = head->status;
+    take_back(c);
     cancel_now(c, AT_HEAD);
 }
 
@@ -127,6 +136,7 @@ static inline void note_fail(struct upstream_call *u, const struct upstream_fail
     (void)u;
     c->fails++;
     c->failure = *f;
+    take_back(c);
     cancel_now(c, AT_FAIL);
     call_closed(c);
 }
@@ -160,7 +170,7 @@ static inline bool call_try(struct call *c, struct err *err)
     const struct http_header headers[] = {{STR("Authorization"), STR("Bearer x")},
                                           {STR("connection"), STR("upgrade")},
                                           {STR("Host"), STR("evil")}};
-    struct str body = str_of(c->body);
+    struct str body = c->lent ? (struct str){c->lent, c->lent_n} : str_of(c->body);
     struct url url;
 
     c->answer = BUF_INIT(64 << 20);
@@ -173,6 +183,7 @@ static inline bool call_try(struct call *c, struct err *err)
         .headers = headers,
         .header_count = ARRAY_SIZE(headers),
         .body = body,
+        .body_lent = c->lent != NULL,
         .body_length = c->pieces ? -1 : (int64_t)body.n,
         .guard = {.level = c->level},
         .ca_pem = str_of(c->ca),

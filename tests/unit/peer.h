@@ -101,6 +101,37 @@ static inline bool peer_request(struct peer_link *l)
     return true;
 }
 
+/* The head of a request, in l->in, and the sum of its body's bytes: for bodies of any length. */
+static inline bool peer_sum(struct peer_link *l, uint64_t *ret)
+{
+    const char *end = NULL;
+    size_t have = 0;
+    uint64_t sum = 0;
+    while (!end) {
+        ssize_t n = peer_recv(l, l->in + have, PEER_REQUEST - have);
+        if (n <= 0)
+            return false;
+        have += (size_t)n;
+        end = memmem(l->in, have, "\r\n\r\n", 4);
+    }
+    const char *length = memmem(l->in, have, "Content-Length: ", 16);
+    size_t left = length ? strtoul(length + 16, NULL, 10) : 0, at = (size_t)(end - l->in) + 4;
+    usleep(20 * 1000); /* let the kernel's buffers fill */
+    for (;;) {
+        for (; at < have; at++, left--)
+            sum = sum * 31 + (unsigned char)l->in[at];
+        if (!left)
+            break;
+        ssize_t n = peer_recv(l, l->in, MIN(left, (size_t)PEER_REQUEST));
+        if (n <= 0)
+            return false;
+        have = (size_t)n;
+        at = 0;
+    }
+    *ret = sum;
+    return true;
+}
+
 /* A reset instead of an orderly end. */
 static inline void peer_reset(struct peer_link *l)
 {

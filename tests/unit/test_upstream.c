@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client on a real loop against real servers that behave badly on purpose. */
+#include "net/upstream_impl.h"
 #include "upstream_contract.h"
 
 /* ---- the ordinary way ---- */
@@ -260,6 +261,24 @@ static void a_post_looks_at_a_connection_before_it_goes_out(void **state)
     finish();
 }
 
+static void a_lent_body_is_not_copied_to_wait(void **state)
+{
+    (void)state;
+    uint64_t sum;
+    begin(serve_sums);
+    for (int kept = 0; kept < 2; kept++) { /* until it is dialed; until the kernel takes more */
+        struct call c = {.url = here(), .level = GUARD_ADMIN, .method = "POST"};
+        c.lent = lend(c.lent_n = 16 << 20, &sum);
+        call_start(&c);
+        assert_true(request_waiting(c.call) > 1 << 20);
+        assert_true(c.call->out.size < 4096);
+        calls_run();
+        expect_answer(&c, 200, NULL);
+    }
+    assert_int_equal(atomic_load(&peer->connections), 1);
+    finish();
+}
+
 /* ---- what never leaves ---- */
 
 static void a_connection_that_does_not_come_about_times_out(void **state)
@@ -359,6 +378,7 @@ int main(void)
              a_post_looks_at_a_connection_before_it_goes_out),
         TEST("cancelled inside a callback, nothing more comes",
              cancelled_inside_a_callback_nothing_more_comes),
+        TEST("a lent body is not copied to wait", a_lent_body_is_not_copied_to_wait),
         TEST("a client freed under live calls forgets them",
              a_client_freed_under_live_calls_forgets_them),
         TEST("[GW-5] a connection that does not come about times out",

@@ -445,6 +445,75 @@ static void an_answer_before_the_end_of_the_request_is_taken(void **state)
     finish();
 }
 
+/* ---- a body that lies with its owner ---- */
+
+static char *lend(size_t n, uint64_t *ret_sum)
+{
+    char *bytes = mem_calloc(1, n);
+    *ret_sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = (char)(i * 31 + i / 4093);
+        *ret_sum = *ret_sum * 31 + (unsigned char)bytes[i];
+    }
+    return bytes;
+}
+
+static void serve_sums(struct peer_link *l)
+{
+    char answer[128];
+    uint64_t sum;
+    while (peer_sum(l, &sum)) {
+        snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n%016llx",
+                 (unsigned long long)sum);
+        peer_send(l, answer);
+    }
+}
+
+/* On a new connection and on a kept one; short, of a record, and more than the kernel takes. */
+static void a_lent_body_goes_up_whole(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1, 16 << 10, 8 << 20};
+    begin(serve_sums);
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+        char expected[20];
+        uint64_t sum;
+        size_t n = sizes[i / 2];
+        struct call c = {.url = here(), .level = GUARD_ADMIN, .method = "POST"};
+        c.lent = lend(n, &sum);
+        c.lent_n = n;
+        call_run(&c);
+        snprintf(expected, sizeof(expected), "%016llx", (unsigned long long)sum);
+        expect_answer(&c, 200, expected);
+    }
+    finish();
+}
+
+static atomic_ullong early_sum;
+
+static void serve_early(struct peer_link *l)
+{
+    uint64_t sum;
+    peer_send(l, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+    if (!peer_sum(l, &sum))
+        return;
+    atomic_store(&early_sum, sum);
+    peer_send(l, "llo");
+}
+
+static void a_lent_body_may_go_when_the_answer_has_begun(void **state)
+{
+    (void)state;
+    uint64_t sum;
+    begin(serve_early);
+    struct call c = {.url = here(), .level = GUARD_ADMIN, .method = "POST"};
+    c.lent = lend(c.lent_n = 8 << 20, &sum);
+    call_run(&c);
+    expect_answer(&c, 200, "hello");
+    assert_true(atomic_load(&early_sum) == sum);
+    finish();
+}
+
 /* ---- deadlines ---- */
 
 static void serve_silence(struct peer_link *l)
@@ -562,6 +631,9 @@ static void a_field_that_would_split_the_request_is_refused(void **state)
              cancelled_while_it_writes_nothing_more_comes),                                        \
         TEST("an answer before the end of the request is taken",                                   \
              an_answer_before_the_end_of_the_request_is_taken),                                    \
+        TEST("a lent body goes up whole", a_lent_body_goes_up_whole),                              \
+        TEST("a lent body may go when the answer has begun",                                       \
+             a_lent_body_may_go_when_the_answer_has_begun),                                        \
         TEST("[GW-5] deadlines hold whatever the peer does",                                       \
              deadlines_hold_whatever_the_peer_does),                                               \
         TEST("an interim answer stops no clock", an_interim_answer_stops_no_clock),                \
