@@ -179,11 +179,6 @@ static struct iovec compose_head(struct exchange *x, int status, const struct ht
 
 /* ---- the answer ---- */
 
-static struct iovec part_of(struct str s)
-{
-    return (struct iovec){(void *)(uintptr_t)s.p, s.n};
-}
-
 void exchange_start(struct exchange *x, int status, const struct http_header *headers, size_t n,
                     int64_t length)
 {
@@ -237,8 +232,8 @@ void exchange_end(struct exchange *x)
     server_conn_kick(c);
 }
 
-void exchange_reply(struct exchange *x, int status, const struct http_header *headers, size_t n,
-                    struct str body)
+static void reply(struct exchange *x, int status, const struct http_header *headers, size_t n,
+                  struct str body, bool lasting)
 {
     assert(status >= 200 && status <= 999);
     if (x->answer != ANSWER_NONE)
@@ -246,8 +241,23 @@ void exchange_reply(struct exchange *x, int status, const struct http_header *he
     struct iovec parts[2] = {compose_head(x, status, headers, n, (int64_t)body.n), part_of(body)};
     x->answer = ANSWER_ENDED;
     x->answer_left = 0;
-    server_conn_send(server_conn_of(x), parts, x->bodiless ? 1 : 2, true);
+    if (lasting && !x->bodiless)
+        server_conn_send_lasting(server_conn_of(x), parts, body);
+    else
+        server_conn_send(server_conn_of(x), parts, x->bodiless ? 1 : 2, true);
     server_conn_kick(server_conn_of(x));
+}
+
+void exchange_reply(struct exchange *x, int status, const struct http_header *headers, size_t n,
+                    struct str body)
+{
+    reply(x, status, headers, n, body, false);
+}
+
+void exchange_reply_lasting(struct exchange *x, int status, const struct http_header *headers,
+                            size_t n, struct str body)
+{
+    reply(x, status, headers, n, body, true);
 }
 
 bool exchange_started(const struct exchange *x)

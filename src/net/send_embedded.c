@@ -66,5 +66,5 @@ void send_embedded(struct exchange *x, const struct embedded_file *file,
     h[n++] = (struct http_header){STR("Content-Type"), str_of(file->type)};
     if (c.coding.p)
         h[n++] = (struct http_header){STR("Content-Encoding"), c.coding};
-    exchange_reply(x, 200, h, n, c.bytes);
+    exchange_reply_lasting(x, 200, h, n, c.bytes);
 }

@@ -139,6 +139,10 @@ void exchange_end(struct exchange *x);
 /* All of it in one call. */
 void exchange_reply(struct exchange *x, int status, const struct http_header *headers, size_t n,
                     struct str body);
+/* The same with a body that is there, unchanged, as long as the process: a slow client has no copy
+ * of it. */
+void exchange_reply_lasting(struct exchange *x, int status, const struct http_header *headers,
+                            size_t n, struct str body);
 bool exchange_started(const struct exchange *x);
 /* Cut the connection now: an answer that cannot be finished must not look finished. */
 void exchange_abort(struct exchange *x);

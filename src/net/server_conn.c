@@ -63,7 +63,7 @@ void server_conn_update(struct server_conn *c)
      * who is served all the same is not asked for it before that is read. */
     else if (!c->eof && !serves_half_closed(c))
         events |= EPOLLRDHUP;
-    if (buf_len(&c->out))
+    if (buf_len(&c->out) || c->lasting.n)
         events |= EPOLLOUT;
     loop_io_set(c->server->loop, &c->io, events);
     /* Only ever earlier: a timer that fires before the deadline is set again then. */

@@ -86,6 +86,7 @@ struct server_conn {
     struct str scratch; /* unread bytes in the server's scratch, during an event only */
     struct buf in;      /* unread bytes kept between events */
     struct buf out;     /* bytes the socket did not take */
+    struct str lasting; /* the same behind them, but never copied */
     struct http_head *head_block;
     size_t head_block_size;
     size_t dropped; /* in DRAIN and LINGER */
@@ -169,8 +170,14 @@ bool server_head_step(struct server_conn *c);
 void server_head_refuse(struct server_conn *c, int status, const char *reason);
 
 /* server_out.c */
+static inline struct iovec part_of(struct str s)
+{
+    return (struct iovec){(void *)(uintptr_t)s.p, s.n};
+}
 /* Hands bytes to the socket; what it does not take waits.  push: not to be corked. */
 void server_conn_send(struct server_conn *c, const struct iovec *parts, int count, bool push);
+/* The whole of an answer, whose body will be there until it has gone: no copy is made of it. */
+void server_conn_send_lasting(struct server_conn *c, const struct iovec *head, struct str body);
 void server_conn_flush(struct server_conn *c);
 void cork_flush(struct server *s);
 void cork_forget(struct server_conn *c);

@@ -14,7 +14,7 @@ enum { MAX_PARTS = 5, COPY_MAX = 2048 };
 size_t server_conn_pending(const struct server_conn *c)
 {
     const struct server *s = c->server;
-    return buf_len(&c->out) + (s->corked == c ? s->cork_used : 0);
+    return buf_len(&c->out) + c->lasting.n + (s->corked == c ? s->cork_used : 0);
 }
 
 void cork_forget(struct server_conn *c)
@@ -139,16 +139,35 @@ void server_conn_send(struct server_conn *c, const struct iovec *parts, int coun
         write_or_keep(c, all, n);
 }
 
+void server_conn_send_lasting(struct server_conn *c, const struct iovec *head, struct str body)
+{
+    struct iovec parts[2] = {*head, part_of(body)};
+    int first = 0, left = 2;
+
+    if (c->server->corked)
+        cork_flush(c->server);
+    if (c->broken || c->closed)
+        return;
+    if (buf_len(&c->out) == 0)
+        left = parts_skip(parts, 2, socket_write(c, parts, 2), &first);
+    if (!left || c->broken)
+        return;
+    c->lasting = (struct str){parts[1].iov_base, parts[1].iov_len};
+    keep(c, parts, first == 0 ? 1 : 0);
+}
+
 void server_conn_flush(struct server_conn *c)
 {
-    struct iovec part = {c->out.p + c->out.start, buf_len(&c->out)};
-    if (c->broken || part.iov_len == 0)
+    struct iovec parts[2] = {part_of(buf_str(&c->out)), part_of(c->lasting)};
+    if (c->broken || parts[0].iov_len + parts[1].iov_len == 0)
         return;
-    size_t written = socket_write(c, &part, 1);
+    size_t written = socket_write(c, parts, c->lasting.n ? 2 : 1);
     if (!written)
         return;
-    buf_take(&c->out, written);
-    if (buf_len(&c->out) == 0) {
+    size_t of_out = MIN(written, parts[0].iov_len);
+    buf_take(&c->out, of_out);
+    c->lasting = str_from(c->lasting, written - of_out);
+    if (buf_len(&c->out) + c->lasting.n == 0) {
         buf_release(&c->out);
         c->write_deadline = NO_DEADLINE;
     } else {
