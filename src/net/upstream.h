@@ -12,7 +12,7 @@
  * connection goes to the checked address; addresses are tried in turn within the connect
  * time.  TLS always verifies: SNI and name for hosts, IP-SAN for literals, the account's
  * own CA where given; sessions are resumed.  Idle connections are kept per origin and CA,
- * at most 60 s, or as long as the peer's Keep-Alive field promises; one is used again only
+ * at most 50 s, or as long as the peer's Keep-Alive field promises; one is used again only
  * where the new call's guard allows its address.  A request whose reused connection dies
  * before any byte of an answer is sent again on a fresh one by itself only if no byte of it
  * can have been processed (nothing was written, or the method is GET/HEAD).
@@ -62,6 +62,8 @@ struct upstream_failure {
     enum upstream_fault fault;
     bool unsent;   /* no byte of the request can have been processed */
     bool answered; /* on_head had been called */
+    bool stale;    /* a kept connection ended before any byte of an answer: a server may hang up on
+                      what is idle at any time, and this may have crossed the request (RFC 9112 9.5) */
     char detail[160];
 };
 

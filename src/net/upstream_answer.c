@@ -262,6 +262,12 @@ static void go_again(struct upstream_conn *c)
     dial_start(call);
 }
 
+static void broken(struct upstream_conn *c, const char *detail)
+{
+    c->call->failure.stale = c->reused && !c->got_bytes;
+    call_fail(c->call, UPSTREAM_BROKEN, "%s", detail);
+}
+
 void answer_eof(struct upstream_conn *c, bool clean, const char *detail)
 {
     if (c->head_done && c->body.framing == HTTP_BODY_TO_EOF && clean)
@@ -269,5 +275,5 @@ void answer_eof(struct upstream_conn *c, bool clean, const char *detail)
     else if (may_go_again(c))
         go_again(c);
     else
-        call_fail(c->call, UPSTREAM_BROKEN, "%s", detail);
+        broken(c, detail);
 }

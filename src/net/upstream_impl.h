@@ -24,7 +24,7 @@
 enum {
     UPSTREAM_OUT_HIGH = 256 * 1024, /* unsent request body at which the writer waits */
     UPSTREAM_OUT_LOW = 64 * 1024,   /* and at which it is called again */
-    UPSTREAM_IDLE_MS = 60 * 1000,
+    UPSTREAM_IDLE_MS = 50 * 1000,   /* many servers and balancers hang up after 60 s */
     UPSTREAM_READ_SIZE = 64 * 1024,
     UPSTREAM_INTERIM_MOST = 16, /* 1xx heads before the answer's own */
 };

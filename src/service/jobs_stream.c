@@ -139,7 +139,7 @@ static enum status conclude(struct job_stream *st)
     /* A refusal is received with its head, whatever becomes of its words (ST-2). */
     bool refused = st->status != 0 && st->status / 100 != 2;
     if (st->failed && !refused)
-        return step_unknown(s, JOB_STREAMING, POOL_UNAVAILABLE);
+        return step_unknown(s, JOB_STREAMING, st->failure.stale ? POOL_NEUTRAL : POOL_UNAVAILABLE);
     if (refused) {
         struct dialect_answer in = {st->status, st->type, buf_str(&st->refusal)};
         struct refusal r = step_read_refusal(s, &in, st->retry_after_ms);

@@ -229,7 +229,7 @@ static void on_fail(struct upstream_call *call, const struct upstream_failure *f
         return;
     }
     relay_note_fault(&r->failures, fault_words(failure->fault));
-    relay_next(r, POOL_UNAVAILABLE, 0);
+    relay_next(r, failure->stale ? POOL_NEUTRAL : POOL_UNAVAILABLE, 0);
 }
 
 /* ---- the request ---- */

@@ -266,6 +266,26 @@ test("[GW-7] pipelined behind a call, a request is not lost when the call's upst
   upstream.stop();
 });
 
+test("[GW-5] a kept connection that ends under a call is held against no account", async () => {
+  const upstream = await Upstream.start();
+  await addAccount(at.admin, upstream.port, "kept");
+  const body = chatBody("kept");
+  const call = Buffer.concat([Buffer.from(chatHead(at.key, body.length)), body]);
+  const caller = await ask(at, body);
+  await (await upstream.visit(1)).answer(200, '{"first":1}');
+  await caller.saw('{"first":1}');
+  await caller.send(call); // by the same loop
+  const crossed = await upstream.visit(2);
+  assert.equal(crossed.socket, upstream.visits[0].socket);
+  crossed.socket.destroy();
+  await caller.saw("HTTP/1.1 502 ");
+  await caller.send(call);
+  await (await upstream.visit(3)).answer(200, '{"third":1}');
+  await caller.saw('{"third":1}');
+  caller.socket.destroy();
+  upstream.stop();
+});
+
 // A chat call that an account of another kind serves is a job (GW-8): whoever leaves, it goes on.
 const STATES: { name: string; stream: boolean; polls?: boolean }[] = [
   { name: "before the upstream has answered, streamed", stream: true },

@@ -221,6 +221,7 @@ static void die_with(size_t i, const char *method, bool recovers)
         expect_fault(&second, UPSTREAM_BROKEN);
         assert_false(second.failure.unsent);
         assert_int_equal(second.failure.answered, death == IN_BODY);
+        assert_int_equal(second.failure.stale, death == ON_REQUEST || death == ON_REQUEST_RESET);
         /* Not one request more than the two that were asked for. */
         assert_int_equal(atomic_load(&peer->requests), 2);
     }
