@@ -127,6 +127,14 @@ void server_conn_end(struct server_conn *c)
     server_connection_ended(s);
 }
 
+/* Nothing is written any more: this one is for the phase as a whole.  What comes of a body has a
+ * body's time.  Who was too slow already gets no more than the time to read why. */
+static void linger_on(struct server_conn *c)
+{
+    int ms = c->late ? LINGER_MS : c->server->config.body_timeout_ms;
+    c->write_deadline = loop_now_ms(c->server->loop) + ms;
+}
+
 /* Shuts our side and reads on, so that unread bytes do not make the kernel send a reset
  * that could overtake the answer (RFC 9112 9.6).  Most clients look for an answer only when
  * they have sent a whole body, so of a large one that was refused all is read. */
@@ -137,9 +145,7 @@ static void linger(struct server_conn *c)
         return;
     }
     server_conn_enter(c, PHASE_LINGER, LINGER_MS);
-    /* Nothing is written any more: this one is for the phase as a whole.  Who was too slow
-     * already gets no more than the time to read why. */
-    c->write_deadline = loop_now_ms(c->server->loop) + (c->late ? LINGER_MS : LINGER_MOST_MS);
+    linger_on(c);
 }
 
 /* ---- phases ---- */
@@ -227,9 +233,11 @@ static bool step_drain(struct server_conn *c)
 
 static bool step_linger(struct server_conn *c)
 {
-    size_t n = server_conn_input(c).n;
+    size_t n = server_conn_input(c).n, steps = c->dropped / BODY_STEP;
     server_conn_consume(c, n);
     c->dropped += n;
+    if (!c->late && c->dropped / BODY_STEP > steps)
+        linger_on(c);
     if (n)
         c->read_deadline = loop_now_ms(c->server->loop) + LINGER_MS;
     if (c->dropped > LINGER_MAX)

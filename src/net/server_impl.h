@@ -32,7 +32,6 @@ enum {
     DRAIN_MAX = 256 * 1024,         /* of a body nobody wants, to keep the connection */
     LINGER_MAX = 256 * 1024 * 1024, /* read and dropped after the last answer */
     LINGER_MS = 2000,               /* between two reads of that */
-    LINGER_MOST_MS = 30 * 1000,     /* for all of it */
     DEFAULT_MAX_BODY = 1024 * 1024,
     BODY_STEP = 1024 * 1024, /* progress that renews the body's deadline */
     REFUSED_EXTRA = 64,      /* connections over the limit that get their 503 read */

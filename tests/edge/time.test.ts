@@ -113,7 +113,7 @@ const LONGER: Case[] = [
     title: "a body that was refused, a byte a second",
     first: BODY_HEAD("Content-Length: 300000000"),
     pieces: ["z"],
-    least: 30,
+    least: 60,
     status: 413,
   },
 ];
@@ -121,6 +121,20 @@ const LONGER: Case[] = [
 describe("[GW-9, GW-13] a byte a second keeps nobody in", { concurrency: true }, () => {
   for (const c of FULL ? [...HEADS, ...LONGER] : HEADS)
     test(`${c.title}: ended after ${c.least} s`, () => play(c));
+
+  test("a refused body at a body's pace is read on", { skip: !FULL }, async () => {
+    const caller = await Caller.connect(at.kinora.url);
+    await caller.send(BODY_HEAD("Content-Length: 300000000").replace("$KEY", at.key));
+    const piece = Buffer.alloc(64 << 10);
+    const end = performance.now() + 80_000;
+    while (performance.now() < end && !caller.cut) {
+      await caller.send(piece);
+      await sleep(250);
+    }
+    assert.equal(caller.cut, false);
+    assert.equal(caller.status, 413);
+    caller.socket.destroy();
+  });
 
   for (const passage of PASSAGES) {
     const { what, headS, refusal } = passage;

@@ -674,6 +674,20 @@ static void lets_the_client_see_an_early_answer_to_a_huge_body(void **state)
     assert_true(has(&b, STR("\r\nConnection: close\r\n")));
 }
 
+static void a_refused_body_has_no_more_time_than_one_that_is_taken(void **state)
+{
+    char byte;
+    _cleanup_close_ int fd = dial();
+    (void)state;
+    put(fd, STR("POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 33554432\r\n\r\n"));
+    int64_t began = clock_mono_ms();
+    while (read(fd, &byte, 1) == 1) /* the answer */
+        ;
+    while (put(fd, STR("z")) && clock_mono_ms() - began < 20000)
+        poll(NULL, 0, 50);
+    assert_true(clock_mono_ms() - began < 20000);
+}
+
 static void sends_100_only_when_the_body_is_wanted(void **state)
 {
     static const char expect[] = "Host: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n"
@@ -1021,6 +1035,7 @@ int main(void)
         TEST(keeps_the_connection_after_a_small_unread_body),
         TEST(refuses_by_the_usual_limit_before_any_byte),
         TEST(lets_the_client_see_an_early_answer_to_a_huge_body),
+        HASTY(a_refused_body_has_no_more_time_than_one_that_is_taken),
         TEST(sends_100_only_when_the_body_is_wanted),
         TEST(notices_a_client_that_leaves_a_quiet_exchange),
         TEST(serves_a_half_closed_client_to_the_end),
