@@ -109,21 +109,38 @@ enum status identity_sweep(struct db_conn *db, int64_t *ret_count, struct err *e
 
 /* --- signing in ---------------------------------------------------------- */
 
+static enum status await_turn(struct app *app, enum throttle_kind kind, struct str name,
+                              struct err *err)
+{
+    return throttle_enter(app->throttle, kind, name, clock_mono_ms(), THROTTLE_WAIT_MS, err);
+}
+
 static enum status enter(struct app *app, const struct visitor *from, struct str email,
                          struct err *err)
 {
-    int64_t now = clock_mono_ms();
-    TRY(throttle_enter(app->throttle, THROTTLE_EMAIL, email, now, err));
-    enum status status = throttle_enter(app->throttle, THROTTLE_ADDRESS, from->address, now, err);
+    TRY(await_turn(app, THROTTLE_EMAIL, email, err));
+    enum status status = await_turn(app, THROTTLE_ADDRESS, from->address, err);
     if (status != OK)
-        throttle_forgive(app->throttle, THROTTLE_EMAIL, email, false);
+        throttle_leave(app->throttle, THROTTLE_EMAIL, email, THROTTLE_UNJUDGED, clock_mono_ms());
     return status;
 }
 
-static void forgive(struct app *app, const struct visitor *from, struct str email)
+/* What we could not look at is nobody's guess. */
+static enum throttle_end end_of(enum status status, enum throttle_end good)
 {
-    throttle_forgive(app->throttle, THROTTLE_EMAIL, email, true);
-    throttle_forgive(app->throttle, THROTTLE_ADDRESS, from->address, false);
+    if (status == OK)
+        return good;
+    bool ours = status == E_UNAVAILABLE || status == E_IO || status == E_INTERNAL ||
+                status == E_NO_MEMORY || status == E_TIMEOUT;
+    return ours ? THROTTLE_UNJUDGED : THROTTLE_FAILED;
+}
+
+static void leave(struct app *app, const struct visitor *from, struct str email, enum status status)
+{
+    int64_t now = clock_mono_ms();
+    throttle_leave(app->throttle, THROTTLE_EMAIL, email, end_of(status, THROTTLE_FORGIVEN), now);
+    throttle_leave(app->throttle, THROTTLE_ADDRESS, from->address,
+                   end_of(status, THROTTLE_SUCCEEDED), now);
 }
 
 /* The user whose password this is.  Takes as long for nobody's. */
@@ -163,11 +180,25 @@ enum status identity_login(struct app *app, struct db_conn *db, const struct vis
     if (credentials_email(email, a, &email, NULL) != OK)
         email = STR(""); /* nobody's */
     TRY(enter(app, from, email, err));
-    TRY(check_password(db, email, password, a, &in.user, err));
-    TRY(begin_checked_session(db, from, a, &in, err));
-    forgive(app, from, email);
-    *ret = in;
-    return OK;
+    enum status status = check_password(db, email, password, a, &in.user, err);
+    if (status == OK)
+        status = begin_checked_session(db, from, a, &in, err);
+    leave(app, from, email, status);
+    if (status == OK)
+        *ret = in;
+    return status;
+}
+
+static enum status add_user(struct db_conn *db, const struct visitor *from,
+                            const struct person_form *form, struct arena *a, struct sign_in *ret,
+                            struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    TRY(people_prepare(form, a, &ret->user, err));
+    TRY(db_begin(tx, err));
+    TRY(people_insert(tx, &ret->user, a, err));
+    TRY(begin_session(tx, from, "registration", ret, err));
+    return db_commit(tx, err);
 }
 
 enum status identity_register(struct app *app, struct db_conn *db, const struct visitor *from,
@@ -175,20 +206,19 @@ enum status identity_register(struct app *app, struct db_conn *db, const struct 
                               struct sign_in *ret, struct err *err)
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
-    _cleanup_(db_tx_end) struct db_conn *tx = db;
     const struct person_form form = {
         .set = PERSON_EMAIL | PERSON_PASSWORD, .email = email, .password = password};
     struct sign_in in;
     if (!settings->registration_enabled)
         return err_set(err, E_FORBIDDEN, "registration_closed");
-    TRY(throttle_enter(app->throttle, THROTTLE_REGISTER, from->address, clock_mono_ms(), err));
-    TRY(people_prepare(&form, a, &in.user, err));
-    TRY(db_begin(tx, err));
-    TRY(people_insert(tx, &in.user, a, err));
-    TRY(begin_session(tx, from, "registration", &in, err));
-    TRY(db_commit(tx, err));
-    *ret = in;
-    return OK;
+    TRY(await_turn(app, THROTTLE_REGISTER, from->address, err));
+    enum status status = add_user(db, from, &form, a, &in, err);
+    /* Each one counts, whatever comes of it. */
+    throttle_leave(app->throttle, THROTTLE_REGISTER, from->address, end_of(status, THROTTLE_FAILED),
+                   clock_mono_ms());
+    if (status == OK)
+        *ret = in;
+    return status;
 }
 
 /* --- one's own password -------------------------------------------------- */
@@ -219,12 +249,13 @@ enum status identity_change_password(struct app *app, struct db_conn *db,
     char hash[PASSWORD_HASH_SIZE];
     struct str email = str_of(who->email);
     TRY(credentials_password(wanted, "new_password", err));
-    TRY(throttle_enter(app->throttle, THROTTLE_EMAIL, email, clock_mono_ms(), err));
+    TRY(await_turn(app, THROTTLE_EMAIL, email, err));
     enum status status = check_password(db, email, current, a, &user, err);
+    throttle_leave(app->throttle, THROTTLE_EMAIL, email, end_of(status, THROTTLE_FORGIVEN),
+                   clock_mono_ms());
     if (status == E_AUTH)
         return err_set(err, E_FORBIDDEN, "wrong_password");
     TRY(status);
-    throttle_forgive(app->throttle, THROTTLE_EMAIL, email, true);
     TRY(crypto_password_hash(wanted, hash, err));
     return replace_password(db, who, &user, hash, a, err);
 }
@@ -270,30 +301,39 @@ static enum status spend_setup_token(struct db_conn *tx, struct str token, struc
     return settings_row_delete(tx, SETUP_KEY, err);
 }
 
+static enum status set_up(struct db_conn *db, const struct visitor *from, struct str token,
+                          const struct person_form *form, struct arena *a, struct sign_in *ret,
+                          struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = db;
+    struct deed deed = {.action = "user.setup", .kind = "user"};
+    TRY(people_prepare(form, a, &ret->user, err));
+    TRY(db_begin(tx, err));
+    TRY(spend_setup_token(tx, token, a, err));
+    TRY(people_insert(tx, &ret->user, a, err));
+    deed.id = ret->user.id;
+    const struct actor actor = {
+        .user_id = ret->user.id, .email = ret->user.email, .address = from->address};
+    TRY(audit_note(tx, &actor, &deed, err));
+    TRY(begin_session(tx, from, "setup", ret, err));
+    TRY(events_note(tx, TOPIC_SITE, EVENT_SITE, 0, 0, err));
+    return db_commit(tx, err);
+}
+
 enum status identity_setup(struct app *app, struct db_conn *db, const struct visitor *from,
                            struct str token, struct str email, struct str password, struct arena *a,
                            struct sign_in *ret, struct err *err)
 {
-    _cleanup_(db_tx_end) struct db_conn *tx = db;
     const struct person_form form = {.set = PERSON_EMAIL | PERSON_PASSWORD | PERSON_ROLE,
                                      .email = email,
                                      .password = password,
                                      .role = ROLE_ADMIN};
-    struct deed deed = {.action = "user.setup", .kind = "user"};
     struct sign_in in;
-    TRY(throttle_enter(app->throttle, THROTTLE_ADDRESS, from->address, clock_mono_ms(), err));
-    TRY(people_prepare(&form, a, &in.user, err));
-    TRY(db_begin(tx, err));
-    TRY(spend_setup_token(tx, token, a, err));
-    TRY(people_insert(tx, &in.user, a, err));
-    deed.id = in.user.id;
-    const struct actor actor = {
-        .user_id = in.user.id, .email = in.user.email, .address = from->address};
-    TRY(audit_note(tx, &actor, &deed, err));
-    TRY(begin_session(tx, from, "setup", &in, err));
-    TRY(events_note(tx, TOPIC_SITE, EVENT_SITE, 0, 0, err));
-    TRY(db_commit(tx, err));
-    throttle_forgive(app->throttle, THROTTLE_ADDRESS, from->address, false);
-    *ret = in;
-    return OK;
+    TRY(await_turn(app, THROTTLE_ADDRESS, from->address, err));
+    enum status status = set_up(db, from, token, &form, a, &in, err);
+    throttle_leave(app->throttle, THROTTLE_ADDRESS, from->address,
+                   end_of(status, THROTTLE_SUCCEEDED), clock_mono_ms());
+    if (status == OK)
+        *ret = in;
+    return status;
 }

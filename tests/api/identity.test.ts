@@ -188,6 +188,24 @@ test("[ID-4] Whoever guesses a password has to wait, and the right one then too;
   assert.equal((await login(other.user.email, PASSWORD)).status, 200);
 });
 
+test("[ID-4] Who knows the password never waits for those who sign in beside him", async () => {
+  const [one, two, three] = [await member(), await member(), await member()];
+  for (let round = 0; round < 3; round++) {
+    const people = [...Array(10).fill(one), ...Array(4).fill(two), ...Array(4).fill(three)];
+    const answers = await Promise.all(people.map((p) => login(p.user.email, PASSWORD)));
+    assert.deepEqual(answers.map((a) => a.status), people.map(() => 200));
+  }
+});
+
+test("[ID-4] A crowd of guesses gets no further than one guess after the other", async () => {
+  const person = await member();
+  const answers = await Promise.all(Array.from({ length: 24 }, (_, i) => login(person.user.email, `crowd ${i}`)));
+  const judged = answers.filter((a) => a.status === 401).length;
+  // Five are free; more are judged only where the machine is so slow that a wait of 2 s has passed.
+  assert.ok(judged >= 5 && judged < 10, `${judged} of 24`);
+  assert.ok(answers.every((a) => [401, 429].includes(a.status)));
+});
+
 test("[ID-4] Disabling a user ends all sessions and open event streams within a second", async () => {
   const person = await member();
   const events = await Events.open(person);
