@@ -173,6 +173,57 @@ atBothWidths(
 
 atBothWidths(
   stage,
+  "[ST-11, UP-5, UP-6] models and the limits of uploads are changed in fields that say what is wrong",
+  async (enter, size) => {
+    const v = await enter({ person: admin, path: "/admin/settings" });
+    const settings = () => admin.ask("GET", "/api/v1/admin/settings");
+    const save = async (has: (kept: any) => boolean) => {
+      await v.click("settings-save");
+      return eventually("it is saved", async () => settings().then((kept) => has(kept) && kept));
+    };
+    await v.see("model-row", "sora2-landscape-10s");
+    await v.click("model-add");
+    await v.fill("model-id", "sora2-landscape-10s");
+    await v.see("model-dialog", "There is another model with this ID");
+    await v.fill("model-id", "wan-2.2");
+    await v.fill("model-seconds", "5, 10");
+    await v.fill("model-size", "large");
+    await v.see("model-dialog", "Write a size");
+    await v.fill("model-size", "1280 x 720");
+    await v.click("model-keep");
+    await v.gone("model-dialog");
+
+    await v.fill("setting-upload_image_max_bytes", "large");
+    await v.see("settings-uploads", "Write a size");
+    await v.fill("setting-upload_image_max_bytes", "20 MB");
+    await v.click("upload-extra-scene");
+    await v.click("rule-add");
+    await v.at("rule-group").selectOption({ label: "default" });
+    await v.at("rule-kind").selectOption({ label: "Character portrait" });
+    await v.fill("rule-size", "2 MB");
+    await v.click("rule-keep");
+    await v.see("rule-row", "default, Character portrait");
+    const width = await v.page.evaluate(() => document.documentElement.scrollWidth);
+    assert.equal(width, size.width, "nothing is wider than the window");
+    const kept = await save(({ models }) => models !== null);
+    assert.deepEqual(kept.models.at(-1), {
+      ...{ id: "wan-2.2", name: "wan-2.2", media_type: "video", description: "" },
+      ...{ seconds: [5, 10], size: "1280x720", image_input: true },
+    });
+    assert.equal(kept.models.length, kept.models_built_in.length + 1);
+    assert.equal(kept.upload_image_max_bytes, 20 << 20);
+    assert.deepEqual(kept.upload_extra_sub_types, ["scene"]);
+    assert.deepEqual(kept.upload_rules, [{ group_id: 1, sub_type: "oc-avatar", max_bytes: 2 << 20 }]);
+
+    await v.click("model-reset");
+    await save(({ models }) => models === null);
+    const first = { upload_image_max_bytes: null, upload_extra_sub_types: null, upload_rules: null };
+    await admin.ask("PATCH", "/api/v1/admin/settings", first);
+  },
+);
+
+atBothWidths(
+  stage,
   "[ID-3] a key is shown once, works, and can be deleted",
   async (enter) => {
     const v = await enter({ person: await stage.newcomer(), path: "/keys" });
