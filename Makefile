@@ -3,7 +3,7 @@
 #   make run     start Kinora with a demo upstream and a first admin
 #   make test    the gate: everything that has to hold for every change
 .DEFAULT_GOAL := build
-.PHONY: build page run test test-full lint format fuzz mutants bench bench-pool deps clean
+.PHONY: build page run test test-full lint format fuzz mutants bench bench-pool bench-page deps clean
 
 build: page
 	@scripts/build.sh release
@@ -51,6 +51,11 @@ bench-pool:
 	@scripts/setup.sh test
 	@scripts/build.sh release bench-pool >/dev/null
 	@build/release/bench-pool
+
+# make bench-page WRITE=1 puts the figures into docs/bench-page.md
+bench-page: build
+	@scripts/setup.sh test
+	@bench/page/run.sh
 
 deps:
 	@scripts/setup.sh full
