@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/stream.h"
 
-#include <stdatomic.h>
-
 #include "api/dispatch.h"
 #include "api/frame.h"
 #include "base/clock.h"
+#include "base/share.h"
 #include "net/receive.h"
+#include "service/library.h"
 
-/* What one stream may hold: two pieces, and what a writer keeps until a store has it.  All of this
- * process's together hold so much and no more. */
-#define STREAM_BYTES      ((8LL << 20) + 2 * RECEIVE_PIECE)
-#define ALL_STREAMS_BYTES (512LL << 20)
-static atomic_llong all_streams;
+/* What one stream may hold: two pieces, and what a writer keeps until a bucket has it. */
+#define PIECES_BYTES (2LL * RECEIVE_PIECE)
+#define PART_BYTES   (8LL << 20)
+/* All of this process's together hold so much and no more; a user's eight, or more small ones. */
+static struct shares all_streams = SHARES_INIT(512LL << 20, 8 * (PIECES_BYTES + PART_BYTES));
 
 struct streaming {
     const struct call_stream *stream;
@@ -20,24 +20,31 @@ struct streaming {
     struct err err;
     enum status outcome;
     bool begun;
+    struct share *share; /* NULL: nobody has said yet whose it is */
     long long charged;
 };
 
-static bool charge(struct streaming *s, const struct http_head *head)
+static enum status charge(struct streaming *s)
 {
-    s->charged = STREAM_BYTES;
-    if (head->content_length >= 0)
-        s->charged = MIN(STREAM_BYTES, (long long)head->content_length);
-    if (atomic_fetch_add(&all_streams, s->charged) + s->charged <= ALL_STREAMS_BYTES)
-        return true;
-    atomic_fetch_sub(&all_streams, s->charged);
-    s->charged = 0;
-    return false;
+    const struct call *c = &s->call;
+    long long held = PIECES_BYTES + (library_bucket_wanted(c->app) ? PART_BYTES : 0);
+    if (c->head->content_length >= 0)
+        held = MIN(held, (long long)c->head->content_length);
+    s->share = share_hold(&all_streams, c->who.user_id);
+    if (share_take(s->share, held)) {
+        s->charged = held;
+        return OK;
+    }
+    err_set(&s->err, E_UNAVAILABLE, "overloaded");
+    s->err.retry_after_ms = CLOCK_SECOND_MS;
+    return E_UNAVAILABLE;
 }
 
 static void streaming_free(struct streaming *s)
 {
-    atomic_fetch_sub(&all_streams, s->charged);
+    if (s->charged)
+        share_take(s->share, -s->charged);
+    share_drop(s->share);
     frame_close(&s->call);
     free(s);
 }
@@ -47,6 +54,7 @@ static void streaming_free(struct streaming *s)
 static enum status begin(struct streaming *s)
 {
     TRY(frame_check_access(&s->call, &s->err));
+    TRY(charge(s));
     s->begun = true;
     return s->stream->begin(&s->call, &s->err);
 }
@@ -97,12 +105,12 @@ void call_stream_start(struct dispatch *d, struct exchange *x, const struct targ
                        const struct route_match *match, struct arena *a)
 {
     static const struct relay_caller nobody;
+    struct app *app = dispatch_app(d);
     struct streaming *s = mem_zalloc(sizeof(*s));
     s->stream = target->stream;
     frame_open(&s->call, d, x, &target->endpoint, match, &nobody, a);
     exchange_max_body(x, target->endpoint.max_body);
-    if (charge(s, exchange_head(x)) &&
-        receive_start(x, dispatch_app(d)->upload_workers, &receiver, s))
+    if (receive_start(x, app->api_workers, app->upload_workers, &receiver, s))
         return;
     frame_refuse_overloaded(x, s->call.language, CLOCK_SECOND_MS);
     streaming_free(s);

@@ -9,7 +9,7 @@
 #include "api/routes.h"
 
 struct call_stream {
-    call_handler *begin; /* before any byte */
+    call_handler *begin; /* before any byte, on a thread of the API: no store is asked here */
     enum status (*take)(struct call *c, struct str bytes, struct err *err);
     call_handler *finish; /* the body is whole */
     /* Once after begin, last of all, whatever happened: gives back what c->state holds.  cut: the

@@ -19,6 +19,7 @@ struct receive {
     void *ctx;
     struct buf filling, given;
     enum receive_turn turn; /* of the worker, or the last one */
+    bool begun;             /* the first turn has ended */
     bool busy;              /* a worker has it */
     bool full;              /* more was offered than there was room for */
     bool whole;             /* the body has ended */
@@ -101,10 +102,20 @@ static void advance(struct receive *r)
         timer_set_in(r->loop, &r->retry, RETRY_MS);
 }
 
+static void begin_taking(struct receive *r)
+{
+    r->begun = true;
+    if (r->full && r->x)
+        exchange_resume_body(r->x);
+    r->full = false;
+}
+
 static void turn_done(struct task *task)
 {
     struct receive *r = CONTAINER_OF(task, struct receive, task);
     r->busy = false;
+    if (!r->begun && !r->ended)
+        begin_taking(r);
     buf_reset(&r->given);
     if (r->ended)
         finish(r);
@@ -122,7 +133,7 @@ static void try_again(struct timer *t)
 static size_t on_body(struct exchange *x, struct str piece)
 {
     struct receive *r = exchange_ctx(x);
-    size_t n = MIN(piece.n, (size_t)RECEIVE_PIECE - buf_len(&r->filling));
+    size_t n = r->begun ? MIN(piece.n, (size_t)RECEIVE_PIECE - buf_len(&r->filling)) : 0;
     buf_add(&r->filling, str_to(piece, n));
     r->full = n < piece.n;
     advance(r);
@@ -151,8 +162,8 @@ static const struct exchange_handler receiving = {
     .serves_half_closed = true,
 };
 
-bool receive_start(struct exchange *x, struct workers *workers, const struct receive_handler *h,
-                   void *ctx)
+bool receive_start(struct exchange *x, struct workers *first, struct workers *workers,
+                   const struct receive_handler *h, void *ctx)
 {
     struct receive *r = mem_zalloc(sizeof(*r));
     r->work.run = run_turn;
@@ -166,7 +177,7 @@ bool receive_start(struct exchange *x, struct workers *workers, const struct rec
     r->turn = RECEIVE_BEGIN;
     buf_init(&r->filling, RECEIVE_PIECE);
     buf_init(&r->given, RECEIVE_PIECE);
-    r->busy = workers_submit(workers, &r->work);
+    r->busy = workers_submit(first, &r->work);
     if (!r->busy) {
         free(r);
         return false;

@@ -3,9 +3,9 @@
 /* receive — a request's body on its way to worker threads, piece by piece.
  *
  * While a worker has one piece, the loop collects the next, up to RECEIVE_PIECE bytes; past that
- * the client's socket is not read.  So a receive holds two pieces at most, and no thread while
- * its client lets us wait: each turn runs on whichever worker is free.  Turns of one receive
- * come in order and never overlap.
+ * the client's socket is not read.  So a receive holds two pieces at most, none of them before its
+ * first turn has ended, and no thread while its client lets us wait: each turn runs on whichever
+ * worker is free.  Turns of one receive come in order and never overlap.
  *
  * Thread: receive_start() and done are the loop's, turn is a worker's. */
 #include "net/server.h"
@@ -30,8 +30,9 @@ struct receive_handler {
     void (*done)(void *ctx, struct exchange *x);
 };
 
-/* From on_request; x and ctx are its own until done.  False, and neither is: the workers' queue
- * is full.  A full queue later lets the client wait.  The workers may be stopped before the
- * exchange has ended, but not freed. */
-bool receive_start(struct exchange *x, struct workers *workers, const struct receive_handler *h,
-                   void *ctx);
+/* From on_request; x and ctx are its own until done.  The first turn is run by `first`, all others
+ * by `workers`.  False, and neither x nor ctx is its own: the queue of `first` is full.  A full queue
+ * later lets the client wait.  The workers may be stopped before the exchange has ended, but not
+ * freed. */
+bool receive_start(struct exchange *x, struct workers *first, struct workers *workers,
+                   const struct receive_handler *h, void *ctx);

@@ -18,8 +18,14 @@ after(() => kinora.stop());
 
 const MIB = Buffer.alloc(1 << 20, "x");
 
-// All of a long body but its last bytes, until an answer comes.
-async function almost(mib: number, answers: string[], who?: Person): Promise<Socket> {
+// The head of a request alone.
+async function head(
+  target: string,
+  type: string,
+  length: number,
+  answers: string[],
+  who?: Person,
+): Promise<Socket> {
   const { hostname, port, host } = new URL(kinora.url);
   const socket = connect(Number(port), hostname);
   socket.setMaxListeners(0);
@@ -27,10 +33,17 @@ async function almost(mib: number, answers: string[], who?: Person): Promise<Soc
   socket.on("data", (piece) => answers.push(String(piece)));
   await once(socket, "connect");
   socket.write(
-    `POST /api/v1/sora/generate HTTP/1.1\r\nHost: ${host}\r\n` +
+    `POST ${target} HTTP/1.1\r\nHost: ${host}\r\n` +
       (who ? `Authorization: Bearer ${who.token}\r\n` : "") +
-      `Content-Type: application/json\r\nContent-Length: ${mib << 20}\r\n\r\n`,
+      `Content-Type: ${type}\r\nContent-Length: ${length}\r\n\r\n`,
   );
+  return socket;
+}
+
+// All of a long body but its last bytes, until an answer comes.
+async function almost(mib: number, answers: string[], who?: Person): Promise<Socket> {
+  const target = "/api/v1/sora/generate";
+  const socket = await head(target, "application/json", mib << 20, answers, who);
   for (let i = 0; i < mib - 1 && !socket.bytesRead && !socket.destroyed; i++) {
     if (!socket.write(MIB)) await Promise.race([once(socket, "drain"), once(socket, "close")]);
   }
@@ -71,4 +84,33 @@ test("[ST-1] long bodies are bounded in all and for each, and others are taken m
     const answer = await ann.call("POST", "/api/v1/sora/generate", { prompt: "x".repeat(20 << 20) });
     return answer.status === 400;
   });
+});
+
+test("[UP-7] the uploads of one user are bounded, and those of others go on", async () => {
+  const [dan, fay] = await Promise.all(
+    ["dan", "fay"].map((name) => admin.member(`${name}@example.org`)),
+  );
+  const answers: string[] = [];
+  const sockets: Socket[] = [];
+  const form = "multipart/form-data; boundary=x";
+  const open = async (count: number, who: Person) => {
+    for (let i = 0; i < count; i++)
+      sockets.push(await head("/api/upload", form, 1 << 20, answers, who));
+  };
+  await open(138, dan); // two pieces of 256 KiB each; he has 68 MiB
+  await eventually("two too many are told", async () => answers.length === 2);
+  for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 503 [^]*"overloaded"/);
+  await open(3, fay);
+  const body = new FormData();
+  body.append("type", "user_upload");
+  body.append("sub_type", "reference");
+  body.append("file", new Blob(["no picture"]), "a.png");
+  const answer = await fetch(`${kinora.url}/api/upload`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${fay.token}` },
+    body,
+  });
+  assert.equal(answer.status, 415, "hers is read");
+  assert.equal(answers.length, 2);
+  for (const socket of sockets) socket.destroy();
 });

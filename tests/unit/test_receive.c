@@ -31,6 +31,8 @@ static struct {
     bool overlapped;
     size_t refuse_at; /* bytes; SIZE_MAX: never */
     bool waits;       /* the first bytes wait for `go` */
+    bool waits_first; /* the turn before them does */
+    size_t first;     /* bytes of the first turn that has any */
     sem_t entered, go, done;
 } seen;
 
@@ -71,7 +73,9 @@ static bool turn(void *ctx, enum receive_turn which, struct str bytes, void *thr
     assert_true((bytes.n > 0) == (which == RECEIVE_BYTES));
     assert_true(bytes.n <= RECEIVE_PIECE);
     look_at(bytes);
-    if (which == RECEIVE_BYTES && seen.waits) {
+    if (which == RECEIVE_BYTES && !seen.first)
+        seen.first = bytes.n;
+    if ((which == RECEIVE_BYTES && seen.waits) || (which == RECEIVE_BEGIN && seen.waits_first)) {
         seen.waits = false;
         sem_post(&seen.entered);
         sem_wait(&seen.go);
@@ -95,7 +99,7 @@ static void on_request(struct exchange *x, void *ctx)
 {
     (void)ctx;
     exchange_max_body(x, FLOOD_SIZE);
-    f.started = receive_start(x, f.workers, &handler, NULL);
+    f.started = receive_start(x, f.workers, f.workers, &handler, NULL);
     if (!f.started)
         exchange_reply(x, 503, NULL, 0, STR("full"));
 }
@@ -257,6 +261,24 @@ static void a_worker_that_is_slow_stops_the_client_and_not_the_server(void **sta
     assert_true(seen.same && !seen.overlapped);
 }
 
+static void before_the_first_turn_has_ended_nothing_is_taken(void **state)
+{
+    enum { ONE_READ = 64 << 10 };
+    _cleanup_close_ int fd = dial();
+    (void)state;
+    seen.waits_first = true;
+    say_head(fd, RECEIVE_PIECE);
+    sem_wait(&seen.entered);
+    size_t sent = say_body(fd, 0, RECEIVE_PIECE, MSG_DONTWAIT);
+    usleep(100 * 1000); /* time to take what should not be taken */
+    sem_post(&seen.go);
+    assert_int_equal(say_body(fd, sent, RECEIVE_PIECE, 0), RECEIVE_PIECE - sent);
+    assert_int_equal(hear(fd), 200);
+    sem_wait(&seen.done);
+    assert_int_equal(seen.bytes, RECEIVE_PIECE);
+    assert_true(seen.first <= ONE_READ);
+}
+
 static void of_a_client_that_leaves_all_that_came_is_given_and_then_the_cut(void **state)
 {
     int fd = dial();
@@ -341,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_body_of_any_length_comes_in_order_and_is_answered_after_its_end),
         TEST(a_worker_that_is_slow_stops_the_client_and_not_the_server),
+        TEST(before_the_first_turn_has_ended_nothing_is_taken),
         TEST(of_a_client_that_leaves_all_that_came_is_given_and_then_the_cut),
         TEST(a_refusal_is_answered_while_the_client_still_sends),
         TEST(a_refusal_before_the_first_byte_takes_none),
