@@ -390,9 +390,10 @@ static void refuse(struct dispatch *d, struct exchange *x, enum status status, c
         frame_refuse(x, request_language(d, exchange_head(x)), &err);
         return;
     }
+    const struct http_head *head = exchange_head(x);
     struct buf out = BUF_INIT(4096);
     struct http_header headers[] = {json_type, {STR("Allow"), allow}};
-    respond_error(&out, request_language(d, exchange_head(x)), &err);
+    frame_write_error(&out, head->path, request_language(d, head), 405, &err);
     exchange_reply(x, 405, headers, ARRAY_SIZE(headers), buf_str(&out));
     buf_release(&out);
 }

@@ -192,6 +192,16 @@ describe("what passes", () => {
 describe("who may call, and with what", () => {
   before(() => accounts({}));
 
+  test("[GW-12] a method that an address does not take is 405 in OpenAI's shape, in English", async () => {
+    for (const path of ["/v1/videos", "/v1/chat/completions", "/sora/v1/models"]) {
+      const answer = await fetch(`${kinora.url}${path}`, { method: "PUT", headers: { "accept-language": "zh" } });
+      assert.match(answer.headers.get("allow")!, /GET|POST/);
+      const { status, error } = await refusal(answer);
+      assert.deepEqual([status, error.code, error.type], [405, "method_not_allowed", "invalid_request_error"]);
+      assert.match(error.message, /^This address/);
+    }
+  });
+
   test("[GW-12] a missing or wrong key is 401 in OpenAI's shape", async () => {
     for (const bad of ["", "sk-wrong", key + "x"]) {
       const { status, error } = await refusal(post(form("no"), { key: bad }));
