@@ -345,9 +345,22 @@ static void note_orientation(struct reader *r, const struct field *f)
         r->form->orientation = f->value;
 }
 
+/* What JSON cannot say either: two readers would take one each. */
+static enum status take_once(const struct reader *r, const struct field *f, struct err *err)
+{
+    static const char *const once[] = {"model",  "prompt",          "size", "seconds", "n",
+                                       "stream", "response_format", NULL};
+    for (size_t i = 0; once[i]; i++) {
+        if (str_eq(f->name, str_of(once[i])) && is_repeated(r, f))
+            return bad(err, once[i], "may be given once");
+    }
+    return OK;
+}
+
 static enum status take_field(struct reader *r, const struct field *f, struct err *err)
 {
     bool taken;
+    TRY(take_once(r, f, err));
     note_orientation(r, f);
     if (str_eq(f->name, STR("model")))
         return take_text(f, MODEL_MAX, "model", &r->form->model, err);

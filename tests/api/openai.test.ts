@@ -189,6 +189,20 @@ describe("Videos", () => {
     assert.equal((await demo.requests("videos.create")).length, 0);
   });
 
+  test("[GW-10] A form that says a thing twice is refused, as JSON is", async () => {
+    for (const name of ["model", "prompt", "seconds", "size", "n"]) {
+      const form = new FormData();
+      for (const [field, value] of Object.entries({ model: MODEL, prompt: "twice", seconds: "8", size: "1280x720", n: "1" }))
+        form.append(field, value);
+      form.append(name, form.get(name)!);
+      const headers = { authorization: `Bearer ${key}` };
+      const answer = await fetch(`${kinora.url}/v1/videos`, { method: "POST", headers, body: form });
+      const { error } = await answer.json();
+      assert.deepEqual([answer.status, error.code, error.param], [400, "invalid_field", name]);
+    }
+    assert.equal((await demo.requests("videos.create")).length, 0);
+  });
+
   test("[GW-10] What the upstream refuses becomes the package's own error classes", async () => {
     const create = () => client.videos.create({ model: MODEL, prompt: "refused" });
     await demo.fault({ route: "videos.create", status: 400, error: { message: "no such size" } });
