@@ -9,11 +9,12 @@
 int respond_status(enum status status)
 {
     static const int http[] = {
-        [OK] = 200,          [E_INVALID] = 400,     [E_AUTH] = 401,     [E_FORBIDDEN] = 403,
-        [E_NOT_FOUND] = 404, [E_METHOD] = 405,      [E_CONFLICT] = 409, [E_GONE] = 410,
-        [E_TOO_LARGE] = 413, [E_UNSUPPORTED] = 415, [E_LIMIT] = 429,    [E_UNPROCESSABLE] = 422,
-        [E_NO_SPACE] = 507,  [E_UPSTREAM] = 502,    [E_TIMEOUT] = 504,  [E_UNAVAILABLE] = 503,
-        [E_LOOP] = 508,      [E_NO_MEMORY] = 503,   [E_INTERNAL] = 500, [E_IO] = 500,
+        [OK] = 200,          [E_INVALID] = 400,     [E_AUTH] = 401,         [E_FORBIDDEN] = 403,
+        [E_NOT_FOUND] = 404, [E_METHOD] = 405,      [E_CONFLICT] = 409,     [E_GONE] = 410,
+        [E_TOO_LARGE] = 413, [E_UNSUPPORTED] = 415, [E_LIMIT] = 429,        [E_UNPROCESSABLE] = 422,
+        [E_NO_SPACE] = 507,  [E_UPSTREAM] = 502,    [E_TIMEOUT] = 504,      [E_UNAVAILABLE] = 503,
+        [E_LOCKED] = 423,    [E_DAMAGED] = 460,     [E_PRECONDITION] = 412, [E_LOOP] = 508,
+        [E_NO_MEMORY] = 503, [E_INTERNAL] = 500,    [E_IO] = 500,
     };
     return http[status];
 }

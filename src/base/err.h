@@ -17,10 +17,13 @@ enum status {
     E_METHOD,        /* 405 */
     E_CONFLICT,      /* the state does not allow it: 409 */
     E_GONE,          /* it existed and has expired: 410 */
+    E_PRECONDITION,  /* it asks for what is not spoken here: 412 */
     E_TOO_LARGE,     /* over a size limit: 413 */
     E_UNSUPPORTED,   /* a kind of content that is not taken: 415 */
     E_UNPROCESSABLE, /* well-formed, yet contradicts what is known: 422 */
+    E_LOCKED,        /* somebody else is at it: 423 */
     E_LIMIT,         /* over a rate, count or quota: 429 */
+    E_DAMAGED,       /* not the bytes that were announced: 460 */
     E_UNAVAILABLE,   /* try again later: 503 */
     E_NO_SPACE,      /* the store is full: 507 */
     E_UPSTREAM,      /* the other side failed or lied: 502 */

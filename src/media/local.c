@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -167,14 +168,14 @@ static enum status disk_error(struct err *err, const char *what)
 
 /* local_remove() takes empty folders away, at any moment between the making of one and of what is
  * to be in it: only a file keeps them. */
-static enum status make_file(struct local_writer *w, struct err *err)
+static enum status make_file(struct local_writer *w, int flags, struct err *err)
 {
     char dir[PATH_BYTES + KEY_BYTES];
     parent_of(w->path, dir);
     for (int i = 0; i < CREATE_TRIES; i++) {
         enum status status = file_make_dirs(dir, 0700, err);
         if (status == OK)
-            w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+            w->fd = open(w->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
         if (status == OK && w->fd >= 0)
             return OK;
         if (errno == ENOENT)
@@ -192,10 +193,64 @@ enum status local_create(struct local_store *s, struct str key, struct local_wri
 {
     _cleanup_free_ struct local_writer *w = mem_zalloc(sizeof(*w));
     TRY(path_of(s, key, w->path, err));
-    TRY(make_file(w, err));
+    TRY(make_file(w, O_EXCL, err));
     *ret = w;
     w = NULL;
     return OK;
+}
+
+enum status local_reopen(struct local_store *s, struct str key, struct local_writer **ret,
+                         struct err *err)
+{
+    _cleanup_free_ struct local_writer *w = mem_zalloc(sizeof(*w));
+    TRY(path_of(s, key, w->path, err));
+    TRY(make_file(w, 0, err));
+    *ret = w;
+    w = NULL;
+    return OK;
+}
+
+enum status local_lock(struct local_writer *w, struct err *err)
+{
+    while (flock(w->fd, LOCK_EX) < 0) {
+        if (errno != EINTR)
+            return err_errno(err, "lock a media file");
+    }
+    return OK;
+}
+
+void local_unlock(struct local_writer *w)
+{
+    flock(w->fd, LOCK_UN);
+}
+
+enum status local_cut(struct local_writer *w, int64_t size, struct err *err)
+{
+    struct stat st;
+    if (fstat(w->fd, &st) < 0)
+        return err_errno(err, "stat a media file");
+    if (st.st_size < size)
+        return err_set(err, E_GONE, "upload_lost");
+    if (ftruncate(w->fd, size) < 0 || lseek(w->fd, size, SEEK_SET) < 0)
+        return err_errno(err, "cut a media file");
+    return OK;
+}
+
+enum status local_sync(struct local_writer *w, struct err *err)
+{
+    char dir[PATH_BYTES + KEY_BYTES];
+    if (fsync(w->fd) < 0)
+        return disk_error(err, "sync a media file");
+    parent_of(w->path, dir);
+    return file_sync_dir(dir, err);
+}
+
+void local_leave(struct local_writer *w)
+{
+    if (!w)
+        return;
+    close(w->fd);
+    free(w);
 }
 
 /* A file system that does not say how large it is has room. */
@@ -217,16 +272,12 @@ enum status local_write(struct local_writer *w, struct str bytes, struct err *er
 
 enum status local_finish(struct local_writer *w, struct err *err)
 {
-    char dir[PATH_BYTES + KEY_BYTES];
-    if (fsync(w->fd) < 0) {
-        enum status status = disk_error(err, "sync a media file");
+    enum status status = local_sync(w, err);
+    if (status == OK)
+        local_leave(w);
+    else
         local_abandon(w);
-        return status;
-    }
-    close(w->fd);
-    parent_of(w->path, dir);
-    free(w);
-    return file_sync_dir(dir, err);
+    return status;
 }
 
 void local_abandon(struct local_writer *w)

@@ -28,6 +28,20 @@ struct local_writer;
 /* E_CONFLICT, code "key_taken": the file is there.  E_NO_SPACE: the disk is full. */
 enum status local_create(struct local_store *s, struct str key, struct local_writer **ret,
                          struct err *err);
+/* A file that several may write at a time, one after the other; it is made when it is not there.
+ * Nothing is cut, and local_write() begins at the first byte, until local_cut(). */
+enum status local_reopen(struct local_store *s, struct str key, struct local_writer **ret,
+                         struct err *err);
+/* Blocks while another has it locked, in this process or another (flock(2)). */
+enum status local_lock(struct local_writer *w, struct err *err);
+void local_unlock(struct local_writer *w);
+/* Only the first bytes stay, and the next are written behind them.  E_GONE, code "upload_lost":
+ * there are not so many. */
+enum status local_cut(struct local_writer *w, int64_t size, struct err *err);
+/* What was written is on disk, with its folder entry, when it returns OK. */
+enum status local_sync(struct local_writer *w, struct err *err);
+/* The file stays as it is; frees.  NULL is fine. */
+void local_leave(struct local_writer *w);
 /* E_NO_SPACE, code "disk_full": less than 64 MiB would be left to the database. */
 enum status local_write(struct local_writer *w, struct str bytes, struct err *err);
 /* Bytes and folder entry are on disk when it returns OK.  Frees the writer either way. */

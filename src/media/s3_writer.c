@@ -47,7 +47,8 @@ struct s3_writer *s3_writer_new(const struct s3 *s, struct str key, struct str t
         w->digest = from->digest;
         w->count = w->room = from->count;
         w->parts = mem_calloc(from->count, sizeof(*w->parts));
-        memcpy(w->parts, from->parts, from->count * sizeof(*w->parts));
+        if (from->count)
+            memcpy(w->parts, from->parts, from->count * sizeof(*w->parts));
         strncpy(w->upload_id, from->upload_id, sizeof(w->upload_id) - 1);
         for (size_t i = 0; i < from->count; i++)
             w->total += from->parts[i].size;
@@ -114,6 +115,16 @@ enum status s3_writer_write(struct s3_writer *w, struct str bytes, struct err *e
         bytes = str_from(bytes, n);
     }
     return OK;
+}
+
+struct str s3_writer_unsent(const struct s3_writer *w)
+{
+    return unsent(w);
+}
+
+enum status s3_writer_flush(struct s3_writer *w, struct err *err)
+{
+    return w->part_n ? send_part(w, err) : OK;
 }
 
 /* What the store says it has: an answer alone has lied before. */

@@ -42,6 +42,10 @@ void s3_writer_free(struct s3_writer *w);
 DEFINE_CLEANUP(struct s3_writer, s3_writer_free)
 /* E_TOO_LARGE, code "storage_refused": over 10,000 parts. */
 enum status s3_writer_write(struct s3_writer *w, struct str bytes, struct err *err);
+/* What came behind the last part and is nowhere but here; good until the next call. */
+struct str s3_writer_unsent(const struct s3_writer *w);
+/* Sends that as a part: with 5 MiB or more, or the last. */
+enum status s3_writer_flush(struct s3_writer *w, struct err *err);
 /* The object is there, with the length that was written, when it returns OK. */
 enum status s3_writer_finish(struct s3_writer *w, unsigned char ret_digest[SHA256_SIZE],
                              struct err *err);

@@ -179,6 +179,47 @@ void sha256_free(struct sha256 *h)
     free(h);
 }
 
+struct checksum {
+    EVP_MD_CTX *ctx;
+};
+
+struct checksum *checksum_new(struct str name)
+{
+    const EVP_MD *kind = str_eq(name, STR("sha1"))     ? EVP_sha1()
+                         : str_eq(name, STR("sha256")) ? EVP_sha256()
+                                                       : NULL;
+    if (!kind)
+        return NULL;
+    struct checksum *c = mem_zalloc(sizeof(*c));
+    c->ctx = EVP_MD_CTX_new();
+    must(c->ctx && EVP_DigestInit_ex(c->ctx, kind, NULL));
+    return c;
+}
+
+void checksum_update(struct checksum *c, struct str data)
+{
+    if (data.n)
+        must(EVP_DigestUpdate(c->ctx, data.p, data.n));
+}
+
+size_t checksum_size(const struct checksum *c)
+{
+    return (size_t)EVP_MD_CTX_get_size(c->ctx);
+}
+
+void checksum_final(struct checksum *c, unsigned char out[CHECKSUM_MAX])
+{
+    must(EVP_DigestFinal_ex(c->ctx, out, NULL));
+}
+
+void checksum_free(struct checksum *c)
+{
+    if (!c)
+        return;
+    EVP_MD_CTX_free(c->ctx);
+    free(c);
+}
+
 _Static_assert(sizeof(struct sha256_kept) == sizeof(crypto_hash_sha256_state), "the same bytes");
 
 void sha256_kept_init(struct sha256_kept *h)

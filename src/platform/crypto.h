@@ -43,7 +43,18 @@ static inline void sha256_freep(struct sha256 **h)
     sha256_free(*h);
 }
 
-/* The same with a state of plain bytes, which can be kept in a row and gone on with by another
+/* Incremental, by a name that protocols use: "sha1", "sha256"; never for secrets. */
+enum { CHECKSUM_MAX = 32 };
+struct checksum;
+/* NULL: no such one. */
+struct checksum *checksum_new(struct str name);
+size_t checksum_size(const struct checksum *c); /* in bytes */
+void checksum_update(struct checksum *c, struct str data);
+/* Once. */
+void checksum_final(struct checksum *c, unsigned char out[CHECKSUM_MAX]);
+void checksum_free(struct checksum *c);
+
+/* SHA-256 with a state of plain bytes, which can be kept in a row and gone on with by another
  * process (libsodium's, with the same build; about a third of the speed). */
 struct sha256_kept {
     uint64_t state[13];

@@ -145,6 +145,43 @@ static void files_come_in_the_order_of_their_keys(void **state)
     local_close(store);
 }
 
+static struct local_writer *reopened(struct local_store *store, int64_t size)
+{
+    struct local_writer *writer = NULL;
+    assert_int_equal(local_reopen(store, STR("uploads/a.png"), &writer, &err), OK);
+    assert_int_equal(local_lock(writer, &err), OK);
+    assert_int_equal(local_cut(writer, size, &err), OK);
+    return writer;
+}
+
+static void a_file_that_is_gone_on_with_has_what_was_kept_and_then_what_comes(void **state)
+{
+    struct local_store *store = NULL;
+    char path[2048], have[16] = "";
+    (void)state;
+    assert_int_equal(local_open(folder, &store, &err), OK);
+    struct local_writer *first = reopened(store, 0);
+    assert_int_equal(local_write(first, STR("abcdef"), &err), OK);
+    assert_int_equal(local_sync(first, &err), OK);
+    local_unlock(first);
+
+    struct local_writer *second = reopened(store, 4);
+    assert_int_equal(local_write(second, STR("XY"), &err), OK);
+    local_leave(second);
+    local_path(store, STR("uploads/a.png"), path, sizeof(path));
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(have, 1, sizeof(have) - 1, file), 6);
+    fclose(file);
+    assert_string_equal(have, "abcdXY");
+
+    assert_int_equal(local_cut(first, 7, &err), E_GONE);
+    assert_string_equal(err.code, "upload_lost");
+    local_abandon(first);
+    assert_int_equal(access(path, F_OK), -1);
+    local_close(store);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -166,6 +203,7 @@ int main(void)
         cmocka_unit_test(files_are_made_while_others_empty_their_folder),
         cmocka_unit_test(a_key_that_leaves_the_folder_has_no_path),
         cmocka_unit_test(files_come_in_the_order_of_their_keys),
+        cmocka_unit_test(a_file_that_is_gone_on_with_has_what_was_kept_and_then_what_comes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
