@@ -9,6 +9,7 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/tus_fields.h"
 #include "service/metrics.h"
 
 /* ---- making and ending */
@@ -105,17 +106,33 @@ static void count_answer(struct str path, int status)
     metrics_answer(is_openai(path) ? METRICS_GATEWAY : METRICS_API, status);
 }
 
+/* The tus protocol 1.0.0: every answer names the version, a refused one those that are spoken. */
+static size_t tus_headers(struct str path, int status, struct http_header ret[2])
+{
+    static const struct http_header resumable = HTTP_HEADER("Tus-Resumable", TUS_VERSION);
+    static const struct http_header version = HTTP_HEADER("Tus-Version", TUS_VERSION);
+    size_t n = 0;
+    if (!str_starts(path, STR("/api/uploads/tus")))
+        return 0;
+    ret[n++] = resumable;
+    if (status == 412)
+        ret[n++] = version;
+    return n;
+}
+
 void frame_refuse(struct exchange *x, enum language language, const struct err *err)
 {
     struct buf out = BUF_INIT(64 << 10);
     int status = respond_status(err->status);
     struct str path = exchange_head(x)->path;
     char seconds[24];
-    struct http_header headers[RESPOND_HEADERS];
+    struct http_header headers[RESPOND_HEADERS + 2];
 
     frame_write_error(&out, path, language, status, err);
     count_answer(path, status);
-    exchange_reply(x, status, headers, respond_headers(err, seconds, headers), buf_str(&out));
+    size_t n = respond_headers(err, seconds, headers);
+    n += tus_headers(path, status, headers + n);
+    exchange_reply(x, status, headers, n, buf_str(&out));
     buf_release(&out);
 }
 

@@ -56,3 +56,7 @@ call_handler system_ready, system_metrics, system_openapi;
 
 /* upload.c: receiving what users bring. */
 extern const struct call_stream upload_form;
+
+/* tus.c: the same, to be gone on with. */
+extern const struct call_stream tus_stream;
+call_handler tus_options, tus_get, tus_delete;

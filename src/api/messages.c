@@ -236,6 +236,16 @@ static const struct message table[] = {
     {"upload_quota_exceeded", 413, "上传配额已满", "Upload quota exceeded"},
     {"upload_sub_type_off", 403, "本站未开放此类上传",
      "Uploads of this kind are not allowed here."},
+    {"tus_version", 412, "仅支持 tus 1.0.0", "Tus-Resumable must be 1.0.0."},
+    {"upload_offset", 409, "上传进度不在此位置", "The upload does not stand at this offset."},
+    {"upload_locked", 423, "另一个请求正在继续此上传", "Another request goes on with this upload."},
+    {"checksum_mismatch", 460, "内容与校验和不符", "The bytes do not have this checksum."},
+    {"upload_expired", 410, "上传已过期", "The upload has expired."},
+    {"upload_lost", 410, "上传的内容已丢失，请重新上传",
+     "What was there of the upload is lost. Begin anew."},
+    {"upload_unfinished", 409, "上传尚未完成", "The upload is not finished."},
+    {"too_many_uploads", 429, "未完成的上传过多，请先完成或取消",
+     "Too many uploads are unfinished. Finish or cancel some first."},
     {"upload_not_found", 404, "上传的文件不存在", "There is no such upload."},
 
     /* The server. */

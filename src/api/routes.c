@@ -82,6 +82,13 @@ static const struct route routes[] = {
 
     /* What users upload (section 6). */
     {HTTP_POST, "/api/upload", STREAM(upload_form)},
+    {HTTP_OPTIONS, "/api/uploads/tus", ANYONE(tus_options, NO_BODY)},
+    {HTTP_POST, "/api/uploads/tus", STREAM(tus_stream)},
+    {HTTP_OPTIONS, "/api/uploads/tus/{uuid}", ANYONE(tus_options, NO_BODY)},
+    {HTTP_GET, "/api/uploads/tus/{uuid}", USER(tus_get, NO_BODY)},
+    {HTTP_POST, "/api/uploads/tus/{uuid}", STREAM(tus_stream)},
+    {HTTP_PATCH, "/api/uploads/tus/{uuid}", STREAM(tus_stream)},
+    {HTTP_DELETE, "/api/uploads/tus/{uuid}", USER(tus_delete, NO_BODY)},
     {HTTP_GET, "/api/uploads/summary", USER(uploads_summary, NO_BODY)},
     {HTTP_GET, "/api/uploads/list", USER(uploads_list, NO_BODY)},
     {HTTP_POST, "/api/uploads/resolve", USER(uploads_resolve, SMALL)},

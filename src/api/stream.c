@@ -28,7 +28,7 @@ static enum status charge(struct streaming *s)
 {
     const struct call *c = &s->call;
     long long held = PIECES_BYTES + (library_bucket_wanted(c->app) ? PART_BYTES : 0);
-    if (c->head->content_length >= 0)
+    if (!s->stream->holds_more && c->head->content_length >= 0)
         held = MIN(held, (long long)c->head->content_length);
     s->share = share_hold(&all_streams, c->who.user_id);
     if (share_take(s->share, held)) {

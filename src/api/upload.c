@@ -3,6 +3,7 @@
  * the file is meant for is known before its first byte, from the query or from the fields before
  * it.  It is kept when the form has ended as it should, and not a moment earlier. */
 #include "api/handlers.h"
+#include "api/upload_kind.h"
 #include "api/upload_view.h"
 #include "net/multipart.h"
 #include "service/uploads.h"
@@ -37,19 +38,6 @@ static enum status set_once(struct form *f, struct str *field, const char *name,
     return field->p ? OK : err_set(err, E_NO_MEMORY, "overloaded");
 }
 
-static enum status check_fields(const struct form *f, enum upload_sub_type *ret, struct err *err)
-{
-    if (!f->type.p)
-        return err_field(err, "missing_field", "type", "type is required, before the file");
-    if (!str_eq(f->type, STR("user_upload")))
-        return err_field(err, "invalid_field", "type", "type must be user_upload");
-    if (!f->sub_type.p)
-        return err_field(err, "missing_field", "sub_type", "sub_type is required, before the file");
-    if (!upload_sub_type_parse(f->sub_type, ret))
-        return err_field(err, "invalid_field", "sub_type", "sub_type is none that is known");
-    return OK;
-}
-
 static enum status begin_file(struct form *f, struct str name, struct err *err)
 {
     struct call *c = f->call;
@@ -62,7 +50,7 @@ static enum status begin_file(struct form *f, struct str name, struct err *err)
     if (f->has_file)
         return err_field(err, "invalid_field", "file", "file is there twice");
     f->has_file = true;
-    TRY(check_fields(f, &wish.sub_type, err));
+    TRY(upload_kind_read(f->type, f->sub_type, ", before the file", &wish.sub_type, err));
     return upload_begin(c->worker, &wish, &f->upload, err);
 }
 
@@ -157,4 +145,4 @@ static void upload_form_end(struct call *c, bool cut)
 }
 
 const struct call_stream upload_form = {upload_form_begin, upload_form_take, upload_form_finish,
-                                        upload_form_end};
+                                        upload_form_end, false};

@@ -14,6 +14,7 @@
 #include "service/outside.h"
 #include "service/settings.h"
 #include "service/stats.h"
+#include "service/tus.h"
 #include "service/upload_shelf.h"
 #include "store/idempotency.h"
 #include "store/job_history.h"
@@ -85,6 +86,7 @@ static void every_minute(struct janitor *j)
     report("old sessions", identity_sweep(j->db, NULL, &err), &err);
     report("old idempotency keys", idempotency_remove_old(j->db, now - CLOCK_DAY_MS, &err), &err);
     report("old history of jobs", job_history_prune(j->db, now, &err), &err);
+    report("old uploads", tus_sweep(j->db, now, &err), &err);
     report("bytes stored", stats_refresh_stored(j->db, CLOCK_HOUR_MS, &err), &err);
     db_rollback(j->db);
 }

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "base/mem.h"
+
 bool upload_is_allowed(const struct upload_settings *s, enum upload_sub_type t)
 {
     return (t != UPLOAD_SCENE && t != UPLOAD_OTHER) || (s->extra & (1u << t));
@@ -42,6 +44,14 @@ struct upload_limits upload_limits_of(const struct upload_settings *s, int64_t g
         .pixels = choose(s, group_id, (int)t, offsetof(struct upload_rule, max_pixels),
                          s->max_pixels),
     };
+}
+
+int64_t upload_limit_of_all(const struct upload_settings *s)
+{
+    int64_t most = MAX(s->image_max_bytes, s->video_max_bytes);
+    for (size_t i = 0; i < s->rule_count; i++)
+        most = MAX(most, s->rules[i].max_bytes);
+    return most;
 }
 
 int64_t upload_quota_of(const struct upload_settings *s, int64_t group_id)

@@ -33,5 +33,7 @@ struct upload_settings {
 bool upload_is_allowed(const struct upload_settings *s, enum upload_sub_type t);
 struct upload_limits upload_limits_of(const struct upload_settings *s, int64_t group_id,
                                       enum upload_sub_type t);
+/* The largest file that is anybody's to bring. */
+int64_t upload_limit_of_all(const struct upload_settings *s);
 /* Bytes that a tier may have; 0: unlimited.  Whether it is kept to says quota_enabled. */
 int64_t upload_quota_of(const struct upload_settings *s, int64_t group_id);

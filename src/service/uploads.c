@@ -80,7 +80,7 @@ static struct str clean_name(struct str name, struct arena *a)
     return kept.n ? arena_str(a, kept) : STR_NONE;
 }
 
-static enum status prepare(struct upload *u, struct err *err)
+static enum status find_rules(struct upload *u, struct err *err)
 {
     struct worker *w = u->worker;
     struct user user;
@@ -90,17 +90,31 @@ static enum status prepare(struct upload *u, struct err *err)
     TRY(users_find(w->db, u->wish.user_id, u->arena, &user, err));
     u->user_uuid = user.uuid;
     u->name = clean_name(u->wish.name, u->arena);
-    return upload_sink_choose(u, err);
+    return OK;
 }
 
-enum status upload_begin(struct worker *w, const struct upload_wish *wish, struct upload **ret,
-                         struct err *err)
+enum status upload_new(struct worker *w, const struct upload_wish *wish, struct upload **ret,
+                       struct err *err)
 {
     struct upload *u = mem_zalloc(sizeof(*u));
     u->wish = *wish;
     u->worker = w;
     u->arena = arena_new(ARENA_BYTES);
-    enum status status = prepare(u, err);
+    enum status status = find_rules(u, err);
+    if (status != OK) {
+        upload_end(w, u);
+        return status;
+    }
+    *ret = u;
+    return OK;
+}
+
+enum status upload_begin(struct worker *w, const struct upload_wish *wish, struct upload **ret,
+                         struct err *err)
+{
+    struct upload *u;
+    TRY(upload_new(w, wish, &u, err));
+    enum status status = upload_sink_choose(u, err);
     if (status != OK) {
         upload_end(w, u);
         return status;
@@ -130,7 +144,7 @@ enum status upload_take(struct worker *w, struct upload *u, struct str bytes, st
     size_t head_before = u->look.head_n;
     media_look_feed(&u->look, bytes);
     TRY(check_pixels(u, err));
-    if (u->object.id)
+    if (u->open)
         return upload_sink_write(u, bytes, err);
     if (!media_look_has_head(&u->look))
         return OK;
@@ -171,6 +185,8 @@ static enum status settle(struct upload *u, struct upload_record *r, struct err 
     if (u->poster.id)
         TRY(quota_settle(tx, &u->poster, err));
     TRY(upload_rows_insert(tx, r, uuid, err));
+    if (u->guard)
+        TRY(u->guard->settled(u->guard->ctx, tx, uuid, err));
     TRY(db_commit(tx, err));
     u->settled = true;
     r->uuid = uuid[0] ? arena_str(u->arena, str_of(uuid)) : STR_NONE;
@@ -201,7 +217,7 @@ static enum status check_whole(struct upload *u, struct err *err)
 {
     if (u->seen == 0)
         return err_set(err, E_INVALID, "file_empty");
-    if (!u->object.id)
+    if (!u->open)
         TRY(open_sink(u, err));
     if (!upload_is_video(u->wish.sub_type) && u->look.state != LOOK_KNOWN)
         return err_set(err, E_UNPROCESSABLE, "image_unreadable");

@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What the files of uploads share: uploads.c (what a file must be, and what it becomes),
- * uploads_sink.c (its way into a store, and the room for it). */
+ * uploads_sink.c (its way into a store, and the room for it), tus.c and tus_write.c (uploads that
+ * are gone on with by another request). */
 #include "media/local.h"
 #include "media/look.h"
 #include "media/s3_writer.h"
 #include "service/storage.h"
 #include "service/uploads.h"
+
+/* Of an upload whose room and row are there before its bytes, and whose writer may have been
+ * replaced by another. */
+struct upload_guard {
+    /* Still its writer?  Asked before anything that another writer could see. */
+    enum status (*check)(void *ctx, struct db_conn *db, struct err *err);
+    void (*keep)(void *ctx); /* about once a second while the bucket is at it */
+    enum status (*part)(const struct s3_part *part, void *ctx, struct err *err);
+    /* In the transaction that makes it a stored one; uuid "": a reference. */
+    enum status (*settled)(void *ctx, struct db_conn *tx, const char *uuid, struct err *err);
+    void *ctx;
+};
 
 struct upload {
     struct upload_wish wish;
@@ -20,19 +33,34 @@ struct upload {
     struct object poster;
     int64_t renewed_at; /* mono ms */
     bool settled;
+    bool open;                        /* the writer is there */
+    const struct upload_guard *guard; /* NULL: nobody else can have it */
     /* The writer of its store. */
-    struct sha256_kept digest; /* on disk; the bucket's writer has its own */
+    struct sha256_kept digest; /* of what is on disk, or in the bucket's parts */
     struct local_writer *local;
+    bool cut; /* what an earlier writer has left behind our bytes is gone */
     struct storage_bucket bucket;
     struct s3_writer_hooks hooks;
     struct s3_writer *writer;
 };
+
+/* uploads.c.  An upload that knows what is allowed, and has no store yet. */
+enum status upload_new(struct worker *w, const struct upload_wish *wish, struct upload **ret,
+                       struct err *err);
 
 /* uploads_sink.c.  The bucket or the disk, whichever there is: E_UNAVAILABLE, code
  * "storage_off". */
 enum status upload_sink_choose(struct upload *u, struct err *err);
 /* The row, with room for the first bytes, and a writer at its beginning; type: a constant. */
 enum status upload_sink_open(struct upload *u, const char *type, struct err *err);
+/* What its type is called in the row of an object that has no file yet. */
+#define UPLOAD_NO_TYPE STR("application/octet-stream")
+/* A writer behind the bytes that are there, so many as the object's size says; from: of the
+ * bucket's. */
+enum status upload_sink_reopen(struct upload *u, const struct s3_writer_state *from,
+                               struct err *err);
+/* What the bucket's writer holds becomes a part. */
+enum status upload_sink_flush(struct upload *u, struct err *err);
 enum status upload_sink_write(struct upload *u, struct str bytes, struct err *err);
 /* All of it is in the store when this returns OK, with its checksum in the object. */
 enum status upload_sink_finish(struct upload *u, struct err *err);

@@ -93,7 +93,11 @@ enum status upload_sink_keep(struct upload *u, struct err *err)
 static void keep_while_storing(void *upload)
 {
     struct err ignored; /* settling will say it */
-    upload_sink_keep(upload, &ignored);
+    struct upload *u = upload;
+    if (u->guard)
+        u->guard->keep(u->guard->ctx);
+    else
+        upload_sink_keep(u, &ignored);
 }
 
 /* ---- the bucket's writer */
@@ -104,6 +108,8 @@ static enum status parts_begun(const char *upload_id, void *upload, struct err *
     _cleanup_(db_tx_end) struct db_conn *tx = u->worker->db;
     u->object.upload_id = arena_str(u->arena, str_of(upload_id));
     TRY(library_lock(u->worker, u->object.user_id, err));
+    if (u->guard)
+        TRY(u->guard->check(u->guard->ctx, tx, err));
     TRY(object_set_upload(tx, &u->object, err));
     return db_commit(tx, err);
 }
@@ -111,8 +117,9 @@ static enum status parts_begun(const char *upload_id, void *upload, struct err *
 static enum status part_sent(const struct s3_part *part, const struct sha256_kept *digest,
                              void *upload, struct err *err)
 {
-    (void)part, (void)digest, (void)upload, (void)err;
-    return OK;
+    struct upload *u = upload;
+    u->digest = *digest;
+    return u->guard ? u->guard->part(part, u->guard->ctx, err) : OK;
 }
 
 static void use_bucket(struct upload *u)
@@ -122,11 +129,60 @@ static void use_bucket(struct upload *u)
     u->bucket.s3.ctx = u;
 }
 
-/* ---- in, piece by piece */
+/* ---- a writer */
+
+static void open_bucket(struct upload *u, int64_t length, const struct s3_writer_state *from)
+{
+    struct object *o = &u->object;
+    use_bucket(u);
+    u->hooks = (struct s3_writer_hooks){parts_begun, part_sent, u};
+    u->writer = s3_writer_new(&u->bucket.s3, o->key, o->type, length, &u->hooks, from);
+}
+
+enum status upload_sink_reopen(struct upload *u, const struct s3_writer_state *from,
+                               struct err *err)
+{
+    if (u->object.storage == STORAGE_LOCAL)
+        TRY(local_reopen(u->worker->app->local, u->object.key, &u->local, err));
+    else
+        open_bucket(u, u->wish.length, from);
+    u->open = true;
+    return OK;
+}
+
+static enum status name_object(struct upload *u, const char *type, struct err *err)
+{
+    struct object *o = &u->object;
+    _cleanup_(db_tx_end) struct db_conn *tx = u->worker->db;
+    o->key = upload_key(u, type, u->arena);
+    o->type = str_of(type);
+    if (!o->key.p)
+        return err_set(err, E_NO_MEMORY, "overloaded");
+    TRY(library_lock(u->worker, o->user_id, err));
+    TRY(u->guard->check(u->guard->ctx, tx, err));
+    TRY(object_set_key(tx, o, err));
+    return db_commit(tx, err);
+}
+
+/* The row is there.  An earlier writer may have given it its key, and be at that file still. */
+static enum status open_guarded(struct upload *u, const char *type, struct err *err)
+{
+    const struct object *o = &u->object;
+    struct s3_writer_state from = {.upload_id = arena_strz(u->arena, o->upload_id)};
+    sha256_kept_init(&u->digest);
+    from.digest = u->digest;
+    if (str_eq(o->type, UPLOAD_NO_TYPE))
+        TRY(name_object(u, type, err));
+    else if (!str_eq(o->type, str_of(type)))
+        return err_set(err, E_GONE, "upload_lost");
+    return upload_sink_reopen(u, o->upload_id.n ? &from : NULL, err);
+}
 
 enum status upload_sink_open(struct upload *u, const char *type, struct err *err)
 {
     struct object *o = &u->object;
+    if (u->guard)
+        return open_guarded(u, type, err);
     o->user_id = u->wish.user_id;
     o->counter = upload_counter(u->wish.sub_type);
     o->key = upload_key(u, type, u->arena);
@@ -136,39 +192,71 @@ enum status upload_sink_open(struct upload *u, const char *type, struct err *err
     TRY(reserve(u, u->look.head_n, err));
     if (o->storage == STORAGE_LOCAL) {
         sha256_kept_init(&u->digest);
-        return local_create(u->worker->app->local, o->key, &u->local, err);
+        TRY(local_create(u->worker->app->local, o->key, &u->local, err));
+    } else {
+        open_bucket(u, -1, NULL);
     }
-    use_bucket(u);
-    u->hooks = (struct s3_writer_hooks){parts_begun, part_sent, u};
-    u->writer = s3_writer_new(&u->bucket.s3, o->key, o->type, -1, &u->hooks, NULL);
+    u->open = true;
     return OK;
+}
+
+/* ---- in, piece by piece */
+
+static enum status write_locked(struct upload *u, struct str bytes, struct err *err)
+{
+    TRY(u->guard->check(u->guard->ctx, u->worker->db, err));
+    if (!u->cut)
+        TRY(local_cut(u->local, u->object.size, err));
+    u->cut = true;
+    return local_write(u->local, bytes, err);
+}
+
+/* Between the look at who writes and the bytes no other writer comes: never are those of two mixed.
+ * Where the row has gone its file has too, and this one came after it. */
+static enum status write_guarded(struct upload *u, struct str bytes, struct err *err)
+{
+    TRY(local_lock(u->local, err));
+    enum status status = write_locked(u, bytes, err);
+    local_unlock(u->local);
+    if (status == E_NOT_FOUND) {
+        local_abandon(u->local);
+        u->local = NULL;
+    }
+    return status;
 }
 
 enum status upload_sink_write(struct upload *u, struct str bytes, struct err *err)
 {
     struct object *o = &u->object;
-    if (o->size + (int64_t)bytes.n > o->reserved)
+    if (!u->guard && o->size + (int64_t)bytes.n > o->reserved)
         TRY(reserve(u, (int64_t)bytes.n, err));
-    else
+    else if (!u->guard)
         TRY(upload_sink_keep(u, err));
     if (u->writer) {
         use_bucket(u);
         TRY(s3_writer_write(u->writer, bytes, err));
     } else {
         sha256_kept_update(&u->digest, bytes);
-        TRY(local_write(u->local, bytes, err));
+        TRY(u->guard ? write_guarded(u, bytes, err) : local_write(u->local, bytes, err));
     }
     o->size += (int64_t)bytes.n;
     return OK;
 }
 
+enum status upload_sink_flush(struct upload *u, struct err *err)
+{
+    use_bucket(u);
+    return s3_writer_flush(u->writer, err);
+}
+
 static enum status finish_local(struct upload *u, unsigned char digest[SHA256_SIZE],
                                 struct err *err)
 {
-    struct local_writer *local = u->local;
-    u->local = NULL;
     sha256_kept_final(&u->digest, digest);
-    return local_finish(local, err);
+    TRY(local_sync(u->local, err));
+    local_leave(u->local);
+    u->local = NULL;
+    return OK;
 }
 
 enum status upload_sink_finish(struct upload *u, struct err *err)

@@ -109,6 +109,15 @@ enum status object_set_upload(struct db_conn *tx, const struct object *o, struct
     return need_change(changed, err);
 }
 
+enum status object_set_key(struct db_conn *tx, const struct object *o, struct err *err)
+{
+    static const char sql[] =
+        "UPDATE objects SET key = $2, type = $3 WHERE id = $1 AND state = 'writing'";
+    int64_t changed;
+    TRY(db_exec(tx, sql, DB_ARGS(P_INT(o->id), P_STR(o->key), P_STR(o->type)), &changed, err));
+    return need_change(changed, err);
+}
+
 /* The row is asked for in the statement: where it has gone, so has its part. */
 enum status object_add_part(struct db_conn *tx, int64_t object_id, const struct object_part *part,
                             struct err *err)

@@ -23,6 +23,8 @@ enum status object_list_unfinished(struct db_conn *db, int64_t generation_id, st
 /* Of a writing one: its upload in parts, and what holds of its source.  E_CONFLICT, code
  * "object_lost". */
 enum status object_set_upload(struct db_conn *tx, const struct object *o, struct err *err);
+/* Of a writing one of which nothing is anywhere yet: its key and type. */
+enum status object_set_key(struct db_conn *tx, const struct object *o, struct err *err);
 enum status object_add_part(struct db_conn *tx, int64_t object_id, const struct object_part *part,
                             struct err *err);
 /* In order, from 1, without a gap; what lies behind a gap is left out. */

@@ -272,6 +272,13 @@ const KNOWN: Record<string, Known> = {
   "GET /api/v1/sora/events": {},
 
   "POST /api/upload": { streamed: [400, "bad_multipart"] },
+  "OPTIONS /api/uploads/tus": {},
+  "POST /api/uploads/tus": { streamed: [412, "tus_version"] },
+  "OPTIONS /api/uploads/tus/{uuid}": {},
+  "GET /api/uploads/tus/{uuid}": { unknown: "upload_not_found" },
+  "POST /api/uploads/tus/{uuid}": { streamed: [412, "tus_version"] },
+  "PATCH /api/uploads/tus/{uuid}": { streamed: [412, "tus_version"] },
+  "DELETE /api/uploads/tus/{uuid}": { streamed: [412, "tus_version"] },
   "GET /api/uploads/summary": {},
   "GET /api/uploads/list": { query: [...PAGES, ["sub_type", "portrait"]] },
   "POST /api/uploads/resolve": {

@@ -337,6 +337,51 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/api/uploads/tus': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    get?: never
+    put?: never
+    /**
+     * Begin an upload that can be gone on with
+     * @description The tus resumable upload protocol 1.0.0 with its extensions creation, creation-with-upload, checksum, expiration and termination. Room for the whole file is taken at once. A body, if there is any, is its first bytes.
+     */
+    post: operations['createResumableUpload']
+    delete?: never
+    /** What is spoken of the tus protocol */
+    options: operations['describeResumableUploads']
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/api/uploads/tus/{uuid}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /**
+     * What became of it
+     * @description Of a finished one what POST /api/upload would have answered. HEAD answers Upload-Offset, Upload-Length, Upload-Metadata and, until it is finished, Upload-Expires. Either for a day.
+     */
+    get: operations['getResumableUpload']
+    put?: never
+    /** The same as PATCH, for clients that cannot send one */
+    post: operations['appendToUploadByPost']
+    /** End an upload; of an unfinished one room and bytes are given back */
+    delete: operations['endResumableUpload']
+    /** What is spoken of the tus protocol */
+    options: operations['describeResumableUpload']
+    head?: never
+    /** Go on with it */
+    patch: operations['appendToUpload']
+    trace?: never
+  }
   '/api/uploads/summary': {
     parameters: {
       query?: never
@@ -2005,6 +2050,14 @@ export interface components {
       | 'disk_full'
       | 'upload_quota_exceeded'
       | 'upload_sub_type_off'
+      | 'tus_version'
+      | 'upload_offset'
+      | 'upload_locked'
+      | 'checksum_mismatch'
+      | 'upload_expired'
+      | 'upload_lost'
+      | 'upload_unfinished'
+      | 'too_many_uploads'
       | 'upload_not_found'
       | 'overloaded'
       | 'not_ready'
@@ -3009,6 +3062,442 @@ export interface operations {
         }
       }
       503: components['responses']['Unavailable']
+    }
+  }
+  createResumableUpload: {
+    parameters: {
+      query?: never
+      header: {
+        'Tus-Resumable': '1.0.0'
+        /** @description Bytes of the file. */
+        'Upload-Length': number
+        /** @description Pairs of a name and a value in base 64: `type` (user_upload), `sub_type`, and if wanted `filename`. */
+        'Upload-Metadata': string
+        /** @description `sha1` or `sha256` and the checksum of this body in base 64; without it the body does not count. */
+        'Upload-Checksum'?: string
+      }
+      path?: never
+      cookie?: never
+    }
+    requestBody?: {
+      content: {
+        'application/offset+octet-stream': string
+      }
+    }
+    responses: {
+      /** @description Made. */
+      201: {
+        headers: {
+          Location?: string
+          'Upload-Offset'?: number
+          'Upload-Expires'?: string
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      /** @description The upload stands at another offset. */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      410: components['responses']['Gone']
+      /** @description Another version of the protocol than 1.0.0. */
+      412: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      413: components['responses']['TooLarge']
+      /** @description The file is of another kind than is taken here, or the body's type is not application/offset+octet-stream. */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description The image is damaged or cut short. */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description Another request goes on with this upload. */
+      423: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      429: components['responses']['TooMany']
+      /** @description The bytes do not have this checksum; none of them counts. */
+      460: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      503: components['responses']['Unavailable']
+      /** @description The disk is full. */
+      507: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  describeResumableUploads: {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description In the headers. */
+      204: {
+        headers: {
+          'Tus-Version'?: string
+          'Tus-Extension'?: string
+          'Tus-Checksum-Algorithm'?: string
+          'Tus-Max-Size'?: number
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      413: components['responses']['TooLarge']
+    }
+  }
+  getResumableUpload: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        uuid: components['parameters']['upload_uuid']
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The upload. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Upload']
+        }
+      }
+      401: components['responses']['Unauthenticated']
+      404: components['responses']['NotFound']
+      /** @description It is not finished. */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      410: components['responses']['Gone']
+      /** @description HEAD without Tus-Resumable: 1.0.0. */
+      412: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      503: components['responses']['Unavailable']
+    }
+  }
+  appendToUploadByPost: {
+    parameters: {
+      query?: never
+      header: {
+        'Tus-Resumable': '1.0.0'
+        /** @description Where the upload stands. */
+        'Upload-Offset': number
+        /** @description `sha1` or `sha256` and the checksum of this body in base 64; without it the body does not count. */
+        'Upload-Checksum'?: string
+        'X-HTTP-Method-Override': 'PATCH'
+      }
+      path: {
+        uuid: components['parameters']['upload_uuid']
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/offset+octet-stream': string
+      }
+    }
+    responses: {
+      /** @description So much is there now, durably; with all of it the file is kept. */
+      204: {
+        headers: {
+          'Upload-Offset'?: number
+          'Upload-Expires'?: string
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      /** @description The upload stands at another offset. */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      410: components['responses']['Gone']
+      /** @description Another version of the protocol than 1.0.0. */
+      412: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      413: components['responses']['TooLarge']
+      /** @description The file is of another kind than is taken here, or the body's type is not application/offset+octet-stream. */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description The image is damaged or cut short. */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description Another request goes on with this upload. */
+      423: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description The bytes do not have this checksum; none of them counts. */
+      460: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      503: components['responses']['Unavailable']
+      /** @description The disk is full. */
+      507: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  endResumableUpload: {
+    parameters: {
+      query?: never
+      header: {
+        'Tus-Resumable': '1.0.0'
+      }
+      path: {
+        uuid: components['parameters']['upload_uuid']
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description Gone; what was finished stays. */
+      204: {
+        headers: {
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      /** @description Another version of the protocol than 1.0.0. */
+      412: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      413: components['responses']['TooLarge']
+      503: components['responses']['Unavailable']
+    }
+  }
+  describeResumableUpload: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        uuid: components['parameters']['upload_uuid']
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description In the headers. */
+      204: {
+        headers: {
+          'Tus-Version'?: string
+          'Tus-Extension'?: string
+          'Tus-Checksum-Algorithm'?: string
+          'Tus-Max-Size'?: number
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      413: components['responses']['TooLarge']
+    }
+  }
+  appendToUpload: {
+    parameters: {
+      query?: never
+      header: {
+        'Tus-Resumable': '1.0.0'
+        /** @description Where the upload stands. */
+        'Upload-Offset': number
+        /** @description `sha1` or `sha256` and the checksum of this body in base 64; without it the body does not count. */
+        'Upload-Checksum'?: string
+      }
+      path: {
+        uuid: components['parameters']['upload_uuid']
+      }
+      cookie?: never
+    }
+    requestBody: {
+      content: {
+        'application/offset+octet-stream': string
+      }
+    }
+    responses: {
+      /** @description So much is there now, durably; with all of it the file is kept. */
+      204: {
+        headers: {
+          'Upload-Offset'?: number
+          'Upload-Expires'?: string
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      400: components['responses']['BadRequest']
+      401: components['responses']['Unauthenticated']
+      403: components['responses']['Forbidden']
+      404: components['responses']['NotFound']
+      /** @description The upload stands at another offset. */
+      409: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      410: components['responses']['Gone']
+      /** @description Another version of the protocol than 1.0.0. */
+      412: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      413: components['responses']['TooLarge']
+      /** @description The file is of another kind than is taken here, or the body's type is not application/offset+octet-stream. */
+      415: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description The image is damaged or cut short. */
+      422: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description Another request goes on with this upload. */
+      423: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description The bytes do not have this checksum; none of them counts. */
+      460: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
+      503: components['responses']['Unavailable']
+      /** @description The disk is full. */
+      507: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['Error']
+        }
+      }
     }
   }
   getUploadSummary: {
