@@ -111,6 +111,8 @@ struct step {
 /* holds and steps in memory (jobs_keep.c). */
 /* The job's hold, made if there is none; marked busy.  NULL: somebody is busy with it. */
 struct hold *hold_take(struct jobs *j, int64_t job_id);
+/* A step has it: what it has committed is seen already, and it has not returned. */
+bool hold_is_busy(struct jobs *j, int64_t job_id);
 /* A worker is to drop it; false: there is none, or one has been asked already. */
 bool hold_drops(struct jobs *j, int64_t job_id);
 /* That worker has begun, or could not be asked. */

@@ -44,6 +44,15 @@ struct hold *hold_take(struct jobs *j, int64_t job_id)
     return h;
 }
 
+bool hold_is_busy(struct jobs *j, int64_t job_id)
+{
+    pthread_mutex_lock(&j->lock);
+    struct hold *h = find_hold(j, job_id);
+    bool busy = h && h->busy;
+    pthread_mutex_unlock(&j->lock);
+    return busy;
+}
+
 bool hold_drops(struct jobs *j, int64_t job_id)
 {
     pthread_mutex_lock(&j->lock);

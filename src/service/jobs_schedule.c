@@ -7,6 +7,9 @@
  * thousand.  Users take turns, who was served longest ago first, and of one user the oldest
  * job: whoever has a thousand in line delays another's by one.
  *
+ * A step's commit is seen before the step has returned: what it still holds is left for the moment,
+ * or the claim would find it busy and be left to its lease.
+ *
  * No account may use more workers of a kind than it leaves free (but always one): an upstream
  * that does not answer keeps half of them busy, and others go on with the rest. */
 #include <stdio.h>
@@ -166,7 +169,8 @@ static enum status pick_begun(struct schedule *sc, int64_t now, struct err *err)
     TRY(job_list_due(sc->db, now, busy, due, LOOK_DUE, &n, err));
     sc->left_begun |= busy.n > 1;
     for (size_t i = 0; i < n && !is_round_full(sc); i++) {
-        if (due[i].state == JOB_QUEUED || may_work(sc, due[i].state, due[i].account_id))
+        bool free = due[i].state == JOB_QUEUED || may_work(sc, due[i].state, due[i].account_id);
+        if (free && !hold_is_busy(sc->jobs, due[i].id))
             pick(sc, &due[i], due[i].account_id, NULL);
         else
             sc->left_begun = true;
@@ -243,8 +247,12 @@ static enum status pick_waiting(struct schedule *sc, int64_t now, struct err *er
     TRY(job_list_waiting(sc->db, now, LOOK_EACH, sc->arena, due, LOOK_WAITING, &n, err));
     places_look(sc->jobs);
     qsort_r(due, n, sizeof(*due), by_turn, sc);
-    for (size_t i = 0; i < n && !is_round_full(sc); i++)
-        pick_first(sc, &due[i]);
+    for (size_t i = 0; i < n && !is_round_full(sc); i++) {
+        if (hold_is_busy(sc->jobs, due[i].id))
+            sc->left_waiting = true;
+        else
+            pick_first(sc, &due[i]);
+    }
     places_give_back(sc->jobs);
     sc->cut = is_round_full(sc);
     sc->next_look = clock_mono_ms() + LOOK_MS;

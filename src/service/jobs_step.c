@@ -461,7 +461,7 @@ static void step_run(struct work *work, void *thread_state)
     s->w = thread_state;
     s->app = s->w->app;
     s->hold = hold_take(s->jobs, s->claim.id);
-    /* Busy: a stale step of our own still runs; its lease has been lost and it will see. */
+    /* Busy: a stale step of our own began again since the scheduler looked; it will see. */
     if (s->hold) {
         run(s);
         if (s->hold)

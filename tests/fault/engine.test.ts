@@ -571,6 +571,22 @@ describe("SIGTERM", () => {
   });
 });
 
+test("[ST-3] a job goes on at once when its step returns late from its commit",
+  { skip: engines.includes("postgres") ? false : "needs KINORA_TEST_POSTGRES" }, async (t) => {
+    const w = await World.start({ engine: "postgres" });
+    t.after(() => w.stop());
+    await w.person.account(w.demo, "videos");
+    await w.demo.fault({ route: "videos.get", hold: true, times: 1 });
+    const id = await w.person.generate("late");
+    await w.demo.until((s) => s.open.held > 0);
+    const database = `:${new URL(process.env.KINORA_TEST_POSTGRES!).port}`;
+    w.stopAt(`send ${database} storing go`, `recv ${database} COMMIT wait`);
+    await w.demo.release();
+    // A claim that found the step busy would have been left to its lease of 30 s.
+    assert.equal((await w.person.ended(id, 20)).status, "completed");
+    await settled(w.kinora, w.demo);
+  });
+
 test("[ST-3] a claim that nobody works on is taken up again on a busy node", async (t) => {
   const w = await World.start();
   t.after(() => w.stop());

@@ -10,6 +10,7 @@
  * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any
  * ACTION  kill   SIGKILL before the call (recv: after it)
  *         go     the call goes through, and the next line counts
+ *         wait   likewise, and the thread that made it sleeps for two seconds
  *         ENOSPC, EMFILE, EIO, EACCES   the call fails so, for as long as the rule stands
  *         (fstatvfs: says that a MiB is left)
  *
@@ -34,6 +35,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAX_RULES = 16, WORD = 128 };
@@ -113,19 +115,24 @@ static int error_of(const char *action)
 /* 0: go on; else an errno. */
 static int act(const char *call, const char *what, const void *bytes, size_t n)
 {
+    const struct timespec pause = {.tv_sec = 2};
+    bool wait = false;
     int fault = 0;
     pthread_mutex_lock(&lock);
     read_rules();
     if (current < rule_count && matches(&rules[current], call, what, bytes, n)) {
         const char *action = rules[current].action;
+        wait = strcmp(action, "wait") == 0;
         if (strcmp(action, "kill") == 0)
             syscall(SYS_kill, getpid(), SIGKILL);
-        else if (strcmp(action, "go") == 0)
+        else if (wait || strcmp(action, "go") == 0)
             current++;
         else
             fault = error_of(action);
     }
     pthread_mutex_unlock(&lock);
+    if (wait)
+        nanosleep(&pause, NULL);
     return fault;
 }
 
