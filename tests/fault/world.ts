@@ -139,7 +139,9 @@ export class World {
   }
 
   until(what: string, sql: string): Promise<boolean> {
-    return eventually(what, async () => this.rows.query(sql).length > 0);
+    return eventually(what, async () => this.rows.query(sql).length > 0).catch((error) => {
+      throw new Error(`${error.message}\n${JSON.stringify(this.rows.query("SELECT * FROM jobs"))}\n${this.kinora.log}`);
+    });
   }
 
   async submissions(prompt: string): Promise<number> {
