@@ -356,8 +356,7 @@ static void a_socks5_proxy_is_told_no_inner_address(void **state)
     struct err err;
 
     snprintf(proxy_url, sizeof(proxy_url), "socks5://127.0.0.1:%u", proxy->port);
-    struct fetch_request r = {.url = str_of(url),
-                              .guard = {.level = GUARD_PUBLIC},
+    struct fetch_request r = {.guard = {.level = GUARD_PUBLIC},
                               .proxy_url = str_of(proxy_url),
                               .total_timeout_ms = 60000};
     for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
