@@ -47,9 +47,12 @@ void local_close(struct local_store *s)
     free(s);
 }
 
-bool local_writable(struct local_store *s)
+enum status local_check(struct local_store *s, struct err *err)
 {
-    return file_dir_writable(s->root);
+    if (file_dir_writable(s->root))
+        return OK;
+    return errno == ENOSPC || errno == EDQUOT ? err_set(err, E_NO_SPACE, "disk_full")
+                                              : err_set(err, E_UNAVAILABLE, "storage_off");
 }
 
 bool local_room(struct local_store *s, int64_t *ret_size, int64_t *ret_left)

@@ -14,7 +14,8 @@ struct local_store;
 
 enum status local_open(const char *data_dir, struct local_store **ret, struct err *err);
 void local_close(struct local_store *s);
-bool local_writable(struct local_store *s);
+/* Whether it takes files.  E_NO_SPACE, code "disk_full"; E_UNAVAILABLE, code "storage_off". */
+enum status local_check(struct local_store *s, struct err *err);
 /* Size of the file system and what it has left for this program, in bytes; false: it does not
  * say. */
 bool local_room(struct local_store *s, int64_t *ret_size, int64_t *ret_left);

@@ -183,6 +183,8 @@ bool file_dir_writable(const char *path)
     if (fd < 0)
         return false;
     bool writable = write(fd, "x", 1) == 1; /* a full disk lets one make an empty file */
+    int why = errno;
     unlink(probe);
+    errno = why;
     return writable;
 }

@@ -214,11 +214,18 @@ static enum status take_to_bucket(struct worker *w, const struct generation *g,
     return status;
 }
 
-bool library_local_enabled(struct app *app)
+enum status library_check_local(struct app *app, struct err *err)
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
-    return settings->local_storage_enabled && app->local && !storage_is_apart(app) &&
-           local_writable(app->local);
+    if (!settings->local_storage_enabled || !app->local || storage_is_apart(app))
+        return err_set(err, E_UNAVAILABLE, "storage_off");
+    return local_check(app->local, err);
+}
+
+bool library_local_enabled(struct app *app)
+{
+    struct err ignored;
+    return library_check_local(app, &ignored) == OK;
 }
 
 bool library_bucket_wanted(struct app *app)
@@ -234,14 +241,17 @@ enum status library_fetch(struct worker *w, const struct generation *g,
 {
     const struct library_target disk = {.type = STORAGE_LOCAL,
                                         .store_id = storage_present(w->app, STORAGE_LOCAL)};
-    enum status status = E_UNAVAILABLE;
-    bool bucket = library_bucket_wanted(w->app), local = library_local_enabled(w->app);
+    enum status status = library_check_local(w->app, err);
+    bool bucket = library_bucket_wanted(w->app);
+    bool local = status == OK && !source->saving;
     memset(ret, 0, sizeof(*ret));
-    err_set(err, E_UNAVAILABLE, "storage_off");
     if (bucket)
         status = take_to_bucket(w, g, source, a, ret, err);
-    if (status == OK || (bucket && !ret->store_failed) || !local || source->saving ||
-        was_cancelled(source))
+    else if (!local && status == OK)
+        status = err_set(err, E_UNAVAILABLE, "storage_off");
+    if ((bucket && (status == OK || !ret->store_failed)) || !local)
+        return status;
+    if (status != OK && was_cancelled(source))
         return status;
     return take_all(w, g, source, &disk, a, ret, err);
 }

@@ -51,6 +51,8 @@ struct library_source {
 bool library_bucket_wanted(struct app *app);
 /* Whether new works may go to the local disk: the setting, and a folder that takes them. */
 bool library_local_enabled(struct app *app);
+/* The same; E_UNAVAILABLE storage_off, E_NO_SPACE disk_full. */
+enum status library_check_local(struct app *app, struct err *err);
 
 /* Blocks.  Views in *ret live in the arena.  The bucket is tried with its pauses before the
  * disk is.  On failure nothing is left but deletions in the queue.  E_LIMIT quota_exceeded;

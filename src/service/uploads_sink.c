@@ -21,9 +21,10 @@ enum {
 enum status upload_sink_choose(struct upload *u, struct err *err)
 {
     struct app *app = u->worker->app;
-    bool bucket = library_bucket_wanted(app), local = library_local_enabled(app);
+    enum status disk = library_check_local(app, err);
+    bool bucket = library_bucket_wanted(app), local = disk == OK;
     if (!bucket && !local)
-        return err_set(err, E_UNAVAILABLE, "storage_off");
+        return disk;
     u->object.storage = bucket && (!local || storage_is_healthy(app)) ? STORAGE_S3 : STORAGE_LOCAL;
     u->object.store_id = storage_present(app, STORAGE_LOCAL);
     if (u->object.storage == STORAGE_LOCAL)

@@ -7,7 +7,8 @@
  *
  * CALL    open, write, pwrite, send, recv, connect, fsync, fstatvfs, unlink
  * WHAT    a part of the path, or ":PORT" of the peer; `-`: any
- * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any
+ * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any;
+ *         `@N` of a write: that goes beyond the file's byte N, and what fits before is written
  * ACTION  kill   SIGKILL before the call (recv: after it)
  *         go     the call goes through, and the next line counts
  *         wait   likewise, and the thread that made it sleeps for two seconds
@@ -49,6 +50,8 @@ static const char *rules_path;
 static struct rule rules[MAX_RULES];
 static int rule_count, current;
 static ino_t read_inode;
+/* Of this thread's write: where it begins, and the byte that it may not go beyond. */
+static __thread off_t write_from, write_end;
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -100,6 +103,10 @@ static bool matches(const struct rule *r, const char *call, const char *what, co
         return false;
     if (strcmp(r->what, "-") != 0 && !strstr(what, r->what))
         return false;
+    if (r->text[0] == '@') {
+        write_end = atoll(r->text + 1);
+        return write_from + (off_t)n > write_end;
+    }
     return strcmp(r->text, "-") == 0 || (bytes && memmem(bytes, n, r->text, strlen(r->text)));
 }
 
@@ -223,7 +230,12 @@ OPEN(open64)
 
 ssize_t write(int fd, const void *p, size_t n)
 {
-    return file_fault("write", fd, p, n) ? -1 : syscall(SYS_write, fd, p, n);
+    write_end = 0;
+    write_from = rules_path ? syscall(SYS_lseek, fd, 0, SEEK_CUR) : 0;
+    if (!file_fault("write", fd, p, n))
+        return syscall(SYS_write, fd, p, n);
+    return write_end > write_from ? syscall(SYS_write, fd, p, (size_t)(write_end - write_from))
+                                  : -1;
 }
 
 ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
