@@ -58,7 +58,7 @@ function filesOf(folder: string): string[] {
   return all.filter((f) => f.isFile() && f.parentPath.includes(`/${folder}/`)).map((f) => f.name);
 }
 
-test("[SG-9] what came as bytes and does not fit outlives its job's row, and is saved after making room", async () => {
+test("[SG-9] [V-11] what came as bytes and does not fit outlives its job's row, and is saved after making room", async () => {
   await use();
   const account = await admin.account(demo, "videos", { models: ["gpt-image"] });
   const guest = await admin.member("guest@example.org", { sora_storage_quota_bytes: 10 });
@@ -93,7 +93,7 @@ test("[SG-9] what came as bytes and does not fit outlives its job's row, and is 
   await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
 });
 
-test("[ST-6] [AC-7] a work is saved from its account's own private address when its job's row has gone", async () => {
+test("[ST-6] [V-11] [AC-7] a work is saved from its account's own private address when its job's row has gone", async () => {
   await use(off);
   const account = await admin.account(demo, "chat");
   const g = await admin.ended(await admin.generate("a later boat"));
@@ -106,7 +106,7 @@ test("[ST-6] [AC-7] a work is saved from its account's own private address when 
   await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
 });
 
-test("[ST-6] what only a deleted account's credential opens has expired", async () => {
+test("[ST-6] [V-11] what only a deleted account's credential opens has expired", async () => {
   await use(off);
   const account = await source.account(admin);
   const g = await admin.ended(await admin.generate("an orphan"));
