@@ -5,6 +5,7 @@
  * in one transaction with whatever it speaks of: the parts of the bucket, the object that holds
  * its last bytes.  A step is as long as a part, so that what the look at the file and the digest
  * have seen ends where the part does. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -216,6 +217,16 @@ static enum status settled(void *ctx, struct db_conn *tx, const char *uuid, stru
     return drop_tail(t, tx, err);
 }
 
+static enum status stands_at(struct tus_upload *t, struct db_conn *tx, int64_t user_id,
+                             struct str uuid, int64_t offset, struct err *err)
+{
+    TRY(tus_look(tx, user_id, uuid, t->arena, &t->row, err));
+    return !t->row.done && t->row.position == offset ? OK
+                                                     : err_set(err, E_CONFLICT, "upload_offset");
+}
+
+/* Looked at once more behind the claim: the earlier writer may have moved it until then, and
+ * cannot any more.  A wrong offset takes nothing from anybody. */
 static enum status take_over(struct tus_upload *t, struct worker *w, int64_t user_id,
                              struct str uuid, int64_t offset, struct object *ret, struct err *err)
 {
@@ -224,13 +235,12 @@ static enum status take_over(struct tus_upload *t, struct worker *w, int64_t use
     if (db_engine_of(w->app->db) == DB_SQLITE) /* there is no other process */
         alive = str_of(w->app->node_id);
     crypto_uuid(own);
-    strcat(strcpy(t->claim, w->app->node_id), own);
+    snprintf(t->claim, sizeof(t->claim), "%s%s", w->app->node_id, own);
     _cleanup_(db_tx_end) struct db_conn *tx = w->db;
     TRY(db_begin(tx, err));
-    TRY(tus_look(tx, user_id, uuid, t->arena, &t->row, err));
-    if (t->row.done || t->row.position != offset)
-        return err_set(err, E_CONFLICT, "upload_offset");
+    TRY(stands_at(t, tx, user_id, uuid, offset, err));
     TRY(tus_claim(tx, t->row.id, claim_of(t), alive, clock_wall_ms(), err));
+    TRY(stands_at(t, tx, user_id, uuid, offset, err));
     TRY(object_load(tx, t->row.object_id, t->arena, ret, err));
     return db_commit(tx, err);
 }
