@@ -23,7 +23,7 @@ struct tus_call {
     struct tus_upload *upload;
     struct checksum *sum; /* NULL: none is asked for */
     unsigned char wanted[CHECKSUM_MAX];
-    bool creates, has_body;
+    bool creates, has_body, answered;
     struct tus_row row; /* of one that was made here */
 };
 
@@ -197,17 +197,21 @@ static enum status tus_whole(struct call *c, struct err *err)
     if (t->creates)
         call_header(c, "Location", arena_printf(c->arena, ADDRESS "%.*s", STR_ARG(t->row.uuid)));
     say_state(c, &t->row);
+    t->answered = true;
     return OK;
 }
 
-/* What came before a line broke is as good as any. */
+/* What came before a line broke is as good as any; but of an upload whose making has failed nobody
+ * knows the address. */
 static void tus_over(struct call *c, bool cut)
 {
     struct tus_call *t = c->state;
     struct err ignored;
-    if (cut && c->worker && t->upload && !t->sum)
+    if (cut && c->worker && t->upload && !t->sum && !t->creates)
         tus_save(c->worker, t->upload, &ignored);
     tus_close(c->worker, t->upload);
+    if (c->worker && t->creates && !t->answered && t->row.uuid.p)
+        tus_terminate(c->worker, c->who.user_id, t->row.uuid, &ignored);
     checksum_free(t->sum);
     free(t);
 }

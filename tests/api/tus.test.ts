@@ -93,6 +93,7 @@ describe("tus-js-client", () => {
     await restart();
     const path = new URL(paused).pathname;
     assert.equal(await offsetOf(ann, path), 2 * MIB);
+    assert.deepEqual((await doctor(kinora)).findings, []);
     const offsets: number[] = [];
     await upload(ann, file, {
       ...options,
@@ -252,6 +253,15 @@ describe("The protocol", () => {
     assert.equal(await offsetOf(ann, address), 2000);
     assert.equal((await patch(ann, address, 2000, second, sum("sha256", second))).status, 204);
     assert.deepEqual(await bytesOf(ann, address), file);
+  });
+
+  test("[UP-7] an upload whose making fails is not there, for nobody knows its address", async () => {
+    const count = () => rows.one("SELECT COUNT(*) AS n FROM tus_uploads WHERE done = 0").n;
+    const before = count();
+    const sum = { "upload-checksum": `sha1 ${Buffer.alloc(20).toString("base64")}` };
+    await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES, ...sum }, 460, "checksum_mismatch", png());
+    await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES }, 415, "unsupported_type", Buffer.alloc(1000, 60));
+    assert.equal(count(), before);
   });
 
   test("[UP-7] PATCH may come as a POST that says so", async () => {
