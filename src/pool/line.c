@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiting in line.  A waiter stands in the line of every lane that could serve it, in its
  * caller's turn there.  A freed slot goes to the turn that has waited longest in the freed
- * account's own lanes, and there to the first who has not tried the account.  The slot
+ * account's own lanes, and there to the first who takes the account.  The slot
  * changes hands under the lock and the waiter hears of it on its loop. */
 #include <string.h>
 
@@ -45,12 +45,18 @@ static void waiter_free(struct pool_waiter *w)
 
 /* ---- serving ---- */
 
+static bool takes(const struct pool_want *want, int64_t account_id)
+{
+    return (!want->only_account || want->only_account == account_id) &&
+           !want_tried(want, account_id);
+}
+
 static struct wait_node *first_in(struct turn *t, int64_t account_id)
 {
     LIST_EACH(at, &t->nodes)
     {
         struct wait_node *node = CONTAINER_OF(at, struct wait_node, in_turn);
-        if (!want_tried(&node->waiter->want, account_id))
+        if (takes(&node->waiter->want, account_id))
             return node;
     }
     return NULL;

@@ -42,7 +42,8 @@ static void place_free(struct place *p)
 static bool wants_the_same(const struct job_due *a, const struct job_due *b)
 {
     return a->group_id == b->group_id && a->ungrouped == b->ungrouped &&
-           str_eq(a->model, b->model) && str_eq(a->tried_accounts, b->tried_accounts);
+           a->pinned_to == b->pinned_to && str_eq(a->model, b->model) &&
+           str_eq(a->tried_accounts, b->tried_accounts);
 }
 
 /* ---- on the loop ---- */
@@ -120,8 +121,6 @@ static bool has_place(const struct jobs *j, const struct job_due *due)
 void places_join(struct jobs *j, const struct job_due *due)
 {
     struct place *p = NULL;
-    if (due->pinned_to)
-        return; /* the line is for whoever takes any account */
     pthread_mutex_lock(&j->lock);
     if (!j->stopping && j->place_count < PLACES_MAX && !has_place(j, due))
         p = place_new(j, due);
@@ -133,8 +132,6 @@ void places_join(struct jobs *j, const struct job_due *due)
 bool places_take(struct jobs *j, const struct job_due *due, struct pool_slot *ret)
 {
     bool found = false;
-    if (due->pinned_to)
-        return false;
     pthread_mutex_lock(&j->lock);
     LIST_EACH(node, &j->places)
     {

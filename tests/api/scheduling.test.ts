@@ -135,6 +135,29 @@ describe("the line", () => {
     assert.equal(prompts.indexOf("one"), 1, String(prompts));
   });
 
+  test("[GW-4] [GW-10] a remix, which one account alone can make, has its turn too", async () => {
+    const { group, key } = await site(1, { concurrency: 1 }, "videos");
+    const other = await (await admin.member("remixer@example.org", { group_id: group })).key();
+    const headers = { authorization: `Bearer ${other}`, "content-type": "application/json" };
+    const { id } = await (await video(other, "the first")).json();
+    await eventually("it ends", async () => {
+      const look = await (await fetch(`${kinora.url}/v1/videos/${id}`, { headers })).json();
+      return look.status === "completed";
+    });
+    await demo.fault({ name: "held", route: "videos.create", hold: true });
+    const calls = [video(key, "holds the slot")];
+    await demo.until((s) => s.open.held === 1);
+    for (let i = 1; i <= 5; i++) calls.push(video(key, `many ${i}`));
+    await inLine(5);
+    const body = JSON.stringify({ prompt: "the remix" });
+    calls.push(fetch(`${kinora.url}/v1/videos/${id}/remix`, { method: "POST", headers, body }));
+    await inLine(6);
+    await demo.release("held");
+    assert.deepEqual(await all(calls), Array(7).fill(200));
+    const prompts = (await demo.jobs()).map((job) => job.prompt);
+    assert.ok(prompts.indexOf("the remix") - prompts.indexOf("holds the slot") <= 2, String(prompts));
+  });
+
   test("[GW-4] calls that always wait do not keep another's job from its turn", async () => {
     const { group, key } = await site(1, { concurrency: 1 });
     const member = await admin.member("queued@example.org", { group_id: group });

@@ -178,6 +178,40 @@ ON_EVERY_ENGINE(in_turn)
     loop_free(loop);
 }
 
+/* A pinned waiter is older than the other, and both accounts serve what they want. */
+ON_EVERY_ENGINE(pinned_in_line)
+{
+    struct world w;
+    struct loop *loop = loop_new();
+    struct waiting pinned, other, next;
+    int order = 0, left = 1;
+    begin(&w, e);
+    add_simple(&w, 50, 1);
+    add_simple(&w, 50, 1);
+    reload(&w);
+    struct pool_slot slots[] = {take(&w, "sora2"), take(&w, "sora2")};
+    struct pool_want want = want_of("sora2");
+    want.only_account = slots[1].account->id;
+    want.to_begin = true;
+    wait_as(&pinned, &w, loop, &want, 60000, &order, &left);
+    wait_in_line(&other, &w, loop, "sora2", 60000, &order, &left);
+    pool_release(w.pool, &slots[0], POOL_SUCCESS, 0);
+    loop_run(loop);
+    assert_true(other.woken && !pinned.woken);
+
+    left = 1;
+    wait_in_line(&next, &w, loop, "sora2", 60000, &order, &left);
+    pool_release(w.pool, &slots[1], POOL_SUCCESS, 0);
+    loop_run(loop);
+    assert_true(pinned.woken && !pinned.timed_out && !next.woken);
+    assert_int_equal(pinned.slot.account->id, want.only_account);
+    pool_wait_cancel(next.waiter);
+    pool_slot_end(&pinned.slot);
+    pool_slot_end(&other.slot);
+    end(&w);
+    loop_free(loop);
+}
+
 ON_EVERY_ENGINE(cooled_for_waiters)
 {
     struct world w;
@@ -340,6 +374,7 @@ int main(void)
         TEST("[GW-4] a freed slot goes to the first in line who stayed", line),
         TEST("[GW-4] the line is served in the order of arrival", first_come),
         TEST("[GW-4] callers take turns, also in groups that share an account", in_turn),
+        TEST("[GW-4] who is pinned to an account waits for its slots alone", pinned_in_line),
         TEST("[GW-4] who waits is served when a cool-down ends", cooled_for_waiters),
         TEST("[GW-4] the line has an end, one caller cannot fill it, and leaving makes room",
              line_is_bounded),
