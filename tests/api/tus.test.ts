@@ -111,14 +111,15 @@ describe("Whatever breaks", () => {
     const file = mp4ish(FULL ? 40 * MIB : 9 * MIB);
     const address = await create(ann, "oc-gallery-video", file.length);
     const random = seeded(7);
-    let at = 0;
+    let at = 0, sent = 0;
     for (let i = 0; i < cuts; i++) {
       const left = file.length - at;
       const n = Math.floor((random.next().value! * 2 * left) / (cuts - i + 1));
       await cut(ann, address, at, file.subarray(at, at + n), left);
       if (i % 4 === 3) await restart();
       const now = await offsetOf(ann, address);
-      assert.ok(now >= at && now <= at + n, `${now} of ${at} + ${n}`);
+      sent = Math.max(sent, at + n); // an earlier request may be as late as it likes
+      assert.ok(now >= at && now <= sent, `${now}, not from ${at} to ${sent}`);
       at = now;
     }
     // An earlier request may still bring what it had: whoever goes on takes it from there.
@@ -146,7 +147,8 @@ describe("Whatever breaks", () => {
   });
 
   test("[UP-7] of two clients at one upload the last to come writes; their bytes never mix", async () => {
-    const [ours, theirs] = [mp4ish(2 * MIB, 5), mp4ish(2 * MIB, 6)];
+    const HALF = 100_000;
+    const [ours, theirs] = [mp4ish(200_000, 5), mp4ish(200_000, 6)];
     const address = await create(ann, "oc-gallery-video", ours.length);
     assert.equal((await patch(ann, address, 0, ours.subarray(0, 1000))).status, 204);
     const claim = () => rows.one(`SELECT claim FROM tus_uploads WHERE uuid = '${address.split("/").at(-1)}'`).claim;
@@ -154,18 +156,18 @@ describe("Whatever breaks", () => {
     const stale = begin(ann, address, 1000, theirs.length - 1000);
     const refused = new Promise<number>((resolve) =>
       stale.on("response", (answer) => resolve(answer.resume().statusCode!)));
-    stale.write(theirs.subarray(1000, MIB));
+    stale.write(theirs.subarray(1000, HALF));
     await eventually("it has begun to write", () => claim() !== before);
-    assert.equal((await patch(ann, address, 1000, ours.subarray(1000, MIB))).status, 204);
-    stale.end(theirs.subarray(MIB));
+    assert.equal((await patch(ann, address, 1000, ours.subarray(1000, HALF))).status, 204);
+    stale.end(theirs.subarray(HALF));
     assert.equal(await refused, 423);
-    assert.equal((await patch(ann, address, MIB, ours.subarray(MIB))).status, 204);
+    assert.equal((await patch(ann, address, HALF, ours.subarray(HALF))).status, 204);
     assert.equal(sha256(await bytesOf(ann, address)), sha256(ours));
   });
 
   test("[UP-7] many writers at once: one file comes of it, of one of them", async () => {
-    const files = Array.from({ length: 6 }, (_, i) => mp4ish(400_000, i + 1));
-    const address = await create(ann, "oc-gallery-video", 400_000);
+    const files = Array.from({ length: 6 }, (_, i) => mp4ish(150_000, i + 1));
+    const address = await create(ann, "oc-gallery-video", 150_000);
     const answers = await Promise.all(files.map((file) => patch(ann, address, 0, file)));
     assert.equal(answers.filter((a) => a.status === 204).length, 1);
     assert.ok(answers.every((a) => [204, 409, 423].includes(a.status)), answers.map((a) => a.status).join());
