@@ -36,10 +36,13 @@ function writeTable(): void {
     "docs/faults.md",
     `# Deaths survived
 
-Written by \`KINORA_FULL=1 scripts/test fault\`: how many times a process was killed by SIGKILL at each
-step of a job ([internals/jobs.md](internals/jobs.md)), and everything held after the restart: one final
-state per job, counters equal to the sums of their rows, every file with a row and every row with its
-file, no second submission upstream.
+Written by \`KINORA_FULL=1 scripts/test fault\` (\`tests/fault/kill.test.ts\`) at the end of the run, where
+both engines are there: how many times of how many a process was killed by SIGKILL at each step of a job
+([internals/jobs.md](internals/jobs.md)), and everything held after the restart: one final state per job,
+counters equal to the sums of their rows, every file with a row and every row with its file, no second
+submission upstream. The last column is what becomes of the job. A cell counts up to the first time that
+did not hold; what the run did not reach stands as 0. Works go to the local disk here; what may go wrong
+on the way to a bucket is the table of [storage.md](storage.md), of \`tests/s3/faults.test.ts\`.
 
 | step | ${columns.join(" | ")} | then |
 |---|---|---|---|---|---|
