@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page of one's uploads: files come in, are shown by their kind, go, and are of use elsewhere.
 import assert from "node:assert/strict";
-import { atBothWidths, Stage, type Visitor } from "../lib/browser.ts";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { atBothWidths, inWindow, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, type Person } from "../lib/kinora.ts";
-import { film, png, upload } from "../lib/uploads.ts";
+import { film, mp4ish, png, upload } from "../lib/uploads.ts";
 
 const stage = await Stage.open("uploads");
 await stage.admin.account(stage.demo, "chat");
 
 const file = (name: string, buffer: Buffer, mimeType = "image/png") => ({ name, mimeType, buffer });
+// As much as the page sends at a time.
+const PIECE = 8 << 20;
 const summary = (person: Person) => person.ask("GET", "/api/uploads/summary");
 
 // The field itself is not to be seen: its button is.
@@ -100,3 +105,52 @@ atBothWidths(stage, "[UP-3, ST-1] an upload becomes the avatar, and the referenc
     return data[0]?.params.image_input === true;
   });
 });
+
+inWindow(
+  stage,
+  "[UP-7] a large file is paused, goes on after a lost line and after a reload, and nothing of it is sent twice",
+  async (enter) => {
+    const person = await stage.newcomer();
+    const folder = mkdtempSync(join(tmpdir(), "kinora-large-"));
+    const large = join(folder, "walk.mp4");
+    const size = 17 << 20;
+    writeFileSync(large, mp4ish(size));
+    const v = await enter({ person, path: "/uploads" });
+    v.allow(/PATCH .* net::ERR_FAILED/, /HEAD .* net::ERR_FAILED/);
+    // The first piece passes, the line of the second breaks once, and the third waits for a word.
+    const offsets: number[] = [];
+    let broken = false;
+    let held = true;
+    await v.page.route("**/api/uploads/tus/*", async (route) => {
+      if (route.request().method() !== "PATCH") return route.continue();
+      const offset = Number(route.request().headers()["upload-offset"]);
+      if (offset === PIECE && !broken) {
+        broken = true;
+        return route.abort();
+      }
+      offsets.push(offset);
+      if (offset < 2 * PIECE || !held) return route.continue();
+    });
+    const choose = (testid: string) => v.page.locator(`[data-testid="${testid}"]`).setInputFiles(large);
+    try {
+      await v.at("upload-kind").selectOption("oc-gallery-video");
+      await choose("upload-input");
+      await eventually("the third piece is on its way", async () => offsets.length === 3, 60);
+      await v.click("transfer-pause");
+      await v.see("transfer", /Paused at 1\d(\.\d)? MB of 17 MB/);
+      await v.click("transfer-resume");
+      await eventually("it goes on there", async () => offsets.length === 4);
+
+      await v.page.reload();
+      await v.see("transfer", /16 MB of 17 MB has arrived/);
+      held = false;
+      await choose("transfer-input");
+      await arrived(v, 1);
+      assert.deepEqual(offsets, [0, PIECE, 2 * PIECE, 2 * PIECE, 2 * PIECE]);
+      const { data } = await person.ask("GET", "/api/uploads/list");
+      assert.deepEqual([data.length, data[0].size, data[0].name], [1, size, "walk.mp4"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);

@@ -1,4 +1,5 @@
 import { ApiError, type Client } from './client'
+import { abandon, sendResumable, standingOf } from './tus'
 import type { Page, Upload, UploadSubType, UploadSummary } from './types'
 
 export interface UploadQuery {
@@ -57,5 +58,8 @@ export function uploadsApi(client: Client) {
     list: (query: UploadQuery) => client.get<Page<Upload>>('/api/uploads/list', { ...query }),
     remove: (uuid: string) => client.del(`/api/uploads/${uuid}`),
     send,
+    sendResumable,
+    standingOf,
+    abandon,
   }
 }

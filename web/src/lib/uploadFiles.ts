@@ -18,6 +18,10 @@ export const uploadSubTypes: readonly UploadSubType[] = [
 
 export const acceptedBy = (kind: UploadKind | undefined): string[] => (kind?.video ? videoTypes : imageTypes)
 
+/** From here on a file is sent so that it can be gone on with. */
+const largeBytes = 4 << 20
+export const isLarge = (file: Pick<File, 'size'>): boolean => file.size > largeBytes
+
 export type Refusal = { why: 'type' } | { why: 'size' | 'quota'; bytes: number }
 
 /** What can be said of a file before any of it is sent; the server reads the type from the bytes. */

@@ -73,6 +73,15 @@ export function useShelves() {
     }
   }
 
+  /** What is used and left, alone. */
+  async function refigure() {
+    try {
+      summary.value = await api.summary()
+    } catch {
+      /* the next one reads it again */
+    }
+  }
+
   const undo = useUndoDelete<string>({
     hide: (id) => hidden.add(id),
     unhide: (id) => hidden.delete(id),
@@ -88,5 +97,5 @@ export function useShelves() {
       }),
   })
 
-  return { summary, kinds, shelves, error, reload, showAll, arrived, remove: undo.remove }
+  return { summary, kinds, shelves, error, reload, refigure, showAll, arrived, remove: undo.remove }
 }

@@ -1,15 +1,20 @@
 import { computed, onScopeDispose, reactive } from 'vue'
 import { ApiError, useApi } from '@/api'
 import type { Upload, UploadKind } from '@/api/types'
-import type { Refusal } from '@/lib/uploadFiles'
+import { forget, isSameFile, remember, unfinishedOf, type Unfinished } from '@/lib/unfinished'
+import { isLarge, type Refusal } from '@/lib/uploadFiles'
+import { useSession } from '@/stores/session'
 
-export type TransferState = 'waiting' | 'sending' | 'paused' | 'offline' | 'done' | 'failed'
+/** `away`: the server has a part of it, and the page not the file. */
+export type TransferState = 'waiting' | 'sending' | 'paused' | 'offline' | 'away' | 'done' | 'failed'
 
 export interface Transfer {
   id: number
   name: string
   kind: UploadKind
   size: number
+  /** When the file was changed last. */
+  modified: number
   sent: number
   state: TransferState
   /** Milliseconds that the rest will take; null: unknown. */
@@ -18,37 +23,96 @@ export interface Transfer {
   preview: string | null
   refusal: Refusal | null
   error: unknown
+  /** Where the server has what was sent of it; its room is taken there. */
+  address: string | null
+  /** Another file was chosen to go on with it. */
+  mistaken: boolean
   result: Upload | null
+}
+
+export interface TransferEvents {
+  done: (upload: Upload) => void
+  /** Room was taken or given back on the server. */
+  roomChanged?: () => void
 }
 
 /** At a time: one that is large does not keep the small ones waiting. */
 const atOnce = 2
 
-/** Files on their way. What breaks for want of a network begins again when there is one. */
-export function useTransfers(done: (upload: Upload) => void) {
+const blank = { sent: 0, restMs: null, preview: null, refusal: null, error: null, mistaken: false, result: null }
+
+/**
+ * Files on their way. What breaks for want of a network goes on when there is one; large files go
+ * on from where they stood, also after a reload and once the file is chosen again.
+ */
+export function useTransfers(events: TransferEvents) {
   const api = useApi().uploads
+  const session = useSession()
   const list = reactive<Transfer[]>([])
   const files = new Map<number, File>()
   const running = new Map<number, AbortController>()
   let next = 1
 
-  /** Bytes that count and have not arrived yet. */
-  const pending = computed(() =>
-    list
-      .filter((item) => item.kind.counted && item.state !== 'done' && item.state !== 'failed')
-      .reduce((sum, item) => sum + item.size, 0),
+  const coming = computed(() =>
+    list.filter((item) => item.kind.counted && !['done', 'failed', 'away'].includes(item.state)),
   )
+  const sizeOf = (items: Transfer[]) => items.reduce((sum, item) => sum + item.size, 0)
+  /** Bytes that count and have not arrived yet. */
+  const pending = computed(() => sizeOf(coming.value))
+  /** Of these the ones that the server does not know of. */
+  const unreserved = computed(() => sizeOf(coming.value.filter((item) => item.address === null)))
 
   const find = (id: number) => list.find((item) => item.id === id)
 
+  function push(fields: Omit<Transfer, keyof typeof blank | 'id'> & Partial<Transfer>): Transfer {
+    list.push({ ...blank, id: next++, ...fields })
+    return list[list.length - 1]!
+  }
+
   function add(file: File, kind: UploadKind, refusal: Refusal | null) {
-    const id = next++
-    files.set(id, file)
+    const begun = list.find(
+      (item) => item.state === 'away' && item.kind.sub_type === kind.sub_type && isSameFile(item, file),
+    )
+    if (begun) return goOn(begun.id, file)
     const preview = file.type.startsWith('image/') && !refusal ? URL.createObjectURL(file) : null
-    const state = refusal ? 'failed' : 'waiting'
-    const { name, size } = file
-    list.push({ id, name, size, kind, state, refusal, preview, sent: 0, restMs: null, error: null, result: null })
+    const { name, size, lastModified: modified } = file
+    const item = push({
+      name,
+      size,
+      modified,
+      kind,
+      preview,
+      refusal,
+      address: null,
+      state: refusal ? 'failed' : 'waiting',
+    })
+    files.set(item.id, file)
     pump()
+  }
+
+  /** The file of one that the page had lost. */
+  function goOn(id: number, file: File) {
+    const item = find(id)
+    if (item?.state !== 'away') return
+    item.mistaken = !isSameFile(item, file)
+    if (item.mistaken) return
+    files.set(id, file)
+    item.state = 'waiting'
+    pump()
+  }
+
+  /** Those that were begun before this page was there, in this browser. */
+  async function recall(kinds: readonly UploadKind[]) {
+    const begun = unfinishedOf(session.user?.id ?? 0)
+    await Promise.allSettled(begun.map((one) => recallOne(one, kinds)))
+  }
+
+  async function recallOne({ address, name, size, modified, sub_type }: Unfinished, kinds: readonly UploadKind[]) {
+    const kind = kinds.find((one) => one.sub_type === sub_type)
+    const standing = await api.standingOf(address)
+    if (!standing) return forget(address)
+    if (!kind || list.some((item) => item.address === address)) return
+    push({ name, size, modified, kind, address, sent: standing.offset, state: 'away' })
   }
 
   function pump() {
@@ -67,24 +131,50 @@ export function useTransfers(done: (upload: Upload) => void) {
     if (offline && navigator.onLine) setTimeout(() => resume(item.id), 5000)
   }
 
+  function atAddress(item: Transfer, address: string | null) {
+    if (item.address) forget(item.address)
+    item.address = address
+    const { name, size, modified, kind } = item
+    const user = session.user?.id ?? 0
+    if (address) remember({ user, address, name, size, modified, sub_type: kind.sub_type, since: Date.now() })
+    else item.sent = 0
+    events.roomChanged?.()
+  }
+
+  /** Tells of the rest by what this try has brought, not by what was there before it. */
+  function follow(item: Transfer) {
+    const began = Date.now()
+    let first: number | null = null
+    return (sent: number, total: number) => {
+      first ??= isLarge(item) ? sent : 0
+      item.sent = Math.min(item.size, Math.round((sent / total) * item.size))
+      item.restMs = sent > first ? ((Date.now() - began) / (sent - first)) * (total - sent) : null
+    }
+  }
+
+  function send(item: Transfer, file: File, signal: AbortSignal): Promise<Upload> {
+    const options = { signal, onProgress: follow(item) }
+    if (!isLarge(file)) return api.send(file, item.kind.sub_type, options)
+    return api.sendResumable(file, item.kind.sub_type, {
+      ...options,
+      address: item.address,
+      onAddress: (address) => address !== item.address && !signal.aborted && atAddress(item, address),
+    })
+  }
+
   async function run(item: Transfer) {
     const stop = new AbortController()
-    const began = Date.now()
     running.set(item.id, stop)
     item.state = 'sending'
-    item.sent = 0
+    if (!item.address) item.sent = 0
+    item.restMs = null
     try {
-      item.result = await api.send(files.get(item.id)!, item.kind.sub_type, {
-        signal: stop.signal,
-        onProgress: (sent, total) => {
-          item.sent = Math.min(item.size, Math.round((sent / total) * item.size))
-          item.restMs = sent > 0 ? ((Date.now() - began) / sent) * (total - sent) : null
-        },
-      })
+      item.result = await send(item, files.get(item.id)!, stop.signal)
       item.state = 'done'
       item.sent = item.size
       files.delete(item.id)
-      done(item.result)
+      if (item.address) forget(item.address)
+      events.done(item.result)
     } catch (error) {
       fail(item, error, stop.signal.aborted)
     } finally {
@@ -93,7 +183,7 @@ export function useTransfers(done: (upload: Upload) => void) {
     }
   }
 
-  /** What has been sent of it is lost: it begins anew. */
+  /** Of a large file the server keeps what it has; a small one begins anew. */
   function pause(id: number) {
     const item = find(id)
     if (!item || (item.state !== 'sending' && item.state !== 'waiting')) return
@@ -109,14 +199,25 @@ export function useTransfers(done: (upload: Upload) => void) {
     pump()
   }
 
-  /** Stops it, and takes it off the list. */
-  function dismiss(id: number) {
+  /** Off the list. */
+  function drop(id: number): Transfer | undefined {
     const index = list.findIndex((item) => item.id === id)
-    if (index < 0) return
+    if (index < 0) return undefined
     const [item] = list.splice(index, 1)
     running.get(id)?.abort()
     files.delete(id)
     if (item?.preview) URL.revokeObjectURL(item.preview)
+    return item
+  }
+
+  /** Stops it for good: what the server has of it is given back. */
+  async function dismiss(id: number) {
+    const item = drop(id)
+    if (!item?.address || item.state === 'done') return
+    forget(item.address)
+    // Where this fails the server gives it up by itself, a day after its last byte.
+    await api.abandon(item.address).catch(() => undefined)
+    events.roomChanged?.()
   }
 
   function online() {
@@ -126,8 +227,8 @@ export function useTransfers(done: (upload: Upload) => void) {
   addEventListener('online', online)
   onScopeDispose(() => {
     removeEventListener('online', online)
-    for (const item of [...list]) dismiss(item.id)
+    for (const item of [...list]) drop(item.id)
   })
 
-  return { list, pending, add, pause, resume, dismiss }
+  return { list, pending, unreserved, add, goOn, recall, pause, resume, dismiss }
 }
