@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { flushPromises } from '@vue/test-utils'
 import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { withSetup } from '@/test-helpers'
@@ -38,11 +38,15 @@ it('[UI-7] changes that word alone, and takes it away when it says nothing', asy
   expect(router.currentRoute.value.query).toEqual({ q: 'fog' })
 })
 
-it('makes a step that Back takes again where that is wanted', async () => {
+it('[UI-7] makes one step of what opens, changes and closes, where that is wanted', async () => {
+  const steps = vi.spyOn(router, 'push')
   const work = param('work', { push: true })
-  work.value = '7'
-  await flushPromises()
-  expect(router.currentRoute.value.query.work).toBe('7')
+  for (const id of ['7', '8']) {
+    work.value = id
+    await flushPromises()
+    expect(router.currentRoute.value.query.work).toBe(id)
+  }
+  expect(steps).toHaveBeenCalledOnce()
   router.back()
   await flushPromises()
   expect(router.currentRoute.value.query.work).toBeUndefined()

@@ -2,7 +2,8 @@ import { computed } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 
 /** One word of the address's query, so that what is chosen can be linked, reloaded and gone back to.
- * An empty value, or the fallback, leaves the address. `push` makes a step that Back takes again. */
+ * An empty value, or the fallback, leaves the address. With `push` what opens is a step that Back takes
+ * again; to change it, or to close it, is not one more. */
 export function useQueryParam(name: string, { fallback = '', push = false } = {}) {
   const route = useRoute()
   const router = useRouter()
@@ -16,7 +17,7 @@ export function useQueryParam(name: string, { fallback = '', push = false } = {}
       const query = { ...route.query }
       delete query[name]
       if (value && value !== fallback) query[name] = value
-      void (push ? router.push({ query }) : router.replace({ query }))
+      void (push && !route.query[name] ? router.push({ query }) : router.replace({ query }))
     },
   })
 }

@@ -17,17 +17,11 @@ export function useOpenWork(list: Readonly<Ref<readonly Generation[]>>, loaded: 
   const clock = useClock()
   const { t } = useI18n()
   const opened = useQueryParam('work', { push: true })
-  const stepped = useQueryParam('work')
   const single = shallowRef<Generation | null>(null)
 
   const id = computed<number | null>({
     get: () => Number(opened.value) || null,
-    set(value) {
-      const word = value === null ? '' : String(value)
-      // Opening is a step; going on to a neighbour, or closing, is not one more.
-      if (opened.value) stepped.value = word
-      else opened.value = word
-    },
+    set: (value) => (opened.value = value === null ? '' : String(value)),
   })
   const listed = computed(() => list.value.some((item) => item.id === id.value))
   const items = computed(() => (!listed.value && single.value?.id === id.value ? [single.value!] : list.value))
