@@ -136,8 +136,8 @@ export type Body = (enter: Enter, size: Size) => Promise<void>;
 
 // Runs a test in a window of this size. Everyone whom it lets in is watched, and leaves a picture
 // of the last view under build/test-output/e2e/.
-export function at(stage: Stage, size: Size, title: string, body: Body): void {
-  test(`${title} (${size.name})`, { timeout: 90_000 }, async () => {
+export function at(stage: Stage, size: Size, title: string, body: Body, seconds = 90): void {
+  test(`${title} (${size.name})`, { timeout: seconds * 1000 }, async () => {
     const visitors: Visitor[] = [];
     const enter: Enter = async (wishes = {}) => {
       const visitor = await stage.visitor(wishes.kinora ?? stage.kinora, size, wishes);
@@ -161,8 +161,8 @@ export function atBothWidths(stage: Stage, title: string, body: Body): void {
 }
 
 // For what is the same at every width: at one of them, and in the full run at both.
-export function inWindow(stage: Stage, title: string, body: Body): void {
-  for (const size of FULL ? [WINDOW, PHONE] : [WINDOW]) at(stage, size, title, body);
+export function inWindow(stage: Stage, title: string, body: Body, seconds?: number): void {
+  for (const size of FULL ? [WINDOW, PHONE] : [WINDOW]) at(stage, size, title, body, seconds);
 }
 
 export function onPhone(stage: Stage, title: string, body: Body): void {
