@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { atBothWidths, inWindow, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, type Person } from "../lib/kinora.ts";
+import { DOT, showWorks, work } from "../lib/works.ts";
 
 const stage = await Stage.open("library");
 await stage.admin.account(stage.demo, "videos", { models: ["sora2-landscape-10s"] });
@@ -102,4 +103,64 @@ inWindow(stage, "[UI-7] an empty library leads to the prompt", async (enter) => 
   await v.see("library-empty");
   await v.click("start-creating");
   await v.see("prompt-bar");
+});
+
+inWindow(stage, "[UI-7] the sheet has four, three, two or one column, and says what each work is", async (enter) => {
+  const v = await enter({ person: stage.admin });
+  const kinds = [
+    { width: 1280, height: 720 },
+    { media_type: "video", model: "sora2-landscape-10s", duration_seconds: 10, poster_url: DOT, media_url: null, media_urls: [] },
+    { storage_type: "local", media_urls: [DOT, DOT, DOT] },
+  ];
+  await showWorks(v, Array.from({ length: 30 }, (_, n) => work(30 - n, kinds[n % 3])));
+  await v.go("/sora/library");
+  for (const [width, columns] of [[1440, 4], [1024, 3], [768, 2], [390, 1]]) {
+    await v.page.setViewportSize({ width, height: 900 });
+    await eventually(`${columns} columns at ${width}`, async () => {
+      const lefts = await v.at("library-tile").evaluateAll((all) => all.map((e) => e.getBoundingClientRect().left));
+      return lefts.length > 0 && new Set(lefts.map(Math.round)).size === columns;
+    });
+  }
+  await v.page.setViewportSize({ width: 1440, height: 900 });
+  const tile = (id: number) => v.page.locator(`[data-testid="library-tile"][data-id="${id}"]`);
+  const badges = (id: number) => tile(id).locator(".badge").allInnerTexts();
+  assert.deepEqual(await badges(30), ["Image"]);
+  assert.deepEqual(await badges(29), ["0:10"]);
+  assert.deepEqual(await badges(28), ["3 images", "On this server"]);
+  assert.equal(await tile(29).locator(".tile__acts").count(), 0);
+  await tile(29).hover();
+  for (const action of ["tile-play", "tile-download", "tile-delete"]) await v.at(action, tile(29)).waitFor();
+  await v.click("tile-play");
+  await v.see("preview-prompt", "work 29");
+  await v.click("preview-older");
+  const remove = (await (await v.see("preview-delete")).boundingBox())!;
+  assert.ok(remove.y + remove.height <= 900, "what can be done with a picture of any shape is in view");
+});
+
+inWindow(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before", async (enter) => {
+  const v = await enter({ person: stage.admin, prepare: ({ page }) => page.clock.install() });
+  const sent: string[] = [];
+  v.page.on("request", (request) => request.method() === "DELETE" && sent.push(new URL(request.url()).pathname));
+  await showWorks(v, [work(2), work(1)]);
+  await v.page.route("**/api/v1/sora/generations/2", (route) => route.fulfill({ status: 204 }));
+  await v.go("/sora/library");
+  await v.see("library-tile", "work 2");
+  await v.page.clock.pauseAt(Date.now() + 60_000);
+  const remove = async () => {
+    await v.at("library-tile").filter({ hasText: "work 2" }).hover();
+    await v.click("tile-delete");
+    await v.see("toast", "work 2");
+    await eventually("one work", async () => (await v.at("library-tile").count()) === 1);
+  };
+  await remove();
+  await v.page.clock.runFor(7900);
+  await v.click("toast-action");
+  await v.page.clock.runFor(1000);
+  await v.see("library-tile", "work 2");
+  await remove();
+  await v.page.clock.runFor(7900);
+  assert.deepEqual(sent, []);
+  await v.page.clock.runFor(200);
+  await eventually("the request", async () => sent.length === 1);
+  assert.deepEqual(sent, ["/api/v1/sora/generations/2"]);
 });

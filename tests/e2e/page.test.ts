@@ -2,6 +2,7 @@
 // The page for itself: addresses, keys, what it says to someone who looks elsewhere, what happens
 // when the line breaks, and how it stays small and safe whatever it has to show.
 import assert from "node:assert/strict";
+import { violations } from "../lib/axe.ts";
 import { FULL, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import { HOSTILE } from "../lib/hostile.ts";
 import { eventually } from "../lib/kinora.ts";
@@ -10,6 +11,7 @@ import { DOT, everyState, showWorks, work } from "../lib/works.ts";
 const stage = await Stage.open("page");
 const { admin, demo } = stage;
 await admin.account(demo, "chat");
+await demo.fault({ name: "slow", route: "chat", prompt: "slowly", times: 0, job: { duration_ms: 3_600_000 } });
 // The upstream draws its film once; on a busy machine that takes longer than anyone here waits.
 await admin.ended(await admin.generate("the first film"));
 
@@ -53,6 +55,31 @@ inWindow(stage, "[UI-4] every job has an address in the timeline, however old it
   );
   await v.go("/sora/library?work=1");
   await v.see("preview");
+});
+
+inWindow(stage, "[UI-8] the dialogs of keys and accounts have an address", async (enter) => {
+  const v = await enter({ person: admin, path: "/keys?dialog=new" });
+  await v.see("key-dialog");
+  await v.page.keyboard.press("Escape");
+  await v.gone("key-dialog");
+  assert.equal(query(v), "");
+  await v.click("key-add");
+  await v.see("key-dialog");
+  assert.equal(query(v), "?dialog=new");
+  await v.page.goBack();
+  await v.gone("key-dialog");
+
+  const account = (await admin.ask("GET", "/api/v1/admin/accounts")).data[0];
+  await v.go(`/admin/accounts?dialog=${account.id}`);
+  await v.see("account-dialog");
+  assert.equal(await v.at("account-name").inputValue(), account.name);
+  await v.page.reload();
+  await v.see("account-dialog");
+  await v.page.keyboard.press("Escape");
+  await v.gone("account-dialog");
+  await v.go("/admin/accounts?dialog=new");
+  await v.see("account-dialog");
+  assert.equal(await v.at("account-name").inputValue(), "");
 });
 
 inWindow(stage, "[UI-3, UI-7] the keyboard searches, helps, goes from work to work and closes", async (enter) => {
@@ -118,6 +145,7 @@ onPhone(stage, "[UI-4, V-6] a link that closes counts down, turns red, tells in 
     work(2, { ...link, prompt: "soon", completed_at: finished(11 * 60) }),
     work(3, { ...link, prompt: "urgent", completed_at: finished(14 * 60) }),
     work(4, { ...link, prompt: "over", completed_at: finished(16 * 60) }),
+    work(5, { ...link, prompt: "closing", completed_at: finished(15 * 60 - 5) }),
   ]);
   await v.go("/sora");
   await v.see("toast", "“soon” closes in 4 min");
@@ -129,6 +157,9 @@ onPhone(stage, "[UI-4, V-6] a link that closes counts down, turns red, tells in 
   const red = (prompt: string) => v.card(prompt).locator(".leaves--danger").count();
   assert.deepEqual([await red("plenty"), await red("soon"), await red("urgent")], [0, 0, 1]);
   await v.cardIs("over", "expired");
+  const closed = await v.cardIs("closing", "expired");
+  await closed.getByText("Link expired").waitFor();
+  assert.equal(await v.at("countdown", closed).count(), 0);
 });
 
 inWindow(stage, "[UI-4, ST-8] every state of a job has its own card and words", async (enter) => {
@@ -142,6 +173,139 @@ inWindow(stage, "[UI-4, ST-8] every state of a job has its own card and words", 
   for (const name of ["upstream", "content policy", "timed out", "storage full", "no account", "outcome unknown", "server error"])
     await v.at("job-card").getByText(`Failed: ${name}`).waitFor();
   await v.card("submission_unknown").getByText("may have charged").waitFor();
+  await v.at("refresh").getByText(/Updated .* ago/).waitFor();
+
+  const offers: [state: string, actions: string[]][] = [
+    ["pending", ["job-cancel"]],
+    ["generating", ["job-cancel"]],
+    ["saved", ["job-download", "job-use-prompt", "job-more"]],
+    ["local", ["job-download", "job-use-prompt", "job-more"]],
+    ["link", ["job-save", "job-download", "job-more"]],
+    ["expired", ["job-again", "job-delete"]],
+    ["cancelled", ["job-again", "job-delete"]],
+    ["failed", ["job-edit-retry", "job-retry", "job-delete"]],
+  ];
+  for (const [state, actions] of offers) {
+    const card = v.page.locator(`[data-testid="job-card"][data-state="${state}"]`).first();
+    const buttons = await card.locator(".card__actions button").all();
+    assert.deepEqual(await Promise.all(buttons.map((b) => b.getAttribute("data-testid"))), actions, state);
+  }
+  const save = v.at("job-save", v.page.locator('[data-state="link"]').first());
+  assert.equal(await save.getAttribute("aria-disabled"), "true");
+  await save.hover();
+  await v.page.getByRole("tooltip").getByText("No cloud storage is set up. Ask your administrator.").waitFor();
+});
+
+inWindow(stage, "[UI-2] the bar has two tabs and how full the store is, which turns yellow, then stops Generate", async (enter) => {
+  const GIB = 1024 ** 3;
+  let used = 2.1 * GIB;
+  const v = await enter({ person: await stage.newcomer(), colorScheme: "light" });
+  await v.page.route("**/api/v1/sora/quota", (route) => {
+    const figures = { quota_bytes: 5 * GIB, used_bytes: used, available_bytes: 5 * GIB - used, quota_source: "user" };
+    return route.fulfill({ json: figures });
+  });
+  const becomes = async (bytes: number, tone: string, words: string) => {
+    used = bytes;
+    await v.go("/sora");
+    const bar = await v.see("quota-bar", words);
+    assert.equal(await bar.getAttribute("data-tone"), tone);
+  };
+  await becomes(2.1 * GIB, "paper", "2.1 GB / 5 GB");
+  assert.deepEqual(await v.at("sora-bar").getByRole("link").allInnerTexts(), ["Generate", "Library"]);
+  await v.see("sidebar");
+  assert.equal(await v.page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "dark");
+  await becomes(4.5 * GIB, "paper", "4.5 GB / 5 GB");
+  await becomes(4.6 * GIB, "warn", "Nearly full");
+  await v.fill("prompt-input", "a kite");
+  assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "false");
+  await becomes(5 * GIB, "danger", "Full");
+  await v.fill("prompt-input", "a kite");
+  assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "true");
+  await v.at("generate-button").hover();
+  await v.page.getByRole("tooltip").getByText("Storage is full. Delete works to make room.").waitFor();
+});
+
+inWindow(stage, "[UI-3] the prompt bar stays at the bottom, grows with its text, and has its models by kind", async (enter) => {
+  const v = await enter({ person: admin });
+  await showWorks(v, works(40));
+  await v.go("/sora");
+  await v.see("job-card");
+  const place = async () => (await v.at("prompt-bar").boundingBox())!;
+  const before = await place();
+  const bottom = before.y + before.height;
+  assert.ok(bottom <= 900 && bottom > 860, `ends at ${bottom}`);
+  await v.page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  assert.deepEqual(await place(), before);
+  await v.fill("prompt-input", "line\n".repeat(8));
+  const grown = await place();
+  assert.ok(grown.height > before.height + 60, `${before.height} → ${grown.height}`);
+  await v.fill("prompt-input", "line\n".repeat(200));
+  const most = (await v.at("prompt-input").boundingBox())!.height;
+  assert.ok(most <= 0.4 * 900 + 1, `${most} px`);
+  await v.click("model-menu");
+  const kind = (name: string) => v.page.getByRole("group", { name, exact: true }).getByRole("menuitemradio");
+  await v.page.locator('[data-testid="model-option-gpt-image"]').waitFor();
+  assert.deepEqual(await v.page.locator(".menu__label").allInnerTexts(), ["Video", "Image"]);
+  assert.ok((await kind("Video").count()) >= 3);
+  assert.ok((await kind("Image").count()) >= 1);
+});
+
+// The system's own notifications as this page would send them, and a window that is looked away from.
+async function watchNotifications({ page }: Visitor): Promise<void> {
+  await page.addInitScript(() => {
+    const own = window as unknown as Record<string, unknown>;
+    let away = false;
+    Object.defineProperty(document, "hidden", { get: () => away });
+    own.lookAway = (next: boolean) => {
+      away = next;
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    const shown: object[] = (own.shown = []);
+    own.Notification = class {
+      static permission = "granted";
+      onclick: (() => void) | null = null;
+      constructor(title: string, { body }: { body: string }) {
+        shown.push({ title, body });
+        own.press = () => this.onclick?.();
+      }
+      close() {}
+    };
+  });
+}
+
+inWindow(stage, "[UI-5, V-15] a job that ends in the background is told, by the system and in the title", async (enter) => {
+  const v = await enter({ person: await stage.newcomer(), path: "/sora", prepare: watchNotifications });
+  const begin = async (prompt: string) => {
+    await v.ask(prompt);
+    const id = await (await v.cardIs(prompt, "generating")).getAttribute("data-id");
+    const job = await eventually("the job upstream", async () => (await demo.jobs()).find((j) => j.prompt === prompt));
+    return { id, job: job.id };
+  };
+  const title = (text: string) => eventually(`the title "${text}"`, async () => (await v.page.title()) === text);
+  const notices = (count: number) =>
+    eventually(`${count} notices`, () =>
+      v.page.evaluate((n) => {
+        const { shown } = window as unknown as { shown: object[] };
+        return shown.length === n && shown;
+      }, count),
+    );
+  const comet = await begin("a comet, slowly");
+  const meteor = await begin("a meteor, slowly");
+  await v.click("tab-library");
+  await title("Library · Sora · Kinora");
+  await v.page.evaluate("lookAway(true)");
+  await demo.steer(comet.job, { finish: true });
+  assert.deepEqual(await notices(1), [{ title: "Your work is ready", body: "a comet, slowly" }]);
+  for (const text of ["Your work is ready", "Library · Sora · Kinora", "Your work is ready"]) await title(text);
+  await demo.steer(meteor.job, { fail: "the kiln is cold" });
+  const [, failed] = await notices(2);
+  assert.deepEqual(failed, { title: "A generation failed", body: "a meteor, slowly" });
+  await v.page.evaluate("press()");
+  await v.page.evaluate("lookAway(false)");
+  await eventually("the job in the timeline", async () => v.page.url().endsWith(`/sora?job=${meteor.id}`));
+  await v.cardIs("a meteor, slowly", "failed");
+  await v.cardIs("a comet, slowly", "local");
+  await title("Generate · Sora · Kinora");
 });
 
 inWindow(stage, "[UI-5, V-6] where nothing is stored, a finished work is offered for download at once", async (enter) => {
@@ -152,6 +316,7 @@ inWindow(stage, "[UI-5, V-6] where nothing is stored, a finished work is offered
     await v.ask("a brief flash");
     const dialog = await v.see("download-dialog");
     await dialog.getByText("Link closes in").waitFor();
+    assert.deepEqual(await violations(v), []);
     await v.click("download-later");
     await v.gone("download-dialog");
     const card = await v.cardIs("a brief flash", "link");

@@ -59,6 +59,7 @@ atBothWidths(
     try {
       const mia = await enter({ person: member, path: "/" });
       assert.deepEqual(await mia.entries(), ["dashboard", "sora", "keys", "uploads", "account"]);
+      assert.equal(await mia.at("nav-sora").locator("svg.lucide-sparkles").count(), 1);
       await mia.navigate("sora");
       await mia.see("prompt-bar");
       await mia.navigate("account");
@@ -106,7 +107,7 @@ inWindow(
 
 inWindow(
   stage,
-  "[ID-6, V-18] simple mode takes Sora and the pages for many people out of the sidebar",
+  "[ID-6, UI-1, V-18] simple mode takes Sora and the pages for many people out of the sidebar",
   async (enter) => {
     const account = await stage.admin.account(stage.demo, "chat");
     const v = await enter({ person: stage.admin, path: "/" });

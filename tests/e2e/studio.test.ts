@@ -4,6 +4,7 @@
 // depends on how fast the machine is.
 import assert from "node:assert/strict";
 import { deflateSync, crc32 } from "node:zlib";
+import { violations } from "../lib/axe.ts";
 import { atBothWidths, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import type { Job } from "../lib/demo.ts";
 import { eventually } from "../lib/kinora.ts";
@@ -270,6 +271,7 @@ onPhone(
     });
     await v.ask("one too many");
     const dialog = await v.see("quota-dialog");
+    assert.deepEqual(await violations(v), []);
     assert.match((await v.at("quota-figures", dialog).textContent())!, /\d.*B\s+of \d.*B/);
     assert.equal(await v.at("quota-bar").getAttribute("data-tone"), "danger");
     await v.click("quota-to-library");
@@ -277,6 +279,21 @@ onPhone(
     await v.click("tab-generate");
     assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "true");
     assert.equal(await v.at("prompt-input").inputValue(), "one too many");
+
+    // With the work goes what it took, and there is room again.
+    await v.at("job-more", await v.cardIs(prompt, "local")).click();
+    await v.click("job-more-delete");
+    await v.see("toast", prompt.slice(0, 10));
+    await v.click("tab-library");
+    await v.page.reload();
+    await v.see("library-empty");
+    await eventually("nothing is used", async () => (await person.ask("GET", "/api/v1/sora/quota")).used_bytes === 0);
+    await v.click("tab-generate");
+    await eventually("Generate is offered", async () =>
+      (await v.at("generate-button").getAttribute("aria-disabled")) === "false",
+    );
+    await v.click("generate-button");
+    await v.card("one too many").first().waitFor();
   },
 );
 
