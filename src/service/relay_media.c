@@ -202,6 +202,13 @@ static enum status read_link(struct passage *p, struct relay_link *ret, struct e
     return relay_link_open(p->host.app->keys, p->arena, token, name, clock_wall_ms(), ret, err);
 }
 
+/* Several ranges would come as parts of a type that we do not pass on; a server may send the whole
+ * instead (RFC 9110 14.2). */
+static bool is_several(struct str range)
+{
+    return str_has_char(range, ',');
+}
+
 static void start(struct passage *p)
 {
     static const struct str passed[] = {
@@ -216,7 +223,7 @@ static void start(struct passage *p)
     headers[n++] = (struct http_header){STR("Authorization"), account->bearer};
     for (size_t i = 0; i < ARRAY_SIZE(passed); i++) {
         struct str value = http_head_get(head, passed[i]);
-        if (value.n)
+        if (value.n && !(i == 0 && is_several(value)))
             headers[n++] = (struct http_header){passed[i], value};
     }
     url.path = str_cut(&target, '?');
