@@ -18,7 +18,7 @@ struct parser {
     struct http_fault *fault;
     bool request;
     /* What was seen; each of these fields may stand once. */
-    bool host, length, encoding;
+    bool host, authorization, length, encoding;
     bool close, keep_alive, upgrade_asked, upgrade_named;
 };
 
@@ -178,6 +178,16 @@ static enum http_parse see_host(struct parser *p, struct str value)
     return HTTP_PARSE_DONE;
 }
 
+/* A proxy before us may have judged by the other one. */
+static enum http_parse see_authorization(struct parser *p, struct str value)
+{
+    (void)value;
+    if (p->request && p->authorization)
+        return bad(p, 400, "Authorization stands twice");
+    p->authorization = true;
+    return HTTP_PARSE_DONE;
+}
+
 static enum http_parse see_length(struct parser *p, struct str value)
 {
     uint64_t length;
@@ -225,7 +235,8 @@ static enum http_parse see_upgrade(struct parser *p, struct str value)
     return HTTP_PARSE_DONE;
 }
 
-/* The fields that frame a message or steer its connection, by the length of their names. */
+/* The fields that frame a message, steer its connection or say who sends it, by the length of their
+ * names. */
 static enum http_parse see_field(struct parser *p, struct str name, struct str value)
 {
     static const struct known {
@@ -236,6 +247,7 @@ static enum http_parse see_field(struct parser *p, struct str name, struct str v
         [6] = {STR("expect"), see_expect},
         [7] = {STR("upgrade"), see_upgrade},
         [10] = {STR("connection"), see_connection},
+        [13] = {STR("authorization"), see_authorization},
         [14] = {STR("content-length"), see_length},
         [17] = {STR("transfer-encoding"), see_encoding},
     };

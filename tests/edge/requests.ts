@@ -1113,6 +1113,12 @@ const others: Row[] = [
     answer: "401 keeps",
   },
   {
+    name: "Authorization twice",
+    rfc: "9110 5.3",
+    send: post(`Authorization: Bearer $KEY\r\n${LENGTH}`, ASK),
+    answer: "400 closes",
+  },
+  {
     name: "an Authorization of the scheme alone",
     rfc: "6750 2.1",
     send: post(LENGTH, ASK).replace("Bearer $KEY", "Bearer"),
