@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "platform/file.h"
 
-enum { RETRY_AFTER_MS = 5000, SLICES = 2 * SPOOL_SLICE };
+enum { RETRY_AFTER_MS = 5000, QUEUE_MS = 50, SLICES = 2 * SPOOL_SLICE };
 
 struct slice {
     char *bytes;
@@ -24,6 +24,7 @@ struct slice {
 struct spool_file {
     struct work work;
     struct task done;
+    struct timer retry;  /* set: the workers' queue was full */
     struct spool *spool; /* NULL: released; the end of the work frees it */
     struct loop *loop;
     const char *dir;
@@ -92,6 +93,10 @@ void spool_release(struct spool *s)
     s->memory = NULL;
     s->err = NULL;
     s->memory_used = s->memory_size = s->charged = 0;
+    if (s->file && timer_is_set(&s->file->retry)) {
+        timer_unset(s->loop, &s->file->retry);
+        s->file->working = false;
+    }
     if (s->file && s->file->working)
         s->file->spool = NULL;
     else if (s->file)
@@ -192,13 +197,18 @@ static void run(struct work *work, void *thread_state)
     loop_post(f->loop, &f->done);
 }
 
-static bool submit(struct spool *s)
+/* A full queue lets the body wait. */
+static void submit(struct spool *s)
 {
     struct spool_file *f = s->file;
-    f->working = workers_submit(s->workers, &f->work);
-    if (!f->working)
-        overload(s, "the file workers have too much to do");
-    return f->working;
+    f->working = true;
+    if (!workers_submit(s->workers, &f->work))
+        timer_set_in(s->loop, &f->retry, QUEUE_MS);
+}
+
+static void try_again(struct timer *t)
+{
+    submit(CONTAINER_OF(t, struct spool_file, retry)->spool);
 }
 
 /* ---- taking bytes in */
@@ -271,6 +281,7 @@ static void move_to_file(struct spool *s)
     f->charged = SLICES + s->charged;
     f->work.run = run;
     f->done.fn = done;
+    f->retry.fn = try_again;
     f->spool = s;
     f->loop = s->loop;
     f->dir = s->dir;

@@ -53,8 +53,7 @@ void spool_expect(struct spool *s, int64_t length);
 
 /* Returns the bytes taken; fewer than given: wait for on_ready.  After a failure (err)
  * everything is taken and dropped.  E_UNAVAILABLE, code "overloaded", with a time to come
- * back after: a cap is reached, the disk is full, descriptors have run out, or the workers
- * have too much to do. */
+ * back after: a cap is reached, the disk is full or descriptors have run out. */
 size_t spool_write(struct spool *s, struct str bytes);
 /* No more bytes.  True: ready to be read; false: wait for on_ready and ask again. */
 bool spool_end(struct spool *s);

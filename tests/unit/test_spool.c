@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/spool.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+
+enum { BLOCKERS = 16 }; /* more than the workers and their queue take */
 
 struct bench {
     struct spool spool; /* first: on_ready finds the rest by it */
@@ -22,6 +25,8 @@ struct bench {
     bool corrupt;
     size_t rewind_at; /* once, in the middle of the first round */
     struct task release;
+    struct timer later;
+    sem_t go;
 };
 
 static char byte_at(size_t i)
@@ -292,6 +297,47 @@ static void where_memory_is_short_bodies_go_to_the_disk_earlier(void **state)
     spool_set_caps(INT64_C(4) << 30, INT64_C(512) << 20);
 }
 
+struct blocker {
+    struct work work;
+    sem_t *go;
+};
+
+static void block(struct work *w, void *thread_state)
+{
+    (void)thread_state;
+    sem_wait(CONTAINER_OF(w, struct blocker, work)->go);
+}
+
+static void let_go(struct timer *t)
+{
+    struct bench *b = CONTAINER_OF(t, struct bench, later);
+    for (int i = 0; i < BLOCKERS; i++)
+        sem_post(&b->go);
+}
+
+/* The workers' queue is full for a while: bodies wait, in and out, and may be given up. */
+static void a_full_queue_of_the_workers_lets_a_body_wait(void **state)
+{
+    struct bench *b = *state;
+    struct blocker blockers[BLOCKERS];
+    struct spool given_up;
+    int queued = 0;
+    sem_init(&b->go, 0, 0);
+    for (int i = 0; i < BLOCKERS; i++) {
+        blockers[i] = (struct blocker){{block}, &b->go};
+        queued += workers_submit(b->workers, &blockers[i].work);
+    }
+    assert_true(queued < BLOCKERS);
+    b->sent = mem_calloc(1, SPOOL_MEMORY + 1);
+    fill(b, &given_up, SPOOL_MEMORY + 1);
+    assert_null(given_up.err);
+    spool_release(&given_up);
+    b->later.fn = let_go;
+    timer_set_in(b->loop, &b->later, 100);
+    run(b, 3 * SPOOL_MEMORY, 200000);
+    sem_destroy(&b->go);
+}
+
 #define TEST(title, fn)                                                                            \
     {                                                                                              \
         title, fn, open_bench, close_bench, NULL                                                   \
@@ -315,6 +361,8 @@ int main(void)
              over_the_cap_a_body_is_told_to_come_back),
         TEST("[GW-13] where memory is short bodies go to the disk earlier",
              where_memory_is_short_bodies_go_to_the_disk_earlier),
+        TEST("[GW-13] a full queue of the workers lets a body wait",
+             a_full_queue_of_the_workers_lets_a_body_wait),
         TEST("[GW-13] a folder that is gone is said so", a_folder_that_is_gone_is_said_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
