@@ -110,8 +110,12 @@ static void on_socket_state(void *ctx, ares_socket_t fd, int readable, int writa
         w->resolver = r;
         w->io.fn = on_socket;
         list_push_back(&r->watches, &w->link);
-        /* One that cannot be watched is asked in vain and times out. */
-        loop_io_add(r->loop, &w->io, fd, events);
+        /* One that cannot be watched is asked in vain and times out, or is watched when its state
+         * changes again. */
+        if (!loop_io_add(r->loop, &w->io, fd, events)) {
+            list_remove(&w->link);
+            free(w);
+        }
     }
 }
 
