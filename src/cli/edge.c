@@ -6,6 +6,7 @@
  * and only then closes. */
 #include "cli/edge.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -88,6 +89,15 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
+/* Its thread does not run, or has ended. */
+static void release_lane(struct lane *lane)
+{
+    server_free(lane->server);
+    dispatch_free(lane->dispatch);
+    upstream_client_free(lane->upstream);
+    loop_free(lane->loop);
+}
+
 /* fd: the lane's from here on. */
 static enum status open_lane(struct app *app, struct lane *lane, int fd, struct err *err)
 {
@@ -119,7 +129,12 @@ static enum status open_lane(struct app *app, struct lane *lane, int fd, struct 
                                    .ctx = lane->dispatch};
     lane->server = server_new(&config);
     server_listen(lane->server, fd);
-    pthread_create(&lane->thread, NULL, lane_main, lane);
+    int failed = pthread_create(&lane->thread, NULL, lane_main, lane);
+    if (failed) {
+        release_lane(lane);
+        errno = failed;
+        return err_errno(err, "start a loop");
+    }
     lane->edge->count++;
     return OK;
 }
@@ -295,10 +310,7 @@ void edge_free(struct edge *e)
         struct lane *lane = &e->lane[i];
         loop_stop(lane->loop);
         pthread_join(lane->thread, NULL);
-        server_free(lane->server);
-        dispatch_free(lane->dispatch);
-        upstream_client_free(lane->upstream);
-        loop_free(lane->loop);
+        release_lane(lane);
     }
     pthread_cond_destroy(&e->changed);
     pthread_mutex_destroy(&e->lock);
