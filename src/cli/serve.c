@@ -163,13 +163,26 @@ static void wait_jobs(struct serving *s, int64_t until_ms)
         nanosleep(&pause, NULL);
 }
 
-static void stop_workers(struct workers **w)
+/* All of them first: loops that still run may offer them work, which they refuse, and an upload
+ * that is cut asks for a turn until its exchange has ended (net/receive). */
+static void stop_workers(struct app *app)
 {
-    if (*w) {
-        workers_stop(*w);
-        workers_free(*w);
+    struct workers *all[] = {app->api_workers,      app->submit_workers, app->step_workers,
+                             app->transfer_workers, app->file_workers,   app->upload_workers};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        if (all[i])
+            workers_stop(all[i]);
     }
-    *w = NULL;
+}
+
+static void free_workers(struct app *app)
+{
+    struct workers **all[] = {&app->api_workers,      &app->submit_workers, &app->step_workers,
+                              &app->transfer_workers, &app->file_workers,   &app->upload_workers};
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        workers_free(*all[i]);
+        *all[i] = NULL;
+    }
 }
 
 static void stop_serving(struct serving *s)
@@ -188,18 +201,11 @@ static void stop_serving(struct serving *s)
     }
     /* Whoever hears of changes is taken down from here on. */
     db_unlisten_all(app->db);
-    stop_workers(&app->api_workers);
-    stop_workers(&app->submit_workers);
-    stop_workers(&app->step_workers);
-    stop_workers(&app->transfer_workers);
-    stop_workers(&app->file_workers);
-    /* Asked for a turn until the last exchange has ended (net/receive). */
-    if (app->upload_workers)
-        workers_stop(app->upload_workers);
+    stop_workers(app);
     if (app->tokens)
         tokens_stop(app->tokens);
     edge_free(s->edge);
-    stop_workers(&app->upload_workers);
+    free_workers(app);
     jobs_free(app);
     store_keeper_stop(app->keeper);
     janitor_stop(s->janitor);
