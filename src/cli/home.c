@@ -83,12 +83,6 @@ static int take_lock(struct home *h, bool replace)
     return 0;
 }
 
-void home_ask_old(const struct home *h)
-{
-    if (h->old_pid > 0)
-        kill(h->old_pid, SIGUSR2);
-}
-
 bool home_inherit(struct home *h)
 {
     if (h->old_pid > 0 && lock_byte(h->lock_fd, BYTE_SERVER) == 0) {
@@ -96,6 +90,13 @@ bool home_inherit(struct home *h)
         h->old_pid = 0;
     }
     return h->old_pid == 0;
+}
+
+/* If it has died since we looked, its number may be somebody else's by now. */
+void home_ask_old(struct home *h)
+{
+    if (!home_inherit(h))
+        kill(h->old_pid, SIGUSR2);
 }
 
 /* ---- opening */

@@ -33,7 +33,7 @@ enum home_use {
 int home_open(struct home *h, enum home_use use);
 void home_close(struct home *h);
 /* HOME_REPLACE: asks the old server to leave (SIGUSR2), when this one answers. */
-void home_ask_old(const struct home *h);
+void home_ask_old(struct home *h);
 /* HOME_REPLACE: whether the old server has ended and the folder is this one's now. */
 bool home_inherit(struct home *h);
 /* The line for an err: its sentence, or its code and detail. */
