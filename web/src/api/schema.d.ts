@@ -2137,6 +2137,12 @@ export interface components {
       video?: string
       remix_target_id?: string
       video_count?: number
+      /** @description With size and orientation, read where a job answers: before what the model's name says. */
+      seconds?: number | string
+      /** @description As 1280x720, or auto. */
+      size?: string
+      /** @enum {string} */
+      orientation?: 'landscape' | 'portrait'
     } & {
       [key: string]: unknown
     }
