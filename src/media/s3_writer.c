@@ -139,6 +139,20 @@ static enum status check(const struct s3_writer *w, struct err *err)
     return E_UNAVAILABLE;
 }
 
+/* Whoever died behind its completion has left the whole object, and no upload to add a part to. */
+static enum status complete(struct s3_writer *w, struct err *err)
+{
+    struct err ignored;
+    enum status status = s3_writer_flush(w, err);
+    if (status == E_NOT_FOUND && str_eq(str_of(err->code), STR("upload_gone")) &&
+        check(w, &ignored) == OK) {
+        sha256_kept_update(&w->digest, unsent(w));
+        return OK;
+    }
+    TRY(status);
+    return s3_upload_complete(w->s3, w->key, w->upload_id, w->parts, w->count, err);
+}
+
 enum status s3_writer_finish(struct s3_writer *w, unsigned char ret_digest[SHA256_SIZE],
                              struct err *err)
 {
@@ -146,9 +160,7 @@ enum status s3_writer_finish(struct s3_writer *w, unsigned char ret_digest[SHA25
         sha256_kept_update(&w->digest, unsent(w));
         TRY(s3_put(w->s3, w->key, w->type, unsent(w), err));
     } else {
-        if (w->part_n)
-            TRY(send_part(w, err));
-        TRY(s3_upload_complete(w->s3, w->key, w->upload_id, w->parts, w->count, err));
+        TRY(complete(w, err));
     }
     sha256_kept_final(&w->digest, ret_digest);
     return check(w, err);

@@ -21,7 +21,7 @@ enum {
     ARENA_BYTES = 8 << 20, /* with the list of its parts */
     TAIL_ARENA_BYTES = STEP + (64 << 10),
     BUSY_MS = 10000,
-    BUSY_LONG_MS = 60000, /* at the end, when children look at it */
+    BUSY_LONG_MS = 90000, /* at the end, when children look at it: two thirds are always left */
     S3_TRIES = 3,
 };
 
@@ -97,6 +97,8 @@ static enum status drop_tail(struct tus_upload *t, struct db_conn *tx, struct er
     if (!t->row.tail_object_id)
         return OK;
     TRY(object_load(tx, t->row.tail_object_id, t->arena, &tail, err));
+    /* It lies there whole, so its deletion needs no second look for an upload in parts. */
+    tail.state = OBJECT_STORED;
     return quota_release(tx, &tail, clock_wall_ms(), err);
 }
 
@@ -201,8 +203,9 @@ static enum status step(struct tus_upload *t, struct err *err)
     end_unnamed(t);
     enum status status = upload_sink_flush(t->upload, err);
     if (status == OK && !t->whole)
-        return advance(t, &no_tail, err);
-    end_busy(t);
+        status = advance(t, &no_tail, err);
+    if (t->busy_ms)
+        end_busy(t);
     return status;
 }
 
@@ -225,6 +228,21 @@ static enum status stands_at(struct tus_upload *t, struct db_conn *tx, int64_t u
                                                      : err_set(err, E_CONFLICT, "upload_offset");
 }
 
+/* A slow line shall not see it end before its first step. */
+static enum status keep_a_day(struct tus_upload *t, struct db_conn *tx, const struct object *o,
+                              struct err *err)
+{
+    int64_t now = clock_wall_ms(), until = now + TUS_LIFE_MS;
+    struct object tail;
+    TRY(tus_prolong(tx, t->row.id, until, err));
+    TRY(object_reserve(tx, o->id, o->reserved, now, until, err));
+    t->row.expires_at = until;
+    if (!t->row.tail_object_id)
+        return OK;
+    TRY(object_load(tx, t->row.tail_object_id, t->arena, &tail, err));
+    return object_reserve(tx, tail.id, tail.reserved, now, until, err);
+}
+
 /* Looked at once more behind the claim: the earlier writer may have moved it until then, and
  * cannot any more.  A wrong offset takes nothing from anybody. */
 static enum status take_over(struct tus_upload *t, struct worker *w, int64_t user_id,
@@ -237,11 +255,12 @@ static enum status take_over(struct tus_upload *t, struct worker *w, int64_t use
     crypto_uuid(own);
     snprintf(t->claim, sizeof(t->claim), "%s%s", w->app->node_id, own);
     _cleanup_(db_tx_end) struct db_conn *tx = w->db;
-    TRY(db_begin(tx, err));
+    TRY(library_lock(w, user_id, err));
     TRY(stands_at(t, tx, user_id, uuid, offset, err));
     TRY(tus_claim(tx, t->row.id, claim_of(t), alive, clock_wall_ms(), err));
     TRY(stands_at(t, tx, user_id, uuid, offset, err));
     TRY(object_load(tx, t->row.object_id, t->arena, ret, err));
+    TRY(keep_a_day(t, tx, ret, err));
     return db_commit(tx, err);
 }
 
@@ -286,7 +305,7 @@ static enum status read_tail(struct tus_upload *t, struct err *err)
         return OK;
     TRY(object_load(u->worker->db, t->row.tail_object_id, a, &tail, err));
     enum status status = s3_get(&u->bucket.s3, tail.key, STEP, a, &bytes, err);
-    if (status == E_NOT_FOUND)
+    if (status == E_NOT_FOUND && str_eq(str_of(err->code), STR("object_not_found")))
         return lost(err);
     TRY(status);
     u->object.size += (int64_t)bytes.n;

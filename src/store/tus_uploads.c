@@ -71,6 +71,12 @@ enum status tus_claim(struct db_conn *tx, int64_t id, struct str claim, struct s
     return changed ? OK : err_set(err, E_LOCKED, "upload_locked");
 }
 
+enum status tus_prolong(struct db_conn *tx, int64_t id, int64_t expires_at, struct err *err)
+{
+    return db_exec(tx, "UPDATE tus_uploads SET expires_at = $2 WHERE id = $1",
+                   DB_ARGS(P_INT(id), P_INT(expires_at)), NULL, err);
+}
+
 enum status tus_check_claim(struct db_conn *db, const struct tus_row *row, struct str claim,
                             struct err *err)
 {

@@ -39,6 +39,7 @@ enum status tus_find(struct db_conn *db, int64_t user_id, struct str uuid, struc
  * with alive is a dead process's (empty: nobody can say). */
 enum status tus_claim(struct db_conn *tx, int64_t id, struct str claim, struct str alive,
                       int64_t now_ms, struct err *err);
+enum status tus_prolong(struct db_conn *tx, int64_t id, int64_t expires_at, struct err *err);
 /* These of a claim: E_LOCKED, code "upload_locked", when it holds no more; E_NOT_FOUND, code
  * "upload_not_found", when the upload is gone with its object. */
 enum status tus_check_claim(struct db_conn *db, const struct tus_row *row, struct str claim,

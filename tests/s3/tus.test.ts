@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
 import { assertError, stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
-import { Bucket, gateway, type Gateway } from "../lib/s3.ts";
+import { Bucket, gateway, type Gateway, Way } from "../lib/s3.ts";
 import { begin, create, kind, offsetOf, patch, recordOf, tus, upload } from "../lib/tus.ts";
 import { mp4ish, png, sha256 } from "../lib/uploads.ts";
 
@@ -14,19 +14,20 @@ const FULL = process.env.KINORA_FULL === "1";
 const MIB = 1 << 20;
 const PART = 8 * MIB;
 
-let gate: Gateway, bucket: Bucket, kinora: Kinora, admin: Person, rows: Rows;
+let gate: Gateway, way: Way, bucket: Bucket, kinora: Kinora, admin: Person, rows: Rows;
 
 before(async () => {
   gate = await gateway();
+  way = await Way.start(gate.url);
   bucket = await Bucket.make(gate);
   kinora = await Kinora.start();
   admin = await kinora.admin();
   rows = new Rows(kinora);
-  await admin.ask("PATCH", "/api/v1/admin/settings", bucket.settings({ sora_s3_prefix: "pre" }));
+  await admin.ask("PATCH", "/api/v1/admin/settings", bucket.settings({ sora_s3_endpoint: way.url, sora_s3_prefix: "pre" }));
   await healthy();
 });
 after(async () => {
-  await stopAll(kinora);
+  await stopAll(kinora, way);
   gate.stop();
 });
 
@@ -104,6 +105,23 @@ test("[UP-7] a death while bytes come leaves what was acknowledged, and the uplo
     return answer.status !== 423 && answer;
   });
   assert.equal(last.status, 204, last.text);
+  await assertKept(address, file);
+  await clean();
+});
+
+test("[UP-7] a death behind the bucket's completion loses nothing: the last piece ends it again", async () => {
+  const file = mp4ish(2 * PART + 1000, 8);
+  const address = await create(admin, "oc-gallery-video", file.length);
+  assert.equal((await patch(admin, address, 0, file.subarray(0, PART + 10))).status, 204);
+  way.break({ on: "complete", asked: true, stall: true });
+  const last = begin(admin, address, PART + 10, file.length - PART - 10);
+  last.write(file.subarray(PART + 10));
+  await eventually("the whole object", async () => (await bucket.uploads()).length === 0);
+  way.mend();
+  await restart();
+  const from = await offsetOf(admin, address);
+  const answer = await patch(admin, address, from, file.subarray(from));
+  assert.equal(answer.status, 204, answer.text);
   await assertKept(address, file);
   await clean();
 });
