@@ -518,6 +518,16 @@ describe("What there is", () => {
     await admin.ask("PATCH", "/api/v1/admin/settings", { local_storage_enabled: true });
   });
 
+  test("[ST-7] [UI-9] the built-in models are described in the caller's language", async () => {
+    const words = async (language: string) => {
+      const answer = await admin.call("GET", "/api/v1/sora/models", undefined, { "accept-language": language });
+      return answer.body.data.find((m: { id: string }) => m.id === "gpt-image-landscape");
+    };
+    const [zh, en] = [await words("zh"), await words("en")];
+    assert.deepEqual([zh.name, zh.description], ["GPT Image 横屏", "静态图片"]);
+    assert.deepEqual([en.name, en.description], ["GPT Image, landscape", "Still image"]);
+  });
+
   test("[ST-11] The built-in models are there, the prompt enhancers by a setting, and what accounts list", async () => {
     const person = await member();
     const ids = async () => {

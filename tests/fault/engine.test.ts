@@ -313,7 +313,7 @@ describe("polls", () => {
 
   test("[ST-3] a task that is not known is asked for again before it is given up", async () => {
     const id = await polled("unknown", { status: 404 });
-    assert.equal(w.job(id).state, "polling");
+    await w.until("the next look", `SELECT id FROM jobs WHERE generation_id = ${id} AND state = 'polling'`);
     due(id, ", missing_since = 1");
     assert.equal((await w.person.ended(id)).error_code, "upstream");
     await w.demo.control("DELETE", "/faults");
