@@ -596,10 +596,11 @@ test("[ST-3] a claim that nobody works on is taken up again on a busy node", asy
     { route: "videos.create", prompt: "claimed", job: { duration_ms: 90000 } },
   );
   const claimed = await w.person.generate("claimed");
-  await w.until("an id", `SELECT id FROM jobs WHERE generation_id = ${claimed} AND upstream_id <> ''`);
-  // A poll in the air keeps the engine busy, and its row tells the node's name.
-  await w.demo.fault({ route: "videos.get", hold: true, times: 0 });
   const polled = await w.person.generate("polled");
+  for (const id of [claimed, polled])
+    await w.until("an id", `SELECT id FROM jobs WHERE generation_id = ${id} AND upstream_id <> ''`);
+  // A poll in the air keeps the engine busy, and its row tells the node's name.
+  await w.demo.fault({ route: "videos.get", path: w.job(polled).upstream_id, hold: true, times: 0 });
   await w.until("a poll", `SELECT id FROM jobs WHERE generation_id = ${polled} AND state = 'polling'
     AND lease_owner <> ''`);
   const owner = w.job(polled).lease_owner;

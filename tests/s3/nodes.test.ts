@@ -13,10 +13,10 @@ import { Bucket, gateway } from "../lib/s3.ts";
 
 const skip = process.env.KINORA_TEST_POSTGRES ? false : "needs KINORA_TEST_POSTGRES";
 
-async function image(node: Kinora, key: string): Promise<string> {
+async function image(node: Kinora, key: string, once: string): Promise<string> {
   const answer = await fetch(`${node.url}/v1/images/generations`, {
     method: "POST",
-    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": once },
     body: JSON.stringify({ model: "gpt-image", prompt: "a boat", response_format: "b64_json" }),
   });
   const text = await answer.text();
@@ -49,7 +49,8 @@ test("[SG-5] [GW-10] bytes of an upstream lie in the bucket, and every node give
     });
   }
   const key = await admin.key();
-  for (const node of [one, two, one, two]) assert.equal(await image(node, key), "PNG");
+  // With a key of idempotency: without one they go once they have been given out.
+  for (const [n, node] of [one, two, one, two].entries()) assert.equal(await image(node, key, `nr ${n}`), "PNG");
   const rows = new Rows(one);
   const kept = rows.query("SELECT storage FROM objects WHERE key LIKE 'results/%'");
   assert.deepEqual(kept.map((o) => o.storage), ["s3", "s3", "s3", "s3"]);
