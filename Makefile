@@ -3,7 +3,7 @@
 #   make run     start Kinora with a demo upstream and a first admin
 #   make test    the gate: everything that has to hold for every change
 .DEFAULT_GOAL := build
-.PHONY: build page run test test-full lint format fuzz mutants bench bench-pool bench-page deps clean
+.PHONY: build page run test test-full lint format fuzz mutants bench bench-pool bench-page bench-storage deps clean
 
 build: page
 	@scripts/build.sh release
@@ -56,6 +56,11 @@ bench-pool:
 bench-page: build
 	@scripts/setup.sh test
 	@bench/page/run.sh
+
+# make bench-storage WRITE=1 puts the figures into docs/bench-storage.md
+bench-storage: build
+	@scripts/setup.sh full
+	@bench/storage/run.sh
 
 deps:
 	@scripts/setup.sh full
