@@ -114,14 +114,13 @@ inWindow(stage, "[UI-7] the sheet has four, three, two or one column, and says w
   ];
   await showWorks(v, Array.from({ length: 30 }, (_, n) => work(30 - n, kinds[n % 3])));
   await v.go("/sora/library");
-  for (const [width, columns] of [[1440, 4], [1024, 3], [768, 2], [390, 1]]) {
+  for (const [width, columns] of [[1440, 4], [1024, 3], [768, 2], [390, 1], [1440, 4]]) {
     await v.page.setViewportSize({ width, height: 900 });
     await eventually(`${columns} columns at ${width}`, async () => {
       const lefts = await v.at("library-tile").evaluateAll((all) => all.map((e) => e.getBoundingClientRect().left));
       return lefts.length > 0 && new Set(lefts.map(Math.round)).size === columns;
     });
   }
-  await v.page.setViewportSize({ width: 1440, height: 900 });
   const tile = (id: number) => v.page.locator(`[data-testid="library-tile"][data-id="${id}"]`);
   const badges = (id: number) => tile(id).locator(".badge").allInnerTexts();
   assert.deepEqual(await badges(30), ["Image"]);
@@ -130,7 +129,7 @@ inWindow(stage, "[UI-7] the sheet has four, three, two or one column, and says w
   assert.equal(await tile(29).locator(".tile__acts").count(), 0);
   await tile(29).hover();
   for (const action of ["tile-play", "tile-download", "tile-delete"]) await v.at(action, tile(29)).waitFor();
-  await v.click("tile-play");
+  await v.at("tile-play", tile(29)).click();
   await v.see("preview-prompt", "work 29");
   await v.click("preview-older");
   const remove = (await (await v.see("preview-delete")).boundingBox())!;
@@ -147,8 +146,9 @@ inWindow(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before"
   await v.see("library-tile", "work 2");
   await v.page.clock.pauseAt(Date.now() + 60_000);
   const remove = async () => {
-    await v.at("library-tile").filter({ hasText: "work 2" }).hover();
-    await v.click("tile-delete");
+    const tile = v.at("library-tile").filter({ hasText: "work 2" });
+    await tile.hover();
+    await v.at("tile-delete", tile).click();
     await v.see("toast", "work 2");
     await eventually("one work", async () => (await v.at("library-tile").count()) === 1);
   };
