@@ -277,16 +277,27 @@ static size_t write_headers(const struct library_file *f, struct http_header out
     return n;
 }
 
-static void build_fetch(struct library_file *f, const struct settings *settings,
-                        struct http_header *headers, struct fetch_request *r)
+struct question {
+    const struct settings *settings; /* held: the guard points into them */
+    struct http_header headers[MAX_HEADERS];
+    struct fetch_request request;
+};
+
+static void question_end(struct question *q)
+{
+    settings_drop(q->settings);
+}
+
+static void question_build(struct question *q, struct library_file *f)
 {
     const struct pool_account *account = f->source->account;
-    *r = (struct fetch_request){
+    q->settings = settings_hold(f->w->app);
+    q->request = (struct fetch_request){
         .url = f->source->media[f->place].url,
-        .headers = headers,
-        .header_count = write_headers(f, headers),
-        .guard = {GUARD_PUBLIC, settings->allowed_private_networks,
-                  settings->allowed_private_network_count},
+        .headers = q->headers,
+        .header_count = write_headers(f, q->headers),
+        .guard = {GUARD_PUBLIC, q->settings->allowed_private_networks,
+                  q->settings->allowed_private_network_count},
         .follow_redirects = true,
         .connect_timeout_ms = CONNECT_MS,
         .stall_timeout_ms = STALL_MS,
@@ -297,19 +308,19 @@ static void build_fetch(struct library_file *f, const struct settings *settings,
     };
     if (!account)
         return;
-    r->trusted_origin = &account->target.base;
-    r->ca_pem = account->ca_pem;
-    r->http2 = account->http2;
-    r->proxy_url = account->proxy_url;
+    q->request.trusted_origin = &account->target.base;
+    q->request.ca_pem = account->ca_pem;
+    q->request.http2 = account->http2;
+    q->request.proxy_url = account->proxy_url;
 }
 
 /* What came as bytes is a free object already. */
-static enum status copy_object(struct library_file *f, int64_t object_id)
+static enum status copy_object(struct library_file *f)
 {
     struct object from;
     struct str bytes;
-    enum status status = library_read_object(f->w, object_id, OBJECT_MAX, f->arena, &from, &bytes,
-                                             f->err);
+    enum status status = library_read_object(f->w, f->source->media[f->place].object_id, OBJECT_MAX,
+                                             f->arena, &from, &bytes, f->err);
     if (status != OK)
         return status == E_NOT_FOUND ? err_set(f->err, E_GONE, "link_expired") : status;
     f->length = (int64_t)bytes.n;
@@ -317,18 +328,14 @@ static enum status copy_object(struct library_file *f, int64_t object_id)
     return finish_file(f);
 }
 
-static enum status run(struct library_file *f)
+static enum status fetch_file(struct library_file *f)
 {
-    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(f->w->app);
-    struct http_header headers[MAX_HEADERS];
-    struct fetch_request request;
+    _cleanup_(question_end) struct question ask;
     struct fetch_answer answer;
     struct err err = {0};
 
-    if (f->source->media[f->place].object_id)
-        return copy_object(f, f->source->media[f->place].object_id);
-    build_fetch(f, settings, headers, &request);
-    enum status status = fetch_run(f->w->fetcher, &request, f->arena, &answer, &err);
+    question_build(&ask, f);
+    enum status status = fetch_run(f->w->fetcher, &ask.request, f->arena, &answer, &err);
     if (f->failed != OK)
         return f->failed; /* the sink's own reason, in f->err */
     note_refused_token(f);
@@ -352,7 +359,7 @@ enum status library_file_take(struct library_file *f, struct err *err)
     if (f->target->type == STORAGE_S3)
         open_s3(f);
     if (status == OK)
-        status = run(f);
+        status = f->source->media[f->place].object_id ? copy_object(f) : fetch_file(f);
     local_abandon(f->local);
     s3_writer_free(f->writer);
     if (status != OK && err)
@@ -363,16 +370,14 @@ enum status library_file_take(struct library_file *f, struct err *err)
 enum status library_fetch_bytes(struct worker *w, const struct library_source *source, size_t place,
                                 size_t max, struct arena *a, struct str *ret, struct err *err)
 {
-    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(w->app);
+    _cleanup_(question_end) struct question ask;
     struct library_file f = {.w = w, .source = source, .place = place, .arena = a};
-    struct http_header headers[MAX_HEADERS];
-    struct fetch_request request;
     struct fetch_answer answer;
-    build_fetch(&f, settings, headers, &request);
-    request.on_body = NULL;
-    request.on_head = NULL;
-    request.max_body = max;
-    TRY(fetch_run(w->fetcher, &request, a, &answer, err));
+    question_build(&ask, &f);
+    ask.request.on_body = NULL;
+    ask.request.on_head = NULL;
+    ask.request.max_body = max;
+    TRY(fetch_run(w->fetcher, &ask.request, a, &answer, err));
     f.answer_status = answer.status;
     *ret = answer.body;
     note_refused_token(&f);
@@ -389,17 +394,15 @@ static bool see_status(const struct http_head *head, void *ctx)
 enum status library_try_link(struct worker *w, const struct library_source *source, size_t place,
                              int timeout_ms, struct arena *a, struct err *err)
 {
-    _cleanup_(settings_dropp) const struct settings *settings = settings_hold(w->app);
+    _cleanup_(question_end) struct question ask;
     struct library_file f = {.w = w, .source = source, .place = place, .arena = a};
-    struct http_header headers[MAX_HEADERS];
-    struct fetch_request request;
     struct fetch_answer answer;
-    build_fetch(&f, settings, headers, &request);
-    headers[request.header_count++] = (struct http_header)HTTP_HEADER("Range", "bytes=0-0");
-    request.on_body = NULL;
-    request.on_head = see_status;
-    request.connect_timeout_ms = request.total_timeout_ms = timeout_ms;
-    enum status status = fetch_run(w->fetcher, &request, a, &answer, err);
+    question_build(&ask, &f);
+    ask.headers[ask.request.header_count++] = (struct http_header)HTTP_HEADER("Range", "bytes=0-0");
+    ask.request.on_body = NULL;
+    ask.request.on_head = see_status;
+    ask.request.connect_timeout_ms = ask.request.total_timeout_ms = timeout_ms;
+    enum status status = fetch_run(w->fetcher, &ask.request, a, &answer, err);
     if (!f.answer_status)
         return status;
     note_refused_token(&f);
