@@ -18,7 +18,7 @@ struct parser {
     struct http_fault *fault;
     bool request;
     /* What was seen; each of these fields may stand once. */
-    bool host, authorization, length, encoding;
+    bool host, authorization, request_key, length, encoding;
     bool close, keep_alive, upgrade_asked, upgrade_named;
 };
 
@@ -188,6 +188,16 @@ static enum http_parse see_authorization(struct parser *p, struct str value)
     return HTTP_PARSE_DONE;
 }
 
+/* Two would be two requests. */
+static enum http_parse see_request_key(struct parser *p, struct str value)
+{
+    (void)value;
+    if (p->request && p->request_key)
+        return bad(p, 400, "Idempotency-Key stands twice");
+    p->request_key = true;
+    return HTTP_PARSE_DONE;
+}
+
 static enum http_parse see_length(struct parser *p, struct str value)
 {
     uint64_t length;
@@ -235,8 +245,8 @@ static enum http_parse see_upgrade(struct parser *p, struct str value)
     return HTTP_PARSE_DONE;
 }
 
-/* The fields that frame a message, steer its connection or say who sends it, by the length of their
- * names. */
+/* The fields that frame a message, steer its connection or say who sends it or whether it was sent
+ * before, by the length of their names. */
 static enum http_parse see_field(struct parser *p, struct str name, struct str value)
 {
     static const struct known {
@@ -249,6 +259,7 @@ static enum http_parse see_field(struct parser *p, struct str name, struct str v
         [10] = {STR("connection"), see_connection},
         [13] = {STR("authorization"), see_authorization},
         [14] = {STR("content-length"), see_length},
+        [15] = {STR("idempotency-key"), see_request_key},
         [17] = {STR("transfer-encoding"), see_encoding},
     };
     if (name.n >= ARRAY_SIZE(by_length) || !by_length[name.n].see ||

@@ -5,7 +5,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { Demo } from "../lib/demo.ts";
 import { Kinora, type Answer, type Person } from "../lib/kinora.ts";
 import { documented } from "../lib/openapi.ts";
-import { assertError, stopAll } from "../lib/raw.ts";
+import { assertError, send, stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
 
 let kinora: Kinora;
@@ -102,6 +102,22 @@ describe("In the studio", () => {
     const { status, body } = await generate(person, "k".repeat(255));
     assert.equal(status, 202);
     await person.ended(body.generation_id);
+  });
+
+  test("[GW-11] Two keys in one request are refused, be they equal or not, and make nothing", async () => {
+    const person = await member();
+    for (const second of ["twice", "another"]) {
+      const answer = await send(kinora.url, "POST", "/api/v1/sora/generate", {
+        headers: {
+          authorization: `Bearer ${person.token}`,
+          "content-type": "application/json",
+          "idempotency-key": ["twice", second],
+        },
+        body: JSON.stringify(FORM),
+      });
+      assertError(answer, 400, "bad_request");
+    }
+    assert.equal((await person.ask("GET", "/api/v1/sora/generations")).total, 0);
   });
 
   test("[GW-11 ST-3] The key outlives the process that took it", async () => {

@@ -18,6 +18,7 @@ const REFUSALS: Record<string, string> = {
   "HTTP/1.0 knows no Transfer-Encoding": "the framing is faulty then (9112 6.1)",
   "Host is missing": "Node's parser leaves Host to its server (9110 7.2)",
   "Authorization stands twice": "two keys are no key (9110 5.3)",
+  "Idempotency-Key stands twice": "two would be two requests (9110 5.3)",
   "Host stands twice": "Node's parser leaves Host to its server (9112 3.2)",
   "Host is malformed": "Node's parser leaves Host to its server (9110 7.2)",
   "Host differs from the request target": "we believe neither of the two (9112 3.2.2)",

@@ -104,7 +104,7 @@ export const DIFFERENCES: [pattern: RegExp, why: string][] = [
     /^Connections: a side shut behind/,
     "nginx takes a half-closed client for one that left; here it is served",
   ],
-  [/^Other fields: an Authorization/, "nginx only passes on; the application decides"],
+  [/^Other fields: (an Authorization|Idempotency-Key)/, "nginx only passes on; the application decides"],
   [/^Framing: both lengths/, "RFC 9112 6.3 calls it smuggling; nginx drops the length"],
   [/^Framing: Content-Length twice/, "nginx takes the first; RFC 9112 6.3 has it an error"],
   [

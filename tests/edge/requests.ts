@@ -1119,6 +1119,12 @@ const others: Row[] = [
     answer: "400 closes",
   },
   {
+    name: "Idempotency-Key twice",
+    rfc: "9110 5.3",
+    send: post(`Idempotency-Key: a\r\nIdempotency-Key: a\r\n${LENGTH}`, ASK),
+    answer: "400 closes",
+  },
+  {
     name: "an Authorization of the scheme alone",
     rfc: "6750 2.1",
     send: post(LENGTH, ASK).replace("Bearer $KEY", "Bearer"),

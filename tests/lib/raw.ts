@@ -6,7 +6,7 @@ import { request } from "node:http";
 import type { Answer } from "./kinora.ts";
 
 export interface Raw {
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>; // a list: as often as it is long
   body?: string | Uint8Array;
 }
 
