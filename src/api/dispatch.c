@@ -429,7 +429,7 @@ void dispatch_request(struct exchange *x, void *ctx)
             start_call(d, x, &target->endpoint, &match, a);
             return;
         }
-        target->loop(x, d);
+        target->loop(x, d, &match);
     } else if (found == ROUTE_NO_METHOD) {
         refuse(d, x, E_METHOD, "method_not_allowed", allow);
     } else if (is_program_path(head->path)) {

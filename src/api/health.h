@@ -4,5 +4,6 @@
  * /readyz asks the database too. */
 struct dispatch;
 struct exchange;
+struct route_match;
 
-void health_reply(struct exchange *x, struct dispatch *d);
+void health_reply(struct exchange *x, struct dispatch *d, const struct route_match *match);

@@ -131,6 +131,8 @@ static const struct route routes[] = {
     {HTTP_POST, "/v1/chat/completions", GATEWAY(gateway_chat_v1)},
     {HTTP_GET, "/sora/v1/models", GATEWAY(gateway_models)},
     {HTTP_GET, "/v1/models", GATEWAY(gateway_models)},
+    {HTTP_GET, "/sora/v1/models/{id...}", GATEWAY(gateway_model)},
+    {HTTP_GET, "/v1/models/{id...}", GATEWAY(gateway_model)},
 
     {HTTP_POST, "/v1/videos", KEY_FORM(videos_create)},
     {HTTP_GET, "/v1/videos", KEY(videos_list)},

@@ -15,7 +15,7 @@ struct target {
     struct endpoint endpoint;
     const struct call_stream *stream; /* not NULL: in place of the endpoint's handler */
     /* Not NULL: a loop route; the endpoint's access only says what it asks for itself. */
-    void (*loop)(struct exchange *x, struct dispatch *d);
+    void (*loop)(struct exchange *x, struct dispatch *d, const struct route_match *match);
 };
 
 const struct route *routes_table(size_t *ret_count);

@@ -41,7 +41,16 @@ static bool is_dots(struct str s)
     return str_eq(s, STR(".")) || str_eq(s, STR(".."));
 }
 
-/* No bad escape, NUL, encoded slash or dot segment; valid UTF-8 throughout. */
+static bool has_dots(struct str path)
+{
+    while (path.p) {
+        if (is_dots(str_cut(&path, '/')))
+            return true;
+    }
+    return false;
+}
+
+/* No bad escape, NUL or dot segment; valid UTF-8 throughout. */
 static bool path_is_clean(struct str path)
 {
     while (path.p) {
@@ -53,8 +62,7 @@ static bool path_is_clean(struct str path)
         if (!str_has_char(segment, '%'))
             continue;
         if (segment.n > sizeof(text) || !http_percent_decode(segment, false, &decoded) ||
-            str_has_char(buf_str(&decoded), '/') || is_dots(buf_str(&decoded)) ||
-            !utf8_valid(buf_str(&decoded)))
+            has_dots(buf_str(&decoded)) || !utf8_valid(buf_str(&decoded)))
             return false;
     }
     return true;
@@ -225,6 +233,11 @@ static bool segment_equals(struct str raw, struct str literal)
            str_eq(buf_str(&decoded), literal);
 }
 
+static bool has_encoded_slash(struct str raw)
+{
+    return str_find(raw, STR("%2F")) >= 0 || str_find(raw, STR("%2f")) >= 0;
+}
+
 static bool descend(struct search *s, const struct node *n, struct str left, size_t parameters);
 
 static bool try_literals(struct search *s, const struct node *n, struct str segment,
@@ -245,7 +258,7 @@ static bool descend(struct search *s, const struct node *n, struct str left, siz
     struct str whole = left, segment = str_cut(&left, '/');
     if (try_literals(s, n, segment, left, parameters))
         return true;
-    if (n->parameter && segment.n) {
+    if (n->parameter && segment.n && !has_encoded_slash(segment)) {
         s->raw[parameters] = segment;
         if (descend(s, n->parameter, left, parameters + 1))
             return true;

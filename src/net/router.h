@@ -5,8 +5,10 @@
  * Patterns are literal segments and `{name}` segments; `{name...}` as the last takes
  * the rest (maybe empty), and only of paths that lead to no other route whatever its
  * method.  Literal segments win, but where they do not know the method a parameter that
- * does is taken.  A parameter is never empty and is percent-decoded; a path with a bad
- * escape, an encoded slash, a dot segment or broken UTF-8 matches nothing. */
+ * does is taken.  A parameter is percent-decoded; of one segment it is never empty and has
+ * no slash, while in the rest an encoded slash is one like any other.  A path with a bad
+ * escape, a dot segment (encoded or between encoded slashes, too) or broken UTF-8 matches
+ * nothing. */
 #include "base/arena.h"
 #include "net/http1.h"
 

@@ -266,6 +266,27 @@ describe("who may call, and with what", () => {
     await accounts({});
   });
 
+  test("[GW-1] the official package looks one model of the list up, slashes in its name or not", async () => {
+    const slashed = "fal-ai/veo3.1/fast";
+    await accounts({ models: [MODEL, slashed] });
+    for (const path of ["/v1", "/sora/v1"]) {
+      const { models } = new OpenAI({ apiKey: key, baseURL: kinora.url + path, maxRetries: 0 });
+      const { data } = await models.list();
+      for (const id of [MODEL, slashed])
+        assert.deepEqual({ ...(await models.retrieve(id)) }, { ...data.find((m) => m.id === id) });
+      const headers = { authorization: `Bearer ${key}` };
+      const plain = await fetch(`${kinora.url}${path}/models/${slashed}`, { headers });
+      assert.equal((await plain.json()).id, slashed, "sent as it is");
+      for (const id of ["gpt-image", "fal-ai", `${slashed}/x`, `${slashed}?`, "fal-ai%2Fveo3.1%2Ffast"]) {
+        const e = await models.retrieve(id).then(() => assert.fail(id), (e) => e);
+        assert.ok(e instanceof OpenAI.NotFoundError, `${id}: ${e}`);
+        assert.deepEqual([e.code, e.param, e.type], ["model_not_found", "model", "invalid_request_error"]);
+      }
+      const unknown = await fetch(`${kinora.url}${path}/models/${MODEL}`, { headers: { authorization: "Bearer sk-x" } });
+      assert.equal((await refusal(unknown)).status, 401);
+    }
+  });
+
   test("[GW-1] the model lists are what accounts of the key's group would be given now", async () => {
     const group = async (platform: string) =>
       (await admin.ask("POST", "/api/v1/admin/groups", { name: `lists ${platform}`, platform })).id as number;

@@ -372,6 +372,8 @@ const KNOWN: Record<string, Known> = {
   "POST /v1/chat/completions": CHAT,
   "GET /sora/v1/models": {},
   "GET /v1/models": {},
+  "GET /sora/v1/models/{id}": {},
+  "GET /v1/models/{id}": {},
   "POST /v1/videos": { body: { prompt: "a fox" } },
   "GET /v1/videos": {},
   "GET /v1/videos/{id}": {},
@@ -753,7 +755,7 @@ describe("Every route, from the router's own table", () => {
         for (const id of ["999999", "x", "video_", `video_${"x".repeat(200)}`, "%00"]) {
           const answer = await ask(route, addressOf(route, id), { body, headers });
           assert.equal(answer.status, 404, `${id}: ${JSON.stringify(answer.body)}`);
-          assert.match(answer.body.error.code, /^(video_not_found|no_such_address)$/);
+          assert.match(answer.body.error.code, /^((video|model)_not_found|no_such_address)$/);
         }
       },
     ),

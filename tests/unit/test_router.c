@@ -97,6 +97,17 @@ static void the_rest_takes_what_nothing_else_takes(void **state)
     expect(f, HTTP_GET, "/api/v1/keys/", "page");
 }
 
+static void an_encoded_slash_is_one_in_the_rest_alone(void **state)
+{
+    struct fixture *f = *state;
+    expect(f, HTTP_GET, "/api/v1/x/7/files/a%2Fb/c%2fd", "files");
+    expect_param(f, 2, "path", "a/b/c/d");
+    expect(f, HTTP_GET, "/api/v1/keys%2Fmine", "page");
+    expect_param(f, 0, "path", "api/v1/keys/mine");
+    assert_int_equal(match(f, HTTP_PATCH, "/api/v1/keys/a%2Fb"), ROUTE_NO_METHOD);
+    assert_true(str_eq(f->allow, STR("GET, HEAD"))); /* the rest's, not the key's */
+}
+
 static void a_known_path_with_another_method_says_what_is_allowed(void **state)
 {
     struct fixture *f = *state;
@@ -117,7 +128,7 @@ static void head_falls_back_to_get(void **state)
 static void odd_paths_match_nothing(void **state)
 {
     static const char *const paths[] = {
-        "",    "api",  "/api/../x", "/api/%2e%2e/x", "/./x", "/a%2fb",
+        "",    "api",  "/api/../x", "/api/%2e%2e/x", "/./x", "/a%2f..%2fb", "/a%2F%2e",
         "/a%", "/a%0", "/a%zz",     "/a%00",         "/..",  "/a%ff",
     };
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
@@ -132,6 +143,7 @@ int main(void)
         TEST(literal_segments_win_over_parameters),
         TEST(parameters_are_decoded_into_the_arena),
         TEST(the_rest_takes_what_nothing_else_takes),
+        TEST(an_encoded_slash_is_one_in_the_rest_alone),
         TEST(a_known_path_with_another_method_says_what_is_allowed),
         TEST(head_falls_back_to_get),
         TEST(odd_paths_match_nothing),

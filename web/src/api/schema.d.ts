@@ -793,6 +793,23 @@ export interface paths {
     patch?: never
     trace?: never
   }
+  '/sora/v1/models/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One model, if the key may use it */
+    get: operations['gatewayModelSora']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
   '/v1/models': {
     parameters: {
       query?: never
@@ -802,6 +819,23 @@ export interface paths {
     }
     /** The models that the key may use */
     get: operations['gatewayModels']
+    put?: never
+    post?: never
+    delete?: never
+    options?: never
+    head?: never
+    patch?: never
+    trace?: never
+  }
+  '/v1/models/{id}': {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** One model, if the key may use it */
+    get: operations['gatewayModel']
     put?: never
     post?: never
     delete?: never
@@ -2257,13 +2291,14 @@ export interface components {
     GatewayModels: {
       /** @constant */
       object: 'list'
-      data: {
-        id: string
-        /** @constant */
-        object: 'model'
-        created: number
-        owned_by: string
-      }[]
+      data: components['schemas']['GatewayModel'][]
+    }
+    GatewayModel: {
+      id: string
+      /** @constant */
+      object: 'model'
+      created: number
+      owned_by: string
     }
     DeletedGeneration: {
       id: number
@@ -4525,6 +4560,33 @@ export interface operations {
       503: components['responses']['Refused']
     }
   }
+  gatewayModelSora: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Its name; slashes in it may be sent as they are, or as %2F. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The model, as it stands in the list. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['GatewayModel']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
+      503: components['responses']['Refused']
+    }
+  }
   gatewayModels: {
     parameters: {
       query?: never
@@ -4545,6 +4607,33 @@ export interface operations {
       }
       400: components['responses']['Refused']
       401: components['responses']['Refused']
+      503: components['responses']['Refused']
+    }
+  }
+  gatewayModel: {
+    parameters: {
+      query?: never
+      header?: never
+      path: {
+        /** @description Its name; slashes in it may be sent as they are, or as %2F. */
+        id: string
+      }
+      cookie?: never
+    }
+    requestBody?: never
+    responses: {
+      /** @description The model, as it stands in the list. */
+      200: {
+        headers: {
+          [name: string]: unknown
+        }
+        content: {
+          'application/json': components['schemas']['GatewayModel']
+        }
+      }
+      400: components['responses']['Refused']
+      401: components['responses']['Refused']
+      404: components['responses']['Refused']
       503: components['responses']['Refused']
     }
   }
