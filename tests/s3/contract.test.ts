@@ -17,6 +17,7 @@ import { assertError, stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
 import { Bucket, gateway, type Gateway, Way } from "../lib/s3.ts";
 import { Source } from "../lib/source.ts";
+import { assertHoldsLedger, deleted } from "./ledger.ts";
 
 let gate: Gateway;
 let way: Way;
@@ -64,15 +65,9 @@ const objectOf = (id: number, place = 0) =>
 
 // Nothing is left of anything but what the rows name.
 async function clean(): Promise<void> {
-  rows.change("UPDATE deletions SET next_at = 0");
-  await eventually("no second look is left", async () => {
-    rows.change("UPDATE deletions SET next_at = 0");
-    return rows.query("SELECT id FROM deletions").length === 0;
-  }, 180);
+  await deleted(rows, 180);
   await settled(kinora);
-  const named = rows.query("SELECT key FROM objects WHERE storage = 's3'").map((o) => o.key);
-  assert.deepEqual((await bucket.keys()).sort(), named.sort());
-  assert.deepEqual(await bucket.uploads(), []);
+  await assertHoldsLedger(bucket, rows);
 }
 
 test("[SG-2] [SG-3] a file that fits into one part is one PUT under its dated key", async () => {

@@ -11,6 +11,7 @@ import { stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
 import { Bucket, gateway, type Gateway, Way } from "../lib/s3.ts";
 import { Source } from "../lib/source.ts";
+import { assertHoldsLedger, deleted } from "./ledger.ts";
 import { ROWS, type Row } from "./rows.ts";
 
 const FULL = process.env.KINORA_FULL === "1";
@@ -43,15 +44,10 @@ after(async () => {
 
 // Every row has its object and every object its row, wherever it lies.
 async function clean(): Promise<void> {
-  await eventually("no deletion waits", async () => {
-    rows.change("UPDATE deletions SET next_at = 0");
-    return rows.query("SELECT id FROM deletions").length === 0;
-  }, 90);
+  await deleted(rows);
   await settled(kinora);
-  const named = rows.query("SELECT key, size, checksum FROM objects WHERE storage = 's3'");
-  assert.deepEqual((await bucket.keys()).sort(), named.map((o) => o.key).sort());
-  assert.deepEqual(await bucket.uploads(), []);
-  for (const o of named) {
+  await assertHoldsLedger(bucket, rows);
+  for (const o of rows.query("SELECT key, size, checksum FROM objects WHERE storage = 's3'")) {
     const found = await bucket.read(o.key);
     assert.deepEqual([found.size, found.sha256], [Number(o.size), o.checksum], o.key);
   }

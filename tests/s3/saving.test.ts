@@ -12,13 +12,8 @@ import { Rows } from "../lib/rows.ts";
 import { Bucket, gateway, type Gateway } from "../lib/s3.ts";
 import { Source } from "../lib/source.ts";
 
-let gate: Gateway;
-let bucket: Bucket;
-let demo: Demo;
-let source: Source;
-let kinora: Kinora;
-let admin: Person;
-let rows: Rows;
+let gate: Gateway, bucket: Bucket, demo: Demo, source: Source;
+let kinora: Kinora, admin: Person, rows: Rows;
 
 const SETTINGS = "/api/v1/admin/settings";
 const off = { sora_s3_enabled: false, local_storage_enabled: false };

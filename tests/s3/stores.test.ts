@@ -9,6 +9,7 @@ import { stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
 import { Bucket, gateway, type Gateway, Way } from "../lib/s3.ts";
 import { Source } from "../lib/source.ts";
+import { assertHolds, deleted } from "./ledger.ts";
 
 let gate: Gateway;
 let source: Source;
@@ -55,16 +56,12 @@ const waiting = () => rows.query("SELECT id FROM deletions");
 
 // Each bucket has exactly what the rows say lies in it.
 async function clean(): Promise<void> {
-  await eventually("no deletion waits", async () => {
-    rows.change("UPDATE deletions SET next_at = 0");
-    return waiting().length === 0;
-  }, 90);
+  await deleted(rows);
   await settled(kinora);
   for (const { bucket } of [first, second]) {
     const named = rows.query("SELECT o.key AS key FROM objects o JOIN stores s ON s.id = o.store_id " +
       `WHERE s.bucket = '${bucket.name}'`);
-    assert.deepEqual((await bucket.keys()).sort(), named.map((o) => o.key).sort());
-    assert.deepEqual(await bucket.uploads(), []);
+    await assertHolds(bucket, named.map((o) => o.key));
   }
 }
 

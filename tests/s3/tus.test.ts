@@ -9,6 +9,7 @@ import { Rows } from "../lib/rows.ts";
 import { Bucket, gateway, type Gateway, Way } from "../lib/s3.ts";
 import { begin, create, kind, offsetOf, patch, recordOf, tus, upload } from "../lib/tus.ts";
 import { mp4ish, png, sha256 } from "../lib/uploads.ts";
+import { assertUploadsEnded } from "./ledger.ts";
 
 const FULL = process.env.KINORA_FULL === "1";
 const MIB = 1 << 20;
@@ -40,17 +41,7 @@ async function restart(): Promise<void> {
   await healthy();
 }
 
-// The bucket has what the ledger has, and no upload in parts that nobody will end.
-async function clean(): Promise<void> {
-  await eventually("nothing is being written, and no deletion waits", async () => {
-    rows.change("UPDATE deletions SET next_at = 0");
-    const left = rows.query("SELECT id FROM objects WHERE state = 'writing' UNION SELECT id FROM deletions");
-    return left.length === 0;
-  }, 90);
-  const named = rows.query("SELECT key FROM objects WHERE storage = 's3'").map((o) => o.key);
-  assert.deepEqual((await bucket.keys()).sort(), named.sort());
-  assert.deepEqual(await bucket.uploads(), []);
-}
+const clean = () => assertUploadsEnded(bucket, rows);
 
 async function assertKept(address: string, file: Buffer): Promise<void> {
   const { key } = await recordOf(admin, address);

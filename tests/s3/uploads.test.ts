@@ -9,6 +9,7 @@ import { assertError, stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
 import { Bucket, gateway, type Gateway } from "../lib/s3.ts";
 import { BOUNDARY, fileForm, film, mp4ish, png, sha256, upload } from "../lib/uploads.ts";
+import { assertUploadsEnded } from "./ledger.ts";
 
 let gate: Gateway, bucket: Bucket, kinora: Kinora, admin: Person, rows: Rows;
 
@@ -29,17 +30,7 @@ after(async () => {
   gate.stop();
 });
 
-// The bucket has what the ledger has, and no upload in parts that nobody will end.
-async function clean(): Promise<void> {
-  await eventually("nothing is being written, and no deletion waits", async () => {
-    rows.change("UPDATE deletions SET next_at = 0");
-    const left = rows.query("SELECT id FROM objects WHERE state = 'writing' UNION SELECT id FROM deletions");
-    return left.length === 0;
-  }, 90);
-  const named = rows.query("SELECT key FROM objects WHERE storage = 's3'").map((o) => o.key);
-  assert.deepEqual((await bucket.keys()).sort(), named.sort());
-  assert.deepEqual(await bucket.uploads(), []);
-}
+const clean = () => assertUploadsEnded(bucket, rows);
 
 test("[UP-2] [UP-7] an image is one object, a long video is sent in parts; both come whole", async () => {
   for (const [subType, file] of [["oc-avatar", png(3, 2, 70_000)], ["oc-gallery-video", mp4ish(17_000_000)]] as const) {
