@@ -20,6 +20,7 @@
 #include "store/job_history.h"
 #include "store/jobs.h"
 #include "store/oauth_flows.h"
+#include "store/stores.h"
 
 enum { TICK_MS = 50 };
 
@@ -77,6 +78,20 @@ static enum status work_sign_ins(struct janitor *j, int64_t now, struct err *err
     return db_commit(tx, err);
 }
 
+/* A job's transfer, which may end in a bucket that the settings named when it began, is over in an
+ * hour; a day is for whoever puts them back. */
+static enum status drop_unused_keys(struct janitor *j, int64_t now, struct err *err)
+{
+    _cleanup_(db_tx_end) struct db_conn *tx = j->db;
+    int64_t dropped;
+    TRY(db_begin(tx, err));
+    TRY(store_drop_unused(tx, now, now - CLOCK_DAY_MS, &dropped, err));
+    TRY(db_commit(tx, err));
+    if (dropped)
+        log_info("keys of unused buckets were dropped", LOG_I("buckets", dropped));
+    return OK;
+}
+
 static void every_minute(struct janitor *j)
 {
     struct err err;
@@ -87,6 +102,7 @@ static void every_minute(struct janitor *j)
     report("old idempotency keys", idempotency_remove_old(j->db, now - CLOCK_DAY_MS, &err), &err);
     report("old history of jobs", job_history_prune(j->db, now, &err), &err);
     report("old uploads", tus_sweep(j->db, now, &err), &err);
+    report("keys of unused buckets", drop_unused_keys(j, now, &err), &err);
     report("bytes stored", stats_refresh_stored(j->db, CLOCK_HOUR_MS, &err), &err);
     db_rollback(j->db);
 }

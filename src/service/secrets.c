@@ -5,6 +5,7 @@
 #include "store/account_secrets.h"
 #include "store/accounts.h"
 #include "store/settings.h"
+#include "store/stores.h"
 
 enum { SECRET_BYTES = 4 << 20 };
 
@@ -44,6 +45,15 @@ static enum status on_setting(void *ctx, struct str key, struct str value, struc
     return OK;
 }
 
+static enum status on_bucket(void *ctx, struct str sealed, struct err *err)
+{
+    struct checking *c = ctx;
+    const struct setting *as = settings_table_find(STR("sora_s3_secret_access_key"));
+    (void)err;
+    count(c, c->keys && settings_open_secret(c->keys, as, c->arena, &sealed, NULL) == OK);
+    return OK;
+}
+
 enum status secrets_check(struct db_conn *db, const struct key_ring *keys,
                           struct secrets_count *ret, struct err *err)
 {
@@ -51,6 +61,7 @@ enum status secrets_check(struct db_conn *db, const struct key_ring *keys,
     struct checking c = {.keys = keys, .arena = a};
     TRY(accounts_each(db, on_account, &c, err));
     TRY(settings_rows_read(db, on_setting, &c, err));
+    TRY(store_each_secret(db, on_bucket, &c, err));
     *ret = c.count;
     return OK;
 }

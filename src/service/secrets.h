@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* secrets — what lies sealed in the database, taken together: accounts' credentials and the
- * settings' secrets.
+/* secrets — what lies sealed in the database, taken together: accounts' credentials, the
+ * settings' secrets, and the keys of the buckets that works lie in.
  *
  * Thread: the connection's. */
 #include "base/err.h"

@@ -87,6 +87,8 @@ static enum status fill_kept(struct app *app, struct db_conn *db, int64_t store_
     struct store_row row;
     struct str secret;
     TRY(store_load(db, store_id, b->arena, &row, err));
+    if (!row.secret_access_key.n)
+        return err_set(err, E_UNAVAILABLE, "storage_not_configured");
     TRY(key_ring_open(app->keys, b->arena, context, row.secret_access_key, &secret, err));
     TRY(url_parse(row.endpoint, b->arena, &b->s3.endpoint, err));
     b->store_id = row.id;

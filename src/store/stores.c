@@ -20,7 +20,7 @@ enum status store_keep_present(struct db_conn *tx, int64_t now_ms, struct err *e
         "access_key_id = excluded.access_key_id, "
         "secret_access_key = excluded.secret_access_key, "
         "force_path_style = excluded.force_path_style, cdn_url = excluded.cdn_url, "
-        "ca_pem = excluded.ca_pem";
+        "ca_pem = excluded.ca_pem, unused_since = NULL";
     return db_exec(tx, sql, DB_ARGS(P_INT(now_ms)), NULL, err);
 }
 
@@ -66,6 +66,45 @@ enum status store_load(struct db_conn *db, int64_t id, struct arena *a, struct s
                               .ca_pem = db_text_in(rows, 6, a),
                               .force_path_style = str_eq(db_text(rows, 7), STR("true"))};
     return OK;
+}
+
+enum status store_each_secret(struct db_conn *db, store_secret_fn *fn, void *ctx, struct err *err)
+{
+    static const char sql[] =
+        "SELECT secret_access_key FROM stores WHERE secret_access_key <> '' ORDER BY id";
+    _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
+    bool more;
+    TRY(db_query(db, sql, DB_NO_ARGS, &rows, err));
+    TRY(db_next(rows, &more, err));
+    while (more) {
+        TRY(fn(ctx, db_text(rows, 0), err));
+        TRY(db_next(rows, &more, err));
+    }
+    return OK;
+}
+
+/* ---- keys of buckets that nothing names any more */
+
+#define NAMED                                                                                      \
+    "(EXISTS (SELECT 1 FROM objects o WHERE o.store_id = stores.id) OR "                           \
+    "EXISTS (SELECT 1 FROM deletions d WHERE d.store_id = stores.id) OR "                          \
+    "(endpoint = (SELECT value FROM settings WHERE key = 'sora_s3_endpoint') AND "                 \
+    "bucket = (SELECT value FROM settings WHERE key = 'sora_s3_bucket') AND "                      \
+    "EXISTS (SELECT 1 FROM settings WHERE key = 'sora_s3_secret_access_key' AND value <> '')))"
+#define KEPT "storage = 's3' AND secret_access_key <> '' AND "
+
+enum status store_drop_unused(struct db_conn *tx, int64_t now_ms, int64_t before_ms,
+                              int64_t *ret_dropped, struct err *err)
+{
+    static const char named_sql[] = "UPDATE stores SET unused_since = NULL "
+                                    "WHERE " KEPT "unused_since IS NOT NULL AND " NAMED;
+    static const char unused_sql[] = "UPDATE stores SET unused_since = $1 "
+                                     "WHERE " KEPT "unused_since IS NULL AND NOT " NAMED;
+    static const char drop_sql[] = "UPDATE stores SET access_key_id = '', secret_access_key = '' "
+                                   "WHERE " KEPT "unused_since < $1";
+    TRY(db_exec(tx, named_sql, DB_NO_ARGS, NULL, err));
+    TRY(db_exec(tx, unused_sql, DB_ARGS(P_INT(now_ms)), NULL, err));
+    return db_exec(tx, drop_sql, DB_ARGS(P_INT(before_ms)), ret_dropped, err);
 }
 
 enum status store_of_folder(struct db_conn *tx, const char *mark, int64_t now_ms, int64_t *ret,
