@@ -94,16 +94,17 @@ static enum status read_form(struct reader *r, struct call *c, struct err *err)
 /* Each length before its bytes, so that no two forms read alike. */
 static void hash_fields(const struct reader *r, struct arena *a, struct str *ret)
 {
-    _cleanup_(sha256_freep) struct sha256 *h = sha256_new();
+    struct sha256 h;
     unsigned char digest[SHA256_SIZE];
     char text[2 * SHA256_SIZE + 1];
+    sha256_init(&h);
     for (size_t i = 0; i < r->count; i++) {
         const struct field *f = &r->fields[i];
-        sha256_update(h, arena_printf(a, "%zu:%zu:%d:", f->name.n, f->value.n, f->file));
-        sha256_update(h, f->name);
-        sha256_update(h, f->value);
+        sha256_update(&h, arena_printf(a, "%zu:%zu:%d:", f->name.n, f->value.n, f->file));
+        sha256_update(&h, f->name);
+        sha256_update(&h, f->value);
     }
-    sha256_final(h, digest);
+    sha256_final(&h, digest);
     hex_encode(digest, sizeof(digest), text);
     *ret = arena_str(a, str_of(text));
 }

@@ -5,13 +5,13 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/mem.h"
-#include "platform/crypto.h"
+#include "platform/sha256.h"
 
 enum { RECORD_MEMORY = 256 * 1024 };
 
 struct body {
     struct buf kept;
-    struct sha256 *hash; /* NULL once done */
+    struct sha256 hash;
     unsigned char digest[SHA256_SIZE];
     uint64_t bytes;
     bool dropped, done;
@@ -37,16 +37,13 @@ struct record {
 static void body_init(struct body *b)
 {
     buf_init(&b->kept, JOURNAL_BODY);
-    b->hash = sha256_new();
+    sha256_init(&b->hash);
 }
 
 static void body_done(struct body *b)
 {
-    if (!b->hash)
-        return;
-    sha256_final(b->hash, b->digest);
-    sha256_free(b->hash);
-    b->hash = NULL;
+    if (!b->done)
+        sha256_final(&b->hash, b->digest);
     b->done = true;
 }
 
@@ -142,9 +139,9 @@ static void make_room(struct journal *j)
 
 static void body_add(struct record *r, struct body *b, struct str bytes)
 {
-    if (!b->hash)
+    if (b->done)
         return;
-    sha256_update(b->hash, bytes);
+    sha256_update(&b->hash, bytes);
     b->bytes += bytes.n;
     if (!r->journal || b->dropped)
         return;

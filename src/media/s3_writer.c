@@ -10,7 +10,7 @@ struct s3_writer {
     struct str key, type;
     int64_t length; /* -1 unknown */
     const struct s3_writer_hooks *hooks;
-    struct sha256_kept digest;
+    struct sha256 digest;
     int64_t total;
     char *part; /* what has not been sent */
     size_t part_n, part_size;
@@ -42,7 +42,7 @@ struct s3_writer *s3_writer_new(const struct s3 *s, struct str key, struct str t
     w->hooks = hooks;
     w->part = mem_realloc(NULL, S3_PART_BYTES_MAX); /* only what is used becomes real memory */
     if (!from) {
-        sha256_kept_init(&w->digest);
+        sha256_init(&w->digest);
     } else {
         w->digest = from->digest;
         w->count = w->room = from->count;
@@ -94,7 +94,7 @@ static enum status send_part(struct s3_writer *w, struct err *err)
         TRY(begin(w, err));
     struct s3_part *part = next_part(w);
     TRY(s3_upload_part(w->s3, w->key, w->upload_id, (int)w->count + 1, unsent(w), part, err));
-    sha256_kept_update(&w->digest, unsent(w));
+    sha256_update(&w->digest, unsent(w));
     w->count++;
     w->part_n = 0;
     TRY(w->hooks->part(part, &w->digest, w->hooks->ctx, err));
@@ -146,7 +146,7 @@ static enum status complete(struct s3_writer *w, struct err *err)
     enum status status = s3_writer_flush(w, err);
     if (status == E_NOT_FOUND && str_eq(str_of(err->code), STR("upload_gone")) &&
         check(w, &ignored) == OK) {
-        sha256_kept_update(&w->digest, unsent(w));
+        sha256_update(&w->digest, unsent(w));
         return OK;
     }
     TRY(status);
@@ -157,11 +157,11 @@ enum status s3_writer_finish(struct s3_writer *w, unsigned char ret_digest[SHA25
                              struct err *err)
 {
     if (!w->upload_id[0]) {
-        sha256_kept_update(&w->digest, unsent(w));
+        sha256_update(&w->digest, unsent(w));
         TRY(s3_put(w->s3, w->key, w->type, unsent(w), err));
     } else {
         TRY(complete(w, err));
     }
-    sha256_kept_final(&w->digest, ret_digest);
+    sha256_final(&w->digest, ret_digest);
     return check(w, err);
 }

@@ -12,7 +12,7 @@
  *
  * Thread: one worker's. */
 #include "media/s3.h"
-#include "platform/crypto.h"
+#include "platform/sha256.h"
 
 enum { S3_PART_BYTES = 8 << 20, S3_PART_BYTES_MAX = 15 << 20 };
 
@@ -20,7 +20,7 @@ enum { S3_PART_BYTES = 8 << 20, S3_PART_BYTES_MAX = 15 << 20 };
 struct s3_writer_hooks {
     enum status (*begun)(const char *upload_id, void *ctx, struct err *err);
     /* digest: of the object up to the end of this part. */
-    enum status (*part)(const struct s3_part *part, const struct sha256_kept *digest, void *ctx,
+    enum status (*part)(const struct s3_part *part, const struct sha256 *digest, void *ctx,
                         struct err *err);
     void *ctx;
 };
@@ -30,7 +30,7 @@ struct s3_writer_state {
     const char *upload_id;
     const struct s3_part *parts; /* 1, 2, 3 …, without a gap */
     size_t count;
-    struct sha256_kept digest;
+    struct sha256 digest;
 };
 
 struct s3_writer;

@@ -21,7 +21,7 @@ static const struct str magic = {"kinora backup 1\n", 16};
 struct archive_writer {
     int fd;
     struct buf out;
-    struct sha256 *sum;
+    struct sha256 sum;
     int64_t bytes;
     char *path, *temporary;
 };
@@ -35,7 +35,7 @@ static enum status cannot_write(const char *path, struct err *err)
 
 static enum status flush(struct archive_writer *w, struct err *err)
 {
-    sha256_update(w->sum, buf_str(&w->out));
+    sha256_update(&w->sum, buf_str(&w->out));
     w->bytes += (int64_t)buf_len(&w->out);
     if (file_write_all(w->fd, buf_str(&w->out), err) != OK)
         return cannot_write(w->path, err);
@@ -64,7 +64,6 @@ void archive_abandon(struct archive_writer *w)
     if (w->temporary)
         unlink(w->temporary);
     buf_release(&w->out);
-    sha256_free(w->sum);
     free(w->path);
     free(w->temporary);
     free(w);
@@ -86,7 +85,7 @@ enum status archive_create(const char *path, struct archive_writer **ret, struct
     w->path = mem_strdup(path);
     w->temporary = mem_strdup(temporary);
     w->out = BUF_INIT(PIECE_BYTES);
-    w->sum = sha256_new();
+    sha256_init(&w->sum);
     TRY(put(w, magic, err));
     *ret = w;
     w = NULL;
@@ -124,7 +123,7 @@ enum status archive_finish(struct archive_writer *w_, int64_t *ret_bytes, struct
     unsigned char digest[SHA256_SIZE];
     char head[HEAD_BYTES];
     TRY(flush(w, err));
-    sha256_final(w->sum, digest);
+    sha256_final(&w->sum, digest);
     write_head(head, ARCHIVE_END, SHA256_SIZE);
     buf_add(&w->out, (struct str){head, HEAD_BYTES});
     buf_add(&w->out, (struct str){(char *)digest, SHA256_SIZE});
@@ -138,7 +137,7 @@ enum status archive_finish(struct archive_writer *w_, int64_t *ret_bytes, struct
 
 struct archive_reader {
     FILE *file;
-    struct sha256 *sum;
+    struct sha256 sum;
     struct buf payload;
     char *path;
 };
@@ -149,7 +148,6 @@ void archive_close(struct archive_reader *r)
         return;
     if (r->file)
         fclose(r->file);
-    sha256_free(r->sum);
     buf_release(&r->payload);
     free(r->path);
     free(r);
@@ -181,9 +179,9 @@ enum status archive_open(const char *path, struct archive_reader **ret, struct e
                        strerror(errno));
     if (fread(head, 1, magic.n, r->file) != magic.n || memcmp(head, magic.p, magic.n) != 0)
         return refuse(r, "not_a_backup", "is no backup of this program", err);
-    r->sum = sha256_new();
+    sha256_init(&r->sum);
     r->payload = BUF_INIT(ARCHIVE_RECORD_MAX);
-    sha256_update(r->sum, magic);
+    sha256_update(&r->sum, magic);
     *ret = r;
     r = NULL;
     return OK;
@@ -208,7 +206,7 @@ static enum status take_payload(struct archive_reader *r, uint64_t n, struct err
 static enum status check_end(struct archive_reader *r, struct err *err)
 {
     unsigned char digest[SHA256_SIZE];
-    sha256_final(r->sum, digest);
+    sha256_final(&r->sum, digest);
     struct str told = buf_str(&r->payload);
     if (told.n != SHA256_SIZE || memcmp(told.p, digest, SHA256_SIZE) != 0 || fgetc(r->file) != EOF)
         return refuse(r, "backup_damaged", "is damaged: its checksum is wrong", err);
@@ -230,7 +228,7 @@ enum status archive_next(struct archive_reader *r, char *ret_type, struct str *r
     *ret_payload = buf_str(&r->payload);
     if (head[0] == ARCHIVE_END)
         return check_end(r, err);
-    sha256_update(r->sum, (struct str){head, sizeof(head)});
-    sha256_update(r->sum, *ret_payload);
+    sha256_update(&r->sum, (struct str){head, sizeof(head)});
+    sha256_update(&r->sum, *ret_payload);
     return OK;
 }

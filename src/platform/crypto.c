@@ -92,10 +92,6 @@ bool crypto_password_check(struct str password, const char *hash)
 
 /* --- digests ------------------------------------------------------------- */
 
-struct sha256 {
-    EVP_MD_CTX *ctx;
-};
-
 /* OpenSSL's digests fail only without memory, and then nothing may go on. */
 static void must(int ok)
 {
@@ -152,33 +148,6 @@ bool crypto_equal(const void *a, const void *b, size_t n)
     return sodium_memcmp(a, b, n) == 0;
 }
 
-struct sha256 *sha256_new(void)
-{
-    struct sha256 *h = mem_zalloc(sizeof(*h));
-    h->ctx = EVP_MD_CTX_new();
-    must(h->ctx && EVP_DigestInit_ex(h->ctx, EVP_sha256(), NULL));
-    return h;
-}
-
-void sha256_update(struct sha256 *h, struct str data)
-{
-    if (data.n)
-        must(EVP_DigestUpdate(h->ctx, data.p, data.n));
-}
-
-void sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE])
-{
-    must(EVP_DigestFinal_ex(h->ctx, out, NULL));
-}
-
-void sha256_free(struct sha256 *h)
-{
-    if (!h)
-        return;
-    EVP_MD_CTX_free(h->ctx);
-    free(h);
-}
-
 struct checksum {
     EVP_MD_CTX *ctx;
 };
@@ -218,23 +187,4 @@ void checksum_free(struct checksum *c)
         return;
     EVP_MD_CTX_free(c->ctx);
     free(c);
-}
-
-_Static_assert(sizeof(struct sha256_kept) == sizeof(crypto_hash_sha256_state), "the same bytes");
-
-void sha256_kept_init(struct sha256_kept *h)
-{
-    crypto_hash_sha256_init((crypto_hash_sha256_state *)h->state);
-}
-
-void sha256_kept_update(struct sha256_kept *h, struct str data)
-{
-    if (data.n)
-        crypto_hash_sha256_update((crypto_hash_sha256_state *)h->state,
-                                  (const unsigned char *)data.p, data.n);
-}
-
-void sha256_kept_final(struct sha256_kept *h, unsigned char out[SHA256_SIZE])
-{
-    crypto_hash_sha256_final((crypto_hash_sha256_state *)h->state, out);
 }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "platform/sha256.h"
 
 /* Once, before any thread. */
 enum status crypto_init(struct err *err);
@@ -24,24 +25,13 @@ enum status crypto_password_hash(struct str password, char out[PASSWORD_HASH_SIZ
 /* An empty hash costs the same time and is false, so absent users can't be told. */
 bool crypto_password_check(struct str password, const char *hash);
 
-enum { SHA256_SIZE = 32 };
+/* As bytes come: platform/sha256.h. */
 void crypto_sha256(struct str data, unsigned char out[SHA256_SIZE]);
 void crypto_hmac_sha256(struct str key, struct str data, unsigned char out[SHA256_SIZE]);
 /* For the checksums that protocols ask for, never for secrets. */
 enum { MD5_SIZE = 16 };
 void crypto_md5(struct str data, unsigned char out[MD5_SIZE]);
 bool crypto_equal(const void *a, const void *b, size_t n); /* constant time */
-
-/* Incremental SHA-256. */
-struct sha256;
-struct sha256 *sha256_new(void);
-void sha256_update(struct sha256 *h, struct str data);
-void sha256_final(struct sha256 *h, unsigned char out[SHA256_SIZE]);
-void sha256_free(struct sha256 *h);
-static inline void sha256_freep(struct sha256 **h)
-{
-    sha256_free(*h);
-}
 
 /* Incremental, by a name that protocols use: "sha1", "sha256"; never for secrets. */
 enum { CHECKSUM_MAX = 32 };
@@ -53,15 +43,6 @@ void checksum_update(struct checksum *c, struct str data);
 /* Once. */
 void checksum_final(struct checksum *c, unsigned char out[CHECKSUM_MAX]);
 void checksum_free(struct checksum *c);
-
-/* SHA-256 with a state of plain bytes, which can be kept in a row and gone on with by another
- * process (libsodium's, with the same build; about a third of the speed). */
-struct sha256_kept {
-    uint64_t state[13];
-};
-void sha256_kept_init(struct sha256_kept *h);
-void sha256_kept_update(struct sha256_kept *h, struct str data);
-void sha256_kept_final(struct sha256_kept *h, unsigned char out[SHA256_SIZE]);
 
 /* A ring of keys for encryption at rest: the newest seals, all open.  Kept in a
  * file of mode 0600, one `id:base64` of 32 bytes a line, made with one key when

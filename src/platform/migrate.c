@@ -248,11 +248,12 @@ enum status migrate_begun(struct db_conn *c, bool *ret, struct err *err)
 
 void migrate_digest(size_t count, char out[MIGRATE_DIGEST_SIZE])
 {
-    _cleanup_(sha256_freep) struct sha256 *sum = sha256_new();
+    struct sha256 sum;
     unsigned char digest[SHA256_SIZE];
+    sha256_init(&sum);
     for (size_t i = 0; i < count; i++)
-        sha256_update(sum, text_of(&embedded_sql[i]));
-    sha256_final(sum, digest);
+        sha256_update(&sum, text_of(&embedded_sql[i]));
+    sha256_final(&sum, digest);
     hex_encode(digest, sizeof(digest), out);
 }
 

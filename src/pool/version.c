@@ -47,7 +47,7 @@ static void add_int(struct sha256 *h, int64_t v)
 
 void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZE])
 {
-    _cleanup_(sha256_freep) struct sha256 *h = sha256_new();
+    struct sha256 h;
     const struct str texts[] = {row->name,     row->platform,     row->dialect,
                                 row->base_url, row->credentials,  row->proxy_url,
                                 row->ca_pem,   row->models,       row->model_mapping,
@@ -61,13 +61,14 @@ void version_fingerprint(const struct account *row, unsigned char out[SHA256_SIZ
                                row->token_expires_at,
                                row->token_renewed_at,
                                row->sign_in_again};
+    sha256_init(&h);
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        add_str(h, texts[i]);
+        add_str(&h, texts[i]);
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-        add_int(h, numbers[i]);
+        add_int(&h, numbers[i]);
     for (size_t i = 0; i < row->group_count; i++)
-        add_int(h, row->group_ids[i]);
-    sha256_final(h, out);
+        add_int(&h, row->group_ids[i]);
+    sha256_final(&h, out);
 }
 
 /* ---- building ---- */

@@ -118,7 +118,7 @@ static enum status write_store(struct library_file *f, struct str bytes)
 {
     if (f->target->type == STORAGE_S3)
         return write_bucket(f, bytes);
-    sha256_update(f->hash, bytes);
+    sha256_update(&f->hash, bytes);
     return blame_store(f, local_write(f->local, bytes, f->err));
 }
 
@@ -128,7 +128,7 @@ static enum status finish_store(struct library_file *f, unsigned char digest[SHA
         return blame_store(f, s3_writer_finish(f->writer, digest, f->err));
     struct local_writer *local = f->local;
     f->local = NULL;
-    sha256_final(f->hash, digest);
+    sha256_final(&f->hash, digest);
     return blame_store(f, local_finish(local, f->err));
 }
 
@@ -350,10 +350,9 @@ static enum status fetch_file(struct library_file *f)
 
 enum status library_file_take(struct library_file *f, struct err *err)
 {
-    _cleanup_(sha256_freep) struct sha256 *hash = sha256_new();
     struct err sink_err = {0};
     f->err = &sink_err;
-    f->hash = hash;
+    sha256_init(&f->hash);
     f->length = -1;
     enum status status = library_resume_find(f, &sink_err);
     if (f->target->type == STORAGE_S3)

@@ -35,7 +35,7 @@ struct library_file {
     char head[64];                          /* enough to know every type we keep */
     size_t head_n;
     /* The writer of this store. */
-    struct sha256 *hash;
+    struct sha256 hash;
     struct local_writer *local;
     struct s3 s3;
     struct s3_writer_hooks hooks;
@@ -68,5 +68,5 @@ struct str library_resume_source(const struct http_head *head, struct arena *a);
 enum status library_resume_begin(struct library_file *f, struct err *err);
 /* Rows of an upload as it goes on: the hooks of the writer. */
 enum status library_upload_begun(const char *upload_id, void *file, struct err *err);
-enum status library_upload_part(const struct s3_part *part, const struct sha256_kept *digest,
-                                void *file, struct err *err);
+enum status library_upload_part(const struct s3_part *part, const struct sha256 *digest, void *file,
+                                struct err *err);

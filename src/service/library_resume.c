@@ -155,8 +155,8 @@ enum status library_upload_begun(const char *upload_id, void *file, struct err *
     return OK;
 }
 
-enum status library_upload_part(const struct s3_part *part, const struct sha256_kept *digest,
-                                void *file, struct err *err)
+enum status library_upload_part(const struct s3_part *part, const struct sha256 *digest, void *file,
+                                struct err *err)
 {
     struct library_file *f = file;
     _cleanup_(db_tx_end) struct db_conn *tx = f->w->db;

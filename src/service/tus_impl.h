@@ -10,7 +10,7 @@ enum { TUS_LIFE_MS = 24 * 3600 * 1000 }; /* since its last byte */
 
 struct tus_part {
     struct s3_part part;
-    struct sha256_kept digest;
+    struct sha256 digest;
 };
 
 struct tus_upload {

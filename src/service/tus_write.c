@@ -81,7 +81,7 @@ static enum status note_part(const struct s3_part *part, void *ctx, struct err *
 
 static enum status add_parts(struct tus_upload *t, struct db_conn *tx, struct err *err)
 {
-    char hex[2 * sizeof(struct sha256_kept) + 1];
+    char hex[2 * sizeof(struct sha256) + 1];
     for (size_t i = 0; i < t->part_count; i++) {
         const struct s3_part *part = &t->parts[i].part;
         hex_encode(&t->parts[i].digest, sizeof(t->parts[i].digest), hex);

@@ -36,7 +36,7 @@ struct upload {
     bool open;                        /* the writer is there */
     const struct upload_guard *guard; /* NULL: nobody else can have it */
     /* The writer of its store. */
-    struct sha256_kept digest; /* of what is on disk, or in the bucket's parts */
+    struct sha256 digest; /* of what is on disk, or in the bucket's parts */
     struct local_writer *local;
     bool cut; /* what an earlier writer has left behind our bytes is gone */
     struct storage_bucket bucket;

@@ -115,8 +115,8 @@ static enum status parts_begun(const char *upload_id, void *upload, struct err *
     return db_commit(tx, err);
 }
 
-static enum status part_sent(const struct s3_part *part, const struct sha256_kept *digest,
-                             void *upload, struct err *err)
+static enum status part_sent(const struct s3_part *part, const struct sha256 *digest, void *upload,
+                             struct err *err)
 {
     struct upload *u = upload;
     u->digest = *digest;
@@ -170,7 +170,7 @@ static enum status open_guarded(struct upload *u, const char *type, struct err *
 {
     const struct object *o = &u->object;
     struct s3_writer_state from = {.upload_id = arena_strz(u->arena, o->upload_id)};
-    sha256_kept_init(&u->digest);
+    sha256_init(&u->digest);
     from.digest = u->digest;
     if (str_eq(o->type, UPLOAD_NO_TYPE))
         TRY(name_object(u, type, err));
@@ -192,7 +192,7 @@ enum status upload_sink_open(struct upload *u, const char *type, struct err *err
         return err_set(err, E_NO_MEMORY, "overloaded");
     TRY(reserve(u, u->look.head_n, err));
     if (o->storage == STORAGE_LOCAL) {
-        sha256_kept_init(&u->digest);
+        sha256_init(&u->digest);
         TRY(local_create(u->worker->app->local, o->key, &u->local, err));
     } else {
         open_bucket(u, -1, NULL);
@@ -237,7 +237,7 @@ enum status upload_sink_write(struct upload *u, struct str bytes, struct err *er
         use_bucket(u);
         TRY(s3_writer_write(u->writer, bytes, err));
     } else {
-        sha256_kept_update(&u->digest, bytes);
+        sha256_update(&u->digest, bytes);
         TRY(u->guard ? write_guarded(u, bytes, err) : local_write(u->local, bytes, err));
     }
     o->size += (int64_t)bytes.n;
@@ -253,7 +253,7 @@ enum status upload_sink_flush(struct upload *u, struct err *err)
 static enum status finish_local(struct upload *u, unsigned char digest[SHA256_SIZE],
                                 struct err *err)
 {
-    sha256_kept_final(&u->digest, digest);
+    sha256_final(&u->digest, digest);
     TRY(local_sync(u->local, err));
     local_leave(u->local);
     u->local = NULL;
