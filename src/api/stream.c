@@ -10,9 +10,9 @@
 
 /* What one stream may hold: two pieces, and what a writer keeps until a bucket has it. */
 #define PIECES_BYTES (2LL * RECEIVE_PIECE)
-#define PART_BYTES   (8LL << 20)
+#define PART_BYTES   (14LL << 20)
 /* All of this process's together hold so much and no more; a user's eight, or more small ones. */
-static struct shares all_streams = SHARES_INIT(512LL << 20, 8 * (PIECES_BYTES + PART_BYTES));
+static struct shares all_streams = SHARES_INIT(1LL << 30, 8 * (PIECES_BYTES + PART_BYTES));
 
 struct streaming {
     const struct call_stream *stream;

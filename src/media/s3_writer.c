@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "media/s3_sender.h"
+
 enum { MIB = 1 << 20, GROWS_AT = 8000 };
 
 struct s3_writer {
@@ -12,8 +14,14 @@ struct s3_writer {
     const struct s3_writer_hooks *hooks;
     struct sha256 digest;
     int64_t total;
-    char *part; /* what has not been sent */
+    char *part; /* what has not been sent, or is on its way */
     size_t part_n, part_size;
+    char *ahead; /* what came behind a part that is on its way */
+    size_t ahead_n;
+    bool sending;
+    enum status failed; /* to send a part; then it is of no more use */
+    struct err why;
+    struct s3_sender *sender;         /* NULL: nothing was sent yet */
     char upload_id[S3_UPLOAD_ID_MAX]; /* "" : none begun */
     struct s3_part *parts;
     size_t count, room;
@@ -26,8 +34,8 @@ static size_t size_of_part(const struct s3_writer *w)
     if (w->length >= 0)
         least = (least + MIB - 1) / MIB * MIB;
     else
-        least = w->count >= GROWS_AT ? S3_PART_BYTES_MAX : 0;
-    return (size_t)MIN(MAX(least, S3_PART_BYTES), S3_PART_BYTES_MAX);
+        least = w->count >= GROWS_AT ? S3_WRITER_BYTES : 0;
+    return (size_t)MIN(MAX(least, S3_PART_BYTES), S3_WRITER_BYTES);
 }
 
 struct s3_writer *s3_writer_new(const struct s3 *s, struct str key, struct str type, int64_t length,
@@ -40,7 +48,9 @@ struct s3_writer *s3_writer_new(const struct s3 *s, struct str key, struct str t
     w->type = type;
     w->length = length;
     w->hooks = hooks;
-    w->part = mem_realloc(NULL, S3_PART_BYTES_MAX); /* only what is used becomes real memory */
+    /* Only what is used becomes real memory. */
+    w->part = mem_realloc(NULL, S3_WRITER_BYTES);
+    w->ahead = mem_realloc(NULL, S3_WRITER_BYTES - S3_PART_BYTES);
     if (!from) {
         sha256_init(&w->digest);
     } else {
@@ -61,6 +71,8 @@ void s3_writer_free(struct s3_writer *w)
 {
     if (!w)
         return;
+    s3_sender_free(w->sender);
+    free(w->ahead);
     free(w->parts);
     free(w->part);
     free(w);
@@ -86,33 +98,79 @@ static struct s3_part *next_part(struct s3_writer *w)
     return &w->parts[w->count];
 }
 
-static enum status send_part(struct s3_writer *w, struct err *err)
+static enum status start_part(struct s3_writer *w, struct err *err)
 {
     if (w->count == S3_PARTS_MAX)
         return err_set(err, E_TOO_LARGE, "storage_refused");
     if (!w->upload_id[0])
         TRY(begin(w, err));
-    struct s3_part *part = next_part(w);
-    TRY(s3_upload_part(w->s3, w->key, w->upload_id, (int)w->count + 1, unsent(w), part, err));
-    sha256_update(&w->digest, unsent(w));
-    w->count++;
-    w->part_n = 0;
-    TRY(w->hooks->part(part, &w->digest, w->hooks->ctx, err));
-    w->part_size = size_of_part(w);
+    if (!w->sender)
+        w->sender = s3_sender_new(w->s3->fetcher);
+    s3_sender_start(w->sender, w->s3, w->key, w->upload_id, (int)w->count + 1, unsent(w));
+    w->sending = true;
+    sha256_update(&w->digest, unsent(w)); /* meanwhile */
     return OK;
+}
+
+static enum status note_part(struct s3_writer *w, struct err *err)
+{
+    struct s3_part *part = next_part(w);
+    TRY(s3_sender_end(w->sender, w->s3, part, err));
+    w->count++;
+    w->part_size = size_of_part(w);
+    return w->hooks->part(part, &w->digest, w->hooks->ctx, err);
+}
+
+/* Blocks until what is on its way is there, or the writer has failed; what came behind it is next. */
+static void end_part(struct s3_writer *w)
+{
+    w->failed = note_part(w, &w->why);
+    w->sending = false;
+    memcpy(w->part, w->ahead, w->ahead_n);
+    w->part_n = w->ahead_n;
+    w->ahead_n = 0;
+}
+
+static enum status outcome(const struct s3_writer *w, struct err *err)
+{
+    if (w->failed != OK)
+        *err = w->why;
+    return w->failed;
+}
+
+/* Copies as many of them as there is room for now. */
+static size_t take(struct s3_writer *w, struct str bytes)
+{
+    char *to = w->sending ? w->ahead + w->ahead_n : w->part + w->part_n;
+    size_t *n = w->sending ? &w->ahead_n : &w->part_n;
+    size_t room = w->sending ? S3_WRITER_BYTES - w->part_size : w->part_size;
+    size_t taken = MIN(bytes.n, room - *n);
+    memcpy(to, bytes.p, taken);
+    *n += taken;
+    w->total += (int64_t)taken;
+    return taken;
+}
+
+void s3_writer_tend(struct s3_writer *w)
+{
+    if (w->sending && s3_sender_is_done(w->sender))
+        end_part(w);
 }
 
 enum status s3_writer_write(struct s3_writer *w, struct str bytes, struct err *err)
 {
     while (bytes.n) {
-        /* A full one waits for the byte behind it: the last part may be the only one. */
-        if (w->part_n == w->part_size)
-            TRY(send_part(w, err));
-        size_t n = MIN(bytes.n, w->part_size - w->part_n);
-        memcpy(w->part + w->part_n, bytes.p, n);
-        w->part_n += n;
-        w->total += (int64_t)n;
+        s3_writer_tend(w);
+        TRY(outcome(w, err));
+        size_t n = take(w, bytes);
         bytes = str_from(bytes, n);
+        if (n)
+            continue;
+        /* A full one waits for the byte behind it: the last part may be the only one. */
+        if (w->sending)
+            end_part(w);
+        else
+            TRY(start_part(w, err));
     }
     return OK;
 }
@@ -124,7 +182,14 @@ struct str s3_writer_unsent(const struct s3_writer *w)
 
 enum status s3_writer_flush(struct s3_writer *w, struct err *err)
 {
-    return w->part_n ? send_part(w, err) : OK;
+    if (w->sending)
+        end_part(w);
+    TRY(outcome(w, err));
+    if (!w->part_n)
+        return OK;
+    TRY(start_part(w, err));
+    end_part(w);
+    return outcome(w, err);
 }
 
 /* What the store says it has: an answer alone has lied before. */

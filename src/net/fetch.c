@@ -29,6 +29,11 @@ void fetcher_free(struct fetcher *f)
     free(f);
 }
 
+struct str fetcher_resolver(const struct fetcher *f)
+{
+    return str_of(f->resolver);
+}
+
 /* ---- outcomes ---- */
 
 static enum status stopped(const struct fetch_run *run, struct err *err)

@@ -18,6 +18,8 @@ struct fetcher;
 /* resolver: as in upstream.h, or STR_NONE. */
 struct fetcher *fetcher_new(struct str resolver);
 void fetcher_free(struct fetcher *f);
+/* What it was made with, for another one of its kind. */
+struct str fetcher_resolver(const struct fetcher *f);
 
 struct fetch_request {
     struct str url;

@@ -220,6 +220,14 @@ static bool on_body(struct str piece, void *ctx)
     return f->failed == OK;
 }
 
+/* A link that is silent keeps no part from being noted. */
+static void on_wait(void *ctx)
+{
+    struct library_file *f = ctx;
+    if (f->writer)
+        s3_writer_tend(f->writer);
+}
+
 static enum status finish_file(struct library_file *f)
 {
     unsigned char digest[SHA256_SIZE];
@@ -303,6 +311,7 @@ static void question_build(struct question *q, struct library_file *f)
         .stall_timeout_ms = STALL_MS,
         .on_body = on_body,
         .on_head = on_head,
+        .on_wait = on_wait,
         .ctx = f,
         .cancelled = f->source->cancelled,
     };
