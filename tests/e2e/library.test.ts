@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library, with a video of an upstream that is polled and a picture of one that streams.
 import assert from "node:assert/strict";
-import { atBothWidths, inWindow, Stage, type Visitor } from "../lib/browser.ts";
+import { atBothWidths, atDesk, inWindow, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, type Person } from "../lib/kinora.ts";
 import { DOT, showWorks, work } from "../lib/works.ts";
 
@@ -105,7 +105,7 @@ inWindow(stage, "[UI-7] an empty library leads to the prompt", async (enter) => 
   await v.see("prompt-bar");
 });
 
-inWindow(stage, "[UI-7] the sheet has four, three, two or one column, and says what each work is", async (enter) => {
+atDesk(stage, "[UI-7] the sheet has four, three, two or one column, and says what each work is", async (enter) => {
   const v = await enter({ person: stage.admin });
   const kinds = [
     { width: 1280, height: 720 },
@@ -136,7 +136,7 @@ inWindow(stage, "[UI-7] the sheet has four, three, two or one column, and says w
   assert.ok(remove.y + remove.height <= 900, "what can be done with a picture of any shape is in view");
 });
 
-inWindow(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before", async (enter) => {
+atDesk(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before", async (enter) => {
   const v = await enter({ person: stage.admin, prepare: ({ page }) => page.clock.install() });
   const sent: string[] = [];
   v.page.on("request", (request) => request.method() === "DELETE" && sent.push(new URL(request.url()).pathname));

@@ -3,7 +3,7 @@
 // when the line breaks, and how it stays small and safe whatever it has to show.
 import assert from "node:assert/strict";
 import { violations } from "../lib/axe.ts";
-import { FULL, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
+import { atDesk, FULL, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import { HOSTILE } from "../lib/hostile.ts";
 import { eventually } from "../lib/kinora.ts";
 import { DOT, everyState, showWorks, work } from "../lib/works.ts";
@@ -82,7 +82,7 @@ inWindow(stage, "[UI-8] the dialogs of keys and accounts have an address", async
   assert.equal(await v.at("account-name").inputValue(), "");
 });
 
-inWindow(stage, "[UI-3, UI-7] the keyboard searches, helps, goes from work to work and closes", async (enter) => {
+atDesk(stage, "[UI-3, UI-7] the keyboard searches, helps, goes from work to work and closes", async (enter) => {
   const v = await enter({ person: admin });
   await showWorks(v, works(40));
   await v.go("/keys");
@@ -116,7 +116,7 @@ inWindow(stage, "[UI-3, UI-7] the keyboard searches, helps, goes from work to wo
 });
 
 inWindow(stage, "[UI-7] a library of any length stays small, and loads as it is scrolled", async (enter) => {
-  const total = FULL ? 50_000 : 1000;
+  const total = FULL ? 10_000 : 1000;
   const v = await enter({ person: admin });
   await showWorks(v, works(total));
   await v.go("/sora/library");
@@ -212,7 +212,7 @@ inWindow(stage, "[UI-2] the bar has two tabs and how full the store is, which tu
   };
   await becomes(2.1 * GIB, "paper", "2.1 GB / 5 GB");
   assert.deepEqual(await v.at("sora-bar").getByRole("link").allInnerTexts(), ["Generate", "Library"]);
-  await v.see("sidebar");
+  await v.see(v.size.phone ? "open-menu" : "sidebar");
   assert.equal(await v.page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "dark");
   await becomes(4.5 * GIB, "paper", "4.5 GB / 5 GB");
   await becomes(4.6 * GIB, "warn", "Nearly full");
@@ -233,7 +233,7 @@ inWindow(stage, "[UI-3] the prompt bar stays at the bottom, grows with its text,
   const place = async () => (await v.at("prompt-bar").boundingBox())!;
   const before = await place();
   const bottom = before.y + before.height;
-  assert.ok(bottom <= 900 && bottom > 860, `ends at ${bottom}`);
+  assert.ok(bottom <= v.size.height && bottom > v.size.height - 40, `ends at ${bottom}`);
   await v.page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
   assert.deepEqual(await place(), before);
   await v.fill("prompt-input", "line\n".repeat(8));
@@ -241,7 +241,7 @@ inWindow(stage, "[UI-3] the prompt bar stays at the bottom, grows with its text,
   assert.ok(grown.height > before.height + 60, `${before.height} → ${grown.height}`);
   await v.fill("prompt-input", "line\n".repeat(200));
   const most = (await v.at("prompt-input").boundingBox())!.height;
-  assert.ok(most <= 0.4 * 900 + 1, `${most} px`);
+  assert.ok(most <= 0.4 * v.size.height + 1, `${most} px`);
   await v.click("model-menu");
   const kind = (name: string) => v.page.getByRole("group", { name, exact: true }).getByRole("menuitemradio");
   await v.page.locator('[data-testid="model-option-gpt-image"]').waitFor();
@@ -289,22 +289,24 @@ inWindow(stage, "[UI-5, V-15] a job that ends in the background is told, by the 
         return shown.length === n && shown;
       }, count),
     );
-  const comet = await begin("a comet, slowly");
-  const meteor = await begin("a meteor, slowly");
+  // Each width has its own: the upstream remembers the other's.
+  const [bright, brief] = ["comet", "meteor"].map((what) => `a ${what} at ${v.size.width}, slowly`) as [string, string];
+  const comet = await begin(bright);
+  const meteor = await begin(brief);
   await v.click("tab-library");
   await title("Library · Sora · Kinora");
   await v.page.evaluate("lookAway(true)");
   await demo.steer(comet.job, { finish: true });
-  assert.deepEqual(await notices(1), [{ title: "Your work is ready", body: "a comet, slowly" }]);
+  assert.deepEqual(await notices(1), [{ title: "Your work is ready", body: bright }]);
   for (const text of ["Your work is ready", "Library · Sora · Kinora", "Your work is ready"]) await title(text);
   await demo.steer(meteor.job, { fail: "the kiln is cold" });
   const [, failed] = await notices(2);
-  assert.deepEqual(failed, { title: "A generation failed", body: "a meteor, slowly" });
+  assert.deepEqual(failed, { title: "A generation failed", body: brief });
   await v.page.evaluate("press()");
   await v.page.evaluate("lookAway(false)");
   await eventually("the job in the timeline", async () => v.page.url().endsWith(`/sora?job=${meteor.id}`));
-  await v.cardIs("a meteor, slowly", "failed");
-  await v.cardIs("a comet, slowly", "local");
+  await v.cardIs(brief, "failed");
+  await v.cardIs(bright, "local");
   await title("Generate · Sora · Kinora");
 });
 

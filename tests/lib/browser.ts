@@ -34,7 +34,7 @@ export interface Size {
 
 export const WINDOW: Size = { name: "1440x900", width: 1440, height: 900, phone: false };
 export const PHONE: Size = { name: "390x844", width: 390, height: 844, phone: true };
-// With KINORA_FULL=1 every test runs at each width.
+// With KINORA_FULL=1 every test runs at each width that it can be done at.
 export const FULL = process.env.KINORA_FULL === "1";
 
 export interface Wishes {
@@ -163,6 +163,11 @@ export function atBothWidths(stage: Stage, title: string, body: Body): void {
 // For what is the same at every width: at one of them, and in the full run at both.
 export function inWindow(stage: Stage, title: string, body: Body, seconds?: number): void {
   for (const size of FULL ? [WINDOW, PHONE] : [WINDOW]) at(stage, size, title, body, seconds);
+}
+
+// For what needs a mouse or a keyboard, and so is no phone's.
+export function atDesk(stage: Stage, title: string, body: Body): void {
+  at(stage, WINDOW, title, body);
 }
 
 export function onPhone(stage: Stage, title: string, body: Body): void {
