@@ -377,7 +377,7 @@ describe("the length and the shape of a work, as its caller says them", { concur
 // Jobs that ended a while ago, whose first link is dead since.
 describe("links that die after the answer", () => {
   const jobOf = (prompt: string) =>
-    new Rows(kinora).one(`SELECT id, public_id, state, result FROM jobs
+    new Rows(kinora).one(`SELECT id, public_id, state, CAST(result AS TEXT) AS result FROM jobs
       WHERE CAST(request AS TEXT) LIKE '%${prompt}%'`);
 
   async function ended(prompt: string, upstream: StandIn, status = 403): Promise<Row> {
