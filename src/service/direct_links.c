@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "net/fetch.h"
 #include "pool/tokens.h"
+#include "service/account_request.h"
 #include "service/library.h"
 #include "service/settings.h"
 #include "store/jobs.h"
@@ -41,30 +41,6 @@ static enum status try_link(struct renewal *r, const struct job_media *m, struct
 
 /* ---- another look at the task ---- */
 
-static void build_request(struct renewal *r, const struct dialect_http *http,
-                          const struct settings *settings, struct http_header *headers,
-                          struct fetch_request *ret)
-{
-    const struct pool_account *account = r->account.account;
-    for (size_t i = 0; i < http->header_count; i++)
-        headers[i] = (struct http_header){http->headers[i].name, http->headers[i].value};
-    *ret = (struct fetch_request){
-        .url = url_text(&http->url, r->arena),
-        .method = http->method,
-        .headers = headers,
-        .header_count = http->header_count,
-        .guard = {GUARD_ADMIN, settings->allowed_private_networks,
-                  settings->allowed_private_network_count},
-        .ca_pem = account->ca_pem,
-        .proxy_url = account->proxy_url,
-        .http2 = account->http2,
-        .connect_timeout_ms = LOOK_MS,
-        .total_timeout_ms = LOOK_MS,
-        .max_body = ANSWER_BYTES,
-        .cancelled = jobs_are_cut(r->w->app),
-    };
-}
-
 static enum status look(struct renewal *r, const struct dialect_task *task,
                         struct dialect_outcome *ret, struct err *err)
 {
@@ -75,7 +51,12 @@ static enum status look(struct renewal *r, const struct dialect_task *task,
     struct fetch_request request;
     struct fetch_answer answer;
     TRY(account->dialect->build_poll(&account->target, task, r->arena, &http, err));
-    build_request(r, &http, settings, headers, &request);
+    account_request_build(account, &http, headers, r->arena, &request);
+    request.guard = (struct guard){GUARD_ADMIN, settings->allowed_private_networks,
+                                   settings->allowed_private_network_count};
+    request.connect_timeout_ms = request.total_timeout_ms = LOOK_MS;
+    request.max_body = ANSWER_BYTES;
+    request.cancelled = jobs_are_cut(r->w->app);
     TRY(fetch_run(r->w->fetcher, &request, r->arena, &answer, err));
     struct dialect_answer in = {answer.status, answer.type, answer.body};
     if (answer.status == 404 || answer.status == 410)

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "net/fetch.h"
 #include "platform/json_in.h"
+#include "service/account_request.h"
 #include "service/jobs_impl.h"
 #include "service/settings.h"
 
@@ -99,23 +100,11 @@ void step_fetch_from(struct step *s, const struct pool_account *account,
     struct arena *a = s->arena;
     struct http_header *headers =
         arena_alloc(a, (http->header_count + STEP_OWN_HEADERS) * sizeof(struct http_header));
-    for (size_t i = 0; i < http->header_count; i++)
-        headers[i] = (struct http_header){http->headers[i].name, http->headers[i].value};
-    *ret = (struct fetch_request){
-        .url = url_text(&http->url, a),
-        .method = http->method,
-        .headers = headers,
-        .header_count = http->header_count,
-        .body = http->body,
-        .body_length = (int64_t)http->body.n,
-        .guard = step_guard(s),
-        .ca_pem = account->ca_pem,
-        .proxy_url = account->proxy_url,
-        .http2 = account->http2,
-        .connect_timeout_ms = CONNECT_MS,
-        .total_timeout_ms = SUBMIT_MS,
-        .max_body = ANSWER_BYTES,
-    };
+    account_request_build(account, http, headers, a, ret);
+    ret->guard = step_guard(s);
+    ret->connect_timeout_ms = CONNECT_MS;
+    ret->total_timeout_ms = SUBMIT_MS;
+    ret->max_body = ANSWER_BYTES;
 }
 
 void step_fetch_request(struct step *s, const struct dialect_http *http, struct fetch_request *ret)

@@ -7,8 +7,8 @@
 #include "base/json_out.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/fetch.h"
 #include "pool/pool.h"
+#include "service/account_request.h"
 #include "service/settings.h"
 #include "store/account_models.h"
 
@@ -57,25 +57,16 @@ static enum status ask(struct worker *w, const struct pool_account *account, str
     struct str *names = arena_alloc(a, NAMES_MAX * sizeof(*names));
     struct http_header headers[DIALECT_MAX_HEADERS];
     struct dialect_http http;
+    struct fetch_request request;
     struct fetch_answer answer;
     size_t n;
     TRY(account->dialect->build_models(&account->target, a, &http, err));
-    for (size_t i = 0; i < http.header_count; i++)
-        headers[i] = (struct http_header){http.headers[i].name, http.headers[i].value};
-    const struct fetch_request request = {
-        .url = url_text(&http.url, a),
-        .method = http.method,
-        .headers = headers,
-        .header_count = http.header_count,
-        .body = http.body,
-        .guard = {GUARD_ADMIN, settings->allowed_private_networks,
-                  settings->allowed_private_network_count},
-        .ca_pem = account->ca_pem,
-        .proxy_url = account->proxy_url,
-        .connect_timeout_ms = CONNECT_MS,
-        .total_timeout_ms = TOTAL_MS,
-        .max_body = BODY_BYTES,
-    };
+    account_request_build(account, &http, headers, a, &request);
+    request.guard = (struct guard){GUARD_ADMIN, settings->allowed_private_networks,
+                                   settings->allowed_private_network_count};
+    request.connect_timeout_ms = CONNECT_MS;
+    request.total_timeout_ms = TOTAL_MS;
+    request.max_body = BODY_BYTES;
     TRY(fetch_run(w->fetcher, &request, a, &answer, err));
     struct dialect_answer in = {answer.status, answer.type, answer.body};
     if (!names || answer.status / 100 != 2)

@@ -20,6 +20,7 @@ import OpenAI from "openai";
 import { Demo } from "../lib/demo.ts";
 import { Kinora, type Person, eventually } from "../lib/kinora.ts";
 import { Proxy } from "../lib/proxy.ts";
+import { Rows } from "../lib/rows.ts";
 
 const MODEL = "sora2-landscape-10s";
 type Handler = (request: Http2ServerRequest, answer: Http2ServerResponse, digest: string) => void;
@@ -168,6 +169,23 @@ for (const [http2, version] of [[false, "1.1"], [true, "2.0"]] as const) {
     assert.deepEqual(seen, [`POST ${version}`, `GET ${version}`]);
   });
 }
+
+test("[AC-1] [GW-1] an account with http2 is asked for its models in HTTP/2 too", async () => {
+  let version = "";
+  handler = (request, answer) => {
+    if (request.url === "/v1/models") version = request.httpVersion;
+    answer.setHeader("content-type", "application/json");
+    answer.end(JSON.stringify({ object: "list", data: [{ id: "theirs" }] }));
+  };
+  await accounts({ dialect: "videos", http2: true });
+  const rows = new Rows(kinora);
+  rows.change("UPDATE accounts SET updated_at = 0"); // a quarter of an hour later
+  await eventually("it is asked", async () => {
+    rows.change("UPDATE account_models SET next_at = 0"); // a slow machine's first try may have failed
+    return version !== "";
+  }, 60);
+  assert.equal(version, "2.0");
+});
 
 for (const kind of ["http", "socks5h"] as const) {
   test(`[AC-1] [GW-7] HTTP/2 through a proxy of kind ${kind}`, async (t) => {
