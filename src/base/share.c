@@ -52,7 +52,7 @@ void share_drop(struct share *share)
     pthread_mutex_unlock(&s->lock);
 }
 
-static bool take(atomic_llong *taken, long long n, long long most)
+bool share_count(atomic_llong *taken, long long n, long long most)
 {
     if (atomic_fetch_add(taken, n) + n <= most || n <= 0)
         return true;
@@ -62,12 +62,12 @@ static bool take(atomic_llong *taken, long long n, long long most)
 
 bool shares_take(struct shares *s, long long n)
 {
-    return take(&s->taken, n, s->all);
+    return share_count(&s->taken, n, s->all);
 }
 
 bool share_take(struct share *share, long long n)
 {
-    if (!take(&share->taken, n, share->of->each))
+    if (!share_count(&share->taken, n, share->of->each))
         return false;
     if (shares_take(share->of, n))
         return true;

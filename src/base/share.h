@@ -33,3 +33,5 @@ void share_drop(struct share *share);
 bool share_take(struct share *share, long long n);
 /* The same for nobody's account: `each` is not asked for. */
 bool shares_take(struct shares *s, long long n);
+/* The same of a number alone. */
+bool share_count(atomic_llong *taken, long long n, long long most);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
+#include "base/share.h"
 #include "platform/file.h"
 
 enum { RETRY_AFTER_MS = 5000, QUEUE_MS = 50, SLICES = 2 * SPOOL_SLICE };
@@ -59,14 +60,6 @@ void spool_init(struct spool *s, struct loop *loop, struct workers *workers, con
 }
 
 /* ---- the file's life */
-
-static bool charge(atomic_llong *held, size_t n, int64_t most)
-{
-    if (atomic_fetch_add(held, (long long)n) + (long long)n <= most)
-        return true;
-    atomic_fetch_sub(held, (long long)n);
-    return false;
-}
 
 static void give_back(atomic_llong *held, size_t n)
 {
@@ -217,7 +210,7 @@ static void submit_write(struct spool *s)
 {
     struct spool_file *f = s->file;
     struct slice full = f->other;
-    if (!charge(&disk_bytes, full.used, disk_cap)) {
+    if (!share_count(&disk_bytes, (long long)full.used, disk_cap)) {
         overload(s, "all bodies on disk have reached --spool-mib");
         return;
     }
@@ -272,7 +265,7 @@ static void done(struct task *task)
 /* What is in memory becomes the first slice, however long it is. */
 static void move_to_file(struct spool *s)
 {
-    if (!charge(&memory_bytes, SLICES, memory_cap)) {
+    if (!share_count(&memory_bytes, SLICES, memory_cap)) {
         overload(s, "all bodies in memory have reached --spool-memory-mib");
         return;
     }
@@ -298,7 +291,7 @@ static bool charge_memory(struct spool *s, size_t size)
     size_t wanted = size - MIN(size, (size_t)SPOOL_SHORT);
     if (wanted <= s->charged)
         return true;
-    if (!charge(&memory_bytes, wanted - s->charged, memory_cap - memory_cap / 4))
+    if (!share_count(&memory_bytes, (long long)(wanted - s->charged), memory_cap - memory_cap / 4))
         return false;
     s->charged = wanted;
     return true;
