@@ -6,14 +6,21 @@
 #include "pool/tokens.h"
 #include "service/account_request.h"
 #include "service/library.h"
+#include "service/link_askers.h"
 #include "service/settings.h"
 #include "store/jobs.h"
 
 /* LOOKS: some say in one answer that it is done, and in the next with what. */
-enum { ASKERS_MAX = 4, TRY_MS = 5000, LOOK_MS = 5000, LOOKS = 2, ANSWER_BYTES = 4 << 20 };
+enum {
+    TRY_MS = 5000,
+    LOOK_MS = 5000,
+    LOOKS = 2,
+    ANSWER_BYTES = 4 << 20,
+    RETRY_MS = 5000,
+};
 #define FRESH_MS CLOCK_MINUTE_MS /* so long a link is taken for good */
 
-static atomic_int askers;
+static struct link_askers askers = LINK_ASKERS_INIT;
 
 struct renewal {
     struct worker *w;
@@ -95,6 +102,12 @@ static enum status renew(struct renewal *r, struct err *err)
     return job_renew_result(r->w->db, r->job->id, result, err);
 }
 
+static enum status renew_dead(struct renewal *r, struct err *err)
+{
+    link_askers_found_dead(&askers, r->job->id);
+    return renew(r, err);
+}
+
 static enum status check(struct renewal *r, struct err *err)
 {
     struct job_media media;
@@ -105,19 +118,27 @@ static enum status check(struct renewal *r, struct err *err)
     tokens_hold(r->w->app->tokens, r->job->account_id, &r->account);
     bool known = r->account.account || !media.needs_credential;
     bool dead = known && try_link(r, &media, err) == E_GONE;
-    enum status status = dead ? renew(r, err) : OK;
+    enum status status = dead ? renew_dead(r, err) : OK;
     pool_drop(&r->account);
     return status;
+}
+
+static enum status come_again(struct err *err)
+{
+    err_set(err, E_UNAVAILABLE, "overloaded");
+    err->retry_after_ms = RETRY_MS;
+    return E_UNAVAILABLE;
 }
 
 enum status direct_links_renew(struct worker *w, struct job *job, struct arena *a, struct err *err)
 {
     struct renewal r = {.w = w, .arena = a, .job = job};
-    enum status status = OK;
     if (clock_wall_ms() - job->ended_at < FRESH_MS)
         return OK;
-    if (atomic_fetch_add(&askers, 1) < ASKERS_MAX)
-        status = check(&r, err);
-    atomic_fetch_sub(&askers, 1);
+    enum link_asking asking = link_askers_enter(&askers, job->id);
+    if (asking != LINK_MINE)
+        return asking == LINK_DEAD ? come_again(err) : OK;
+    enum status status = check(&r, err);
+    link_askers_leave(&askers, job->id);
     return status;
 }

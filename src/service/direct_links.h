@@ -4,14 +4,15 @@
  * and give fresh ones to whoever looks at the task again.
  *
  * A link is tried before it is given away a second time; one that answers 401, 403, 404 or 410
- * leads to another look, and what that gives is kept in the row.  Four callers at a time do so:
- * everybody else gets what the row has.
+ * leads to another look, and what that gives is kept in the row.  One asks for a job and
+ * two in all (link_askers): everybody else gets what the row has, unless that is known to be dead.
  *
- * Thread: workers.  Blocks for seconds. */
+ * Thread: workers.  Blocks for up to 20 s. */
 #include "service/jobs.h"
 
 /* *job: an ended one with a result, which is renewed in place (views in the arena).  OK too when
  * the link cannot be tried now: nothing is known of it then.  E_GONE, code "link_expired": the
  * links have died, and the upstream has no others; E_UPSTREAM, code "media_unavailable": it does
- * not say. */
+ * not say; E_UNAVAILABLE, code "overloaded", with a time to come back after: they have died, and
+ * somebody is asking for others. */
 enum status direct_links_renew(struct worker *w, struct job *job, struct arena *a, struct err *err);
