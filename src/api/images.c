@@ -31,7 +31,7 @@ static enum status write_links(struct call *c, const struct job *job, const stru
     json_array(j);
     for (size_t i = 0; i < n; i++) {
         json_object(j);
-        json_kv_str(j, "url", direct_job_link(c->worker, c->arena, c->origin, job, &media[i]));
+        json_kv_str(j, "url", direct_job_link(c->worker, c->arena, c->origin, job, &media[i], i));
         json_object_end(j);
     }
     json_array_end(j);

@@ -294,65 +294,98 @@ static void stream_through(struct exchange *x, struct call *c)
     relay_media_of(x, &host, c->takeover_arg);
 }
 
-static enum status point_at(struct call *c, const struct url *url, int64_t account_id,
-                            struct str variant, struct err *err)
+/* The video itself, or a picture of it. */
+struct content {
+    struct str variant; /* as asked for */
+    bool is_video;
+    struct job_media media;
+    struct url url;
+    bool own; /* at the account's own origin */
+};
+
+static enum status read_variant(struct call *c, struct content *ret, struct err *err)
+{
+    struct str variant = call_query(c, "variant");
+    if (variant.n && !str_eq(variant, STR("video")) && !str_eq(variant, STR("thumbnail")) &&
+        !str_eq(variant, STR("spritesheet")))
+        return err_field(err, "invalid_field", "variant",
+                         "variant must be video, thumbnail or spritesheet.");
+    ret->variant = variant;
+    ret->is_video = !variant.n || str_eq(variant, STR("video"));
+    return OK;
+}
+
+static enum status read_media(struct call *c, const struct job *job, struct content *ret,
+                              struct err *err)
+{
+    struct pool_ref ref = {0};
+    size_t n;
+    TRY(jobs_read_media(job->result, c->arena, &ret->media, 1, &n, err));
+    if (n == 0)
+        return err_set(err, E_UPSTREAM, "media_unavailable");
+    TRY(url_parse(ret->media.url, c->arena, &ret->url, err));
+    pool_hold(c->app->pool, job->account_id, &ref);
+    ret->own = ref.account && url_same_origin(&ret->url, &ref.account->target.base);
+    pool_drop(&ref);
+    return OK;
+}
+
+/* Which the client may have no way or no key to.  The video alone has a place among its job's
+ * media, where another is looked for when it is refused. */
+static enum status point_at(struct call *c, const struct job *job, const struct content *content,
+                            struct err *err)
 {
     struct relay_link *link = arena_alloc(c->arena, sizeof(*link));
-    bool usual = !variant.n || str_eq(variant, STR("video"));
-    if (!usual && !str_ends(url->path, STR("/content")))
+    struct str path = content->url.path;
+    if (!content->is_video && !str_ends(path, STR("/content")))
         return err_set(err, E_INVALID, "variant_unavailable");
-    link->account_id = account_id;
-    link->target = url->path;
-    if (!usual)
-        link->target = arena_printf(c->arena, "%.*s?variant=%.*s", STR_ARG(url->path),
-                                    STR_ARG(variant));
-    else if (url->query.p)
-        link->target = arena_printf(c->arena, "%.*s?%.*s", STR_ARG(url->path), STR_ARG(url->query));
+    *link = (struct relay_link){.account_id = job->account_id};
+    if (content->is_video) {
+        link->job_id = job->id;
+        link->target = relay_link_target(c->arena, content->media.url);
+    } else {
+        link->target = arena_printf(c->arena, "%.*s?variant=%.*s", STR_ARG(path),
+                                    STR_ARG(content->variant));
+    }
     c->takeover_arg = link;
     c->takeover = stream_through;
     return OK;
 }
 
-/* At the account's own origin, which the client may have no way or no key to: streamed
- * through.  Anywhere else the address is the client's to open (GW-9). */
-static enum status send_media(struct call *c, const struct job *job, const struct job_media *media,
-                              struct err *err)
+/* Elsewhere the address is the client's to open (GW-9). */
+static enum status send_there(struct call *c, const struct content *content, struct err *err)
 {
-    struct str variant = call_query(c, "variant");
-    struct pool_ref ref = {0};
-    struct url url;
-    if (variant.n && !str_eq(variant, STR("video")) && !str_eq(variant, STR("thumbnail")) &&
-        !str_eq(variant, STR("spritesheet")))
-        return err_field(err, "invalid_field", "variant",
-                         "variant must be video, thumbnail or spritesheet.");
-    TRY(url_parse(media->url, c->arena, &url, err));
-    pool_hold(c->app->pool, job->account_id, &ref);
-    bool own = ref.account && url_same_origin(&url, &ref.account->target.base);
-    if (ref.account)
-        pool_drop(&ref);
-    if (own)
-        return point_at(c, &url, job->account_id, variant, err);
-    if (media->needs_credential)
+    if (content->media.needs_credential)
         return err_set(err, E_UPSTREAM, "media_unavailable");
-    if (variant.n && !str_eq(variant, STR("video")))
+    if (!content->is_video)
         return err_set(err, E_INVALID, "variant_unavailable");
     TRY(call_empty(c));
     c->status = 302;
-    call_header(c, "location", media->url);
+    call_header(c, "location", content->media.url);
     return OK;
+}
+
+/* What is streamed through shows by itself whether it has died; an address has to be tried. */
+static enum status send_content(struct call *c, struct job *job, struct content *content,
+                                struct err *err)
+{
+    TRY(read_media(c, job, content, err));
+    if (!content->own || !content->is_video) {
+        TRY(direct_links_renew(c->worker, job, c->arena, err));
+        TRY(read_media(c, job, content, err));
+    }
+    return content->own ? point_at(c, job, content, err) : send_there(c, content, err);
 }
 
 enum status videos_content(struct call *c, struct err *err)
 {
-    struct job_media media;
+    struct content content;
     struct job job;
-    size_t n;
     TRY(find(c, c->arena, &job, err));
     if (job.state != JOB_ENDED)
         return err_set(err, E_NOT_FOUND, "video_not_ready");
     if (is_failed(&job))
         return err_set(err, E_UNPROCESSABLE, "video_failed");
-    TRY(direct_links_renew(c->worker, &job, c->arena, err));
-    TRY(jobs_read_media(job.result, c->arena, &media, 1, &n, err));
-    return n ? send_media(c, &job, &media, err) : err_set(err, E_UPSTREAM, "media_unavailable");
+    TRY(read_variant(c, &content, err));
+    return send_content(c, &job, &content, err);
 }

@@ -74,7 +74,7 @@ static enum status read_links(struct chat_job *j, struct worker *w, struct job *
     TRY(jobs_read_media(job->result, j->arena, media, CHAT_MEDIA_MAX, &n, err));
     j->link_count = 0;
     for (size_t i = 0; i < n; i++) {
-        struct str link = direct_job_link(w, j->arena, j->origin, job, &media[i]);
+        struct str link = direct_job_link(w, j->arena, j->origin, job, &media[i], i);
         if (!link.n)
             continue;
         j->types[j->link_count] = media[i].type;

@@ -333,15 +333,18 @@ void direct_job_delivered(struct worker *w, const struct job *job)
 }
 
 struct str direct_job_link(struct worker *w, struct arena *a, struct str origin,
-                           const struct job *job, const struct job_media *m)
+                           const struct job *job, const struct job_media *m, size_t place)
 {
     int64_t now = clock_wall_ms();
+    struct relay_link link = {
+        .account_id = job->account_id, .job_id = job->id, .place = (int64_t)place};
     if (m->object_id)
         return link_make(w->app->keys, a, origin, "object", m->object_id, now,
                          m->type == MEDIA_IMAGE ? STR("image") : STR("video"));
-    if (m->needs_credential)
-        return relay_link_for(w->app->keys, a, origin, job->account_id, m->url, now);
-    return arena_str(a, m->url);
+    if (!m->needs_credential)
+        return arena_str(a, m->url);
+    link.target = relay_link_target(a, m->url);
+    return relay_link_sign(w->app->keys, a, origin, &link, now);
 }
 
 /* ---- what it says when it has failed ---- */

@@ -17,6 +17,7 @@ enum {
     LOOKS = 2,
     ANSWER_BYTES = 4 << 20,
     RETRY_MS = 5000,
+    ROW_ARENA = 8 << 20,
 };
 #define FRESH_MS CLOCK_MINUTE_MS /* so long a link is taken for good */
 
@@ -141,4 +142,63 @@ enum status direct_links_renew(struct worker *w, struct job *job, struct arena *
     enum status status = check(&r, err);
     link_askers_leave(&askers, job->id);
     return status;
+}
+
+/* ---- one that was given away ---- */
+
+/* E_GONE: the row has nothing, or the refused address still. */
+static enum status find_other(const struct job *job, const struct relay_link *link, struct arena *a,
+                              struct job_media *ret, struct err *err)
+{
+    struct job_media media[DIALECT_MAX_MEDIA];
+    size_t n = 0, place = (size_t)link->place;
+    if (job->state == JOB_ENDED && job->result.n)
+        TRY(jobs_read_media(job->result, a, media, DIALECT_MAX_MEDIA, &n, err));
+    if (place >= n || !media[place].url.n ||
+        str_eq(relay_link_target(a, media[place].url), link->target))
+        return err_set(err, E_GONE, "link_expired");
+    *ret = media[place];
+    return OK;
+}
+
+static enum status renew_now(struct worker *w, struct job *job, struct arena *a, struct err *err)
+{
+    struct renewal r = {.w = w, .arena = a, .job = job};
+    if (job->state != JOB_ENDED || !job->result.n)
+        return err_set(err, E_GONE, "link_expired");
+    if (link_askers_enter(&askers, job->id) != LINK_MINE)
+        return come_again(err);
+    tokens_hold(w->app->tokens, job->account_id, &r.account);
+    enum status status = renew_dead(&r, err);
+    pool_drop(&r.account);
+    link_askers_leave(&askers, job->id);
+    return status;
+}
+
+static enum status replace(struct worker *w, const struct relay_link *link, struct arena *a,
+                           struct job_media *ret, struct err *err)
+{
+    struct job job;
+    enum status status = job_load(w->db, link->job_id, a, &job, err);
+    if (status == E_NOT_FOUND)
+        return err_set(err, E_GONE, "link_expired");
+    TRY(status);
+    status = find_other(&job, link, a, ret, err);
+    if (status != E_GONE)
+        return status;
+    TRY(renew_now(w, &job, a, err));
+    return find_other(&job, link, a, ret, err);
+}
+
+enum status direct_links_replace(struct worker *w, const struct relay_link *link, struct arena *a,
+                                 struct job_media *ret, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *row = arena_new(ROW_ARENA);
+    struct job_media media;
+    TRY(replace(w, link, row, &media, err));
+    media.url = arena_str(a, media.url);
+    if (!media.url.p)
+        return err_set(err, E_NO_MEMORY, "overloaded");
+    *ret = media;
+    return OK;
 }

@@ -19,7 +19,7 @@ static void sign(const struct key_ring *keys, struct str text, struct buf *out)
     base64_encode(out, (struct str){(char *)mac, MAC_BYTES}, true);
 }
 
-static struct str target_of(struct arena *a, struct str address)
+struct str relay_link_target(struct arena *a, struct str address)
 {
     struct url url;
     struct err ignored;
@@ -57,8 +57,12 @@ struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct 
     _cleanup_(buf_cleanup) struct buf text = BUF_INIT(TOKEN_MAX), token = BUF_INIT(TOKEN_MAX);
     /* By the hour, so that a link stays the same for a while. */
     int64_t hour_ms = (now_ms / CLOCK_HOUR_MS + 1) * CLOCK_HOUR_MS;
-    buf_addf(&text, "%lld\n%lld\n", (long long)link->account_id,
-             (long long)(hour_ms + LINK_LIFE_MS) / 1000);
+    if (!link->target.p)
+        return STR_NONE;
+    buf_addf(&text, "%lld", (long long)link->account_id);
+    if (link->job_id)
+        buf_addf(&text, " %lld %lld", (long long)link->job_id, (long long)link->place);
+    buf_addf(&text, "\n%lld\n", (long long)(hour_ms + LINK_LIFE_MS) / 1000);
     buf_add(&text, link->target); /* whatever it holds: all of it is signed */
     base64_encode(&token, buf_str(&text), true);
     buf_add_char(&token, '.');
@@ -69,19 +73,21 @@ struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct 
                         STR_ARG(buf_str(&token)), STR_ARG(name_of(link->target)));
 }
 
-struct str relay_link_for(const struct key_ring *keys, struct arena *a, struct str origin,
-                          int64_t account_id, struct str url, int64_t now_ms)
+/* "<account> <job> <place>", or the account alone. */
+static bool read_origin(struct str text, struct relay_link *ret)
 {
-    struct relay_link link = {.account_id = account_id, .target = target_of(a, url)};
-    return link.target.p ? relay_link_sign(keys, a, origin, &link, now_ms) : STR_NONE;
+    struct str account = str_cut(&text, ' '), job = str_cut(&text, ' ');
+    ret->job_id = ret->place = 0;
+    return str_to_i64(account, &ret->account_id) &&
+           (!job.p || (str_to_i64(job, &ret->job_id) && str_to_i64(text, &ret->place)));
 }
 
-/* "<account>\n<expiry>\n<target>" */
+/* "<origin>\n<expiry>\n<target>" */
 static bool read_text(struct str text, struct relay_link *ret, int64_t *ret_expiry_s)
 {
-    struct str account = str_cut(&text, '\n'), expiry = str_cut(&text, '\n');
+    struct str origin = str_cut(&text, '\n'), expiry = str_cut(&text, '\n');
     ret->target = text;
-    return str_to_i64(account, &ret->account_id) && str_to_i64(expiry, ret_expiry_s) && text.n &&
+    return read_origin(origin, ret) && str_to_i64(expiry, ret_expiry_s) && text.n &&
            text.p[0] == '/';
 }
 
@@ -108,7 +114,7 @@ enum status relay_link_open(const struct key_ring *keys, struct arena *a, struct
 
 struct str relay_link_refer(struct arena *a, int64_t account_id, struct str url)
 {
-    struct str target = target_of(a, url);
+    struct str target = relay_link_target(a, url);
     if (!target.p)
         return STR_NONE;
     return arena_printf(a, "%.*s%lld:%.*s", STR_ARG(prefix), (long long)account_id,
@@ -120,7 +126,7 @@ bool relay_link_read(struct str reference, struct relay_link *ret)
     if (!str_starts(reference, prefix))
         return false;
     struct str rest = str_from(reference, prefix.n), account = str_cut(&rest, ':');
-    ret->target = rest;
+    *ret = (struct relay_link){.target = rest};
     return str_to_i64(account, &ret->account_id) && rest.n && rest.p[0] == '/';
 }
 

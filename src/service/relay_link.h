@@ -8,6 +8,8 @@
  *
  * target: path and query at the account's own origin; expiry: seconds since 1970; MAC:
  * HMAC-SHA256 over the text, 16 bytes, base64url.  Complete in itself: nothing is kept.
+ * "<account> <job> <place>" says of which direct job's files it is one, for the day that the
+ * upstream refuses it: as long as there is that row, fresh ones may be asked for (direct_links).
  *
  * Inside, such media are noted by a *reference*, "upstream:<account>:<target>", where
  * otherwise an address stands; no address of the web begins so. */
@@ -17,13 +19,14 @@
 
 struct relay_link {
     int64_t account_id;
-    struct str target; /* begins with '/' */
+    struct str target;     /* begins with '/' */
+    int64_t job_id, place; /* job_id 0: nobody knows of another */
 };
 
-/* The signed link, good for 24 hours, for an address at the account's origin; STR_NONE when
- * the address cannot be read. */
-struct str relay_link_for(const struct key_ring *keys, struct arena *a, struct str origin,
-                          int64_t account_id, struct str url, int64_t now_ms);
+/* Path and query of an address, in the arena; STR_NONE when it cannot be read. */
+struct str relay_link_target(struct arena *a, struct str url);
+
+/* The signed link, good for 24 hours; STR_NONE when the target is none, or too long. */
 struct str relay_link_sign(const struct key_ring *keys, struct arena *a, struct str origin,
                            const struct relay_link *link, int64_t now_ms);
 /* token: the path's middle part, name: its last, which follows from the target.  E_FORBIDDEN,

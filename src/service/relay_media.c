@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "pool/tokens.h"
+#include "service/direct_links.h"
 #include "service/metrics.h"
 #include "service/relay_impl.h"
 #include "service/relay_link.h"
@@ -15,18 +16,28 @@ enum {
     IDLE_MS = 60000,
     LINK_ARENA = 64 << 10,
     HEADERS_MAX = 16,
+    REPLACEMENTS = 2, /* what others had renewed before, and what is new now */
 };
 
+/* While a worker has it (`working`) the loop touches only x and the account. */
 struct passage {
+    struct work work;
+    struct task done;
     struct relay_host host;
-    struct exchange *x;
+    struct exchange *x; /* NULL: the client has left */
     struct upstream_call *call;
     struct arena *arena;
     struct pool_ref account;
-    struct str target; /* what is asked for; in the arena */
+    struct relay_link link; /* what is asked for; in the arena */
     struct token_waiter *token_waiter;
     bool renewed; /* the account's token, for this call: once is enough */
     bool client_full;
+    bool working;
+    int replacements; /* other links that were asked for */
+    int refused;      /* the status that led to it */
+    struct job_media other;
+    enum status outcome;
+    struct err err;
 };
 
 static void refuse(struct passage *p, enum status status, const char *code)
@@ -62,6 +73,85 @@ static bool renew_token(struct passage *p)
                                       TOKENS_WAIT_MS, token_came, p);
     p->renewed = true;
     return p->token_waiter != NULL;
+}
+
+/* ---- a link that has died ---- */
+
+static void refuse_dead(struct passage *p, int status)
+{
+    if (status == 403 || status == 404 || status == 410)
+        refuse(p, E_GONE, "link_expired");
+    else
+        refuse(p, E_UPSTREAM, "media_unavailable");
+}
+
+static void redirect(struct passage *p, struct str to)
+{
+    struct http_header header = {STR("Location"), to};
+    exchange_reply(p->x, 302, &header, 1, STR_NONE);
+}
+
+/* Its credential goes nowhere but to the account's own origin. */
+static void go_on_with(struct passage *p, const struct job_media *other)
+{
+    struct url url;
+    struct err err;
+    bool good = url_parse(other->url, p->arena, &url, &err) == OK;
+    bool own = good && url_same_origin(&url, &p->account.account->target.base);
+    struct str target = own ? relay_link_target(p->arena, other->url) : STR_NONE;
+    if (target.p) {
+        p->link.target = target;
+        start(p);
+    } else if (good && !own && !other->needs_credential) {
+        redirect(p, other->url);
+    } else {
+        refuse(p, E_UPSTREAM, "media_unavailable");
+    }
+}
+
+static void passage_free(struct passage *p)
+{
+    if (p->account.account)
+        pool_drop(&p->account);
+    arena_free(p->arena);
+    free(p);
+}
+
+static void replaced(struct task *task)
+{
+    struct passage *p = CONTAINER_OF(task, struct passage, done);
+    p->working = false;
+    if (!p->x)
+        passage_free(p);
+    else if (p->outcome == OK)
+        go_on_with(p, &p->other);
+    else if (p->outcome == E_GONE)
+        refuse_dead(p, p->refused);
+    else
+        p->host.refuse(p->x, 0, &p->err);
+}
+
+static void replace(struct work *work, void *thread_state)
+{
+    struct passage *p = CONTAINER_OF(work, struct passage, work);
+    struct worker *w = thread_state;
+    p->outcome = direct_links_replace(w, &p->link, p->arena, &p->other, &p->err);
+    db_rollback(w->db);
+    loop_post(p->host.loop, &p->done);
+}
+
+/* Whether a worker looks for another. */
+static bool replace_link(struct passage *p, int status)
+{
+    bool dead = status == 401 || status == 403 || status == 404 || status == 410;
+    if (!dead || !p->link.job_id || p->replacements == REPLACEMENTS)
+        return false;
+    p->replacements++;
+    p->refused = status;
+    p->work.run = replace;
+    p->done.fn = replaced;
+    p->working = workers_submit(p->host.app->api_workers, &p->work);
+    return p->working;
 }
 
 /* ---- the answer ---- */
@@ -100,14 +190,13 @@ static size_t answer_headers(const struct exchange *x, const struct http_head *h
 static bool pass_redirect(struct passage *p, const struct http_head *head)
 {
     struct str location = http_head_get(head, STR("location"));
-    struct http_header header = {STR("Location"), location};
     struct url url;
     struct err ignored;
     if (head->status / 100 != 3 || !location.n ||
         url_parse(location, p->arena, &url, &ignored) != OK ||
         url_same_origin(&url, &p->account.account->target.base))
         return false;
-    exchange_reply(p->x, 302, &header, 1, STR_NONE);
+    redirect(p, location);
     return true;
 }
 
@@ -127,12 +216,8 @@ static void on_head(struct upstream_call *call, const struct http_head *head, vo
     p->call = NULL;
     if (status == 401 && token_may_renew(p->account.account) && renew_token(p))
         return;
-    if (pass_redirect(p, head))
-        return;
-    if (status == 403 || status == 404 || status == 410)
-        refuse(p, E_GONE, "link_expired");
-    else
-        refuse(p, E_UPSTREAM, "media_unavailable");
+    if (!replace_link(p, status) && !pass_redirect(p, head))
+        refuse_dead(p, status);
 }
 
 static size_t on_body(struct upstream_call *call, struct str piece, void *ctx)
@@ -186,10 +271,9 @@ static void on_done(struct exchange *x, bool complete)
         upstream_cancel(p->call);
     if (p->token_waiter)
         tokens_wait_cancel(p->token_waiter);
-    if (p->account.account)
-        pool_drop(&p->account);
-    arena_free(p->arena);
-    free(p);
+    p->x = NULL;
+    if (!p->working)
+        passage_free(p);
 }
 
 static const struct exchange_handler handler = {.on_drain = on_drain, .on_done = on_done};
@@ -217,7 +301,7 @@ static void start(struct passage *p)
     const struct http_head *head = exchange_head(p->x);
     struct http_header headers[ARRAY_SIZE(passed) + 1];
     struct url url = account->target.base;
-    struct str target = p->target;
+    struct str target = p->link.target;
     struct err err;
     size_t n = 0;
     headers[n++] = (struct http_header){STR("Authorization"), account->bearer};
@@ -259,7 +343,7 @@ static struct passage *passage_new(struct exchange *x, const struct relay_host *
 
 static void open_link(struct passage *p, const struct relay_link *link)
 {
-    p->target = link->target;
+    p->link = *link;
     pool_hold(p->host.app->pool, link->account_id, &p->account);
     if (!p->account.account)
         refuse(p, E_NOT_FOUND, "account_not_found");
@@ -284,5 +368,7 @@ void relay_media_of(struct exchange *x, const struct relay_host *host,
                     const struct relay_link *link)
 {
     struct passage *p = passage_new(x, host);
-    open_link(p, &(struct relay_link){link->account_id, arena_str(p->arena, link->target)});
+    struct relay_link own = *link;
+    own.target = arena_str(p->arena, link->target);
+    open_link(p, &own);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* relay_media — media that only an account's credential opens, streamed through by a signed
- * link (SPEC GW-9).  Range included; nothing is kept.
+ * link (SPEC GW-9).  Range included; nothing is kept.  What the upstream refuses as a dead link is
+ * looked for once more where the link says of which job it is (direct_links).
  *
  * Thread: the loop's. */
 #include "service/relay.h"

@@ -56,7 +56,8 @@ static void check_forged(struct arena *a, struct str token)
 
 static void check_signed(struct arena *a, struct str target, uint8_t at, uint8_t becomes)
 {
-    struct relay_link link = {.account_id = 42, .target = target}, opened;
+    struct relay_link link = {.account_id = 42, .target = target, .job_id = at, .place = becomes};
+    struct relay_link opened;
     struct err err;
     struct str made = relay_link_sign(keys(), a, STR(""), &link, now_ms);
 
@@ -65,6 +66,7 @@ static void check_signed(struct arena *a, struct str target, uint8_t at, uint8_t
     struct str token = token_of(made), name = name_of(made);
     assert(relay_link_open(keys(), a, token, name, now_ms, &opened, &err) == OK);
     assert(opened.account_id == 42 && str_eq(opened.target, target));
+    assert(opened.job_id == at && opened.place == (at ? becomes : 0));
     assert(relay_link_open(keys(), a, token, name, now_ms + (48LL << 22), &opened, &err) == E_GONE);
     assert(relay_link_open(keys(), a, token, STR("x"), now_ms, &opened, &err) == E_FORBIDDEN ||
            str_eq(name, STR("x")));

@@ -13,6 +13,7 @@ interface Task {
   id: string;
   prompt: string;
   polls: number;
+  looks: number; // of these, up to the one that its file's address is from
   deletes: number;
 }
 
@@ -29,6 +30,12 @@ export class VideoServer {
   readonly kind: Kind;
   models: { id: string }[] = [];
   picture = PNG; // what its images are, as base64
+  // Files of "openrouter" have another address at each poll, as long as there is `another`; those of
+  // `dead` are refused.
+  another = true;
+  readonly dead = new Set<string>();
+  // Polls are answered after it.
+  gate: Promise<unknown> = Promise.resolve();
   readonly seen: { method: string; path: string; type: string; body: string; key: string }[] = [];
   private readonly server: Server;
   private readonly tasks = new Map<string, Task>();
@@ -73,6 +80,7 @@ export class VideoServer {
     const key = call.headers.authorization ?? "";
     this.seen.push({ method, path: url, type, body, key });
     if (key !== "Bearer server-key") return this.say(answer, this.refusal(401, "no key"));
+    if (this.dead.has(url)) return this.say(answer, this.refusal(403, "the link has expired"));
     const path = url.replace(/^\/api\/v1|^\/v1/, "").replace(/\?.*/, "");
     const task = this.tasks.get(/^\/videos\/([^/]+)/.exec(path)?.[1] ?? "");
     if (path === "/models") this.say(answer, { status: 200, body: { data: this.models } });
@@ -82,7 +90,10 @@ export class VideoServer {
     else if (!task) this.say(answer, this.refusal(404, "task_not_exist"));
     else if (path.endsWith("/content") || path.endsWith("/file")) this.content(task, path, answer);
     else if (method === "DELETE") this.say(answer, this.remove(task));
-    else this.say(answer, this.poll(task));
+    else {
+      await this.gate;
+      this.say(answer, this.poll(task));
+    }
   }
 
   private say(answer: ServerResponse, { status, body }: Reply): void {
@@ -124,7 +135,7 @@ export class VideoServer {
     if (this.kind === "sglang" && form && !body.includes('name="input_reference"'))
       return this.refusal(400, "input_reference file is required");
     if (prompt === "refuse") return this.refusal(400, "the size is not supported");
-    const task = { id: `task_${this.tasks.size + 1}`, prompt: prompt ?? "", polls: 0, deletes: 0 };
+    const task = { id: `task_${this.tasks.size + 1}`, prompt: prompt ?? "", polls: 0, looks: 0, deletes: 0 };
     this.tasks.set(task.id, task);
     if (this.kind === "openrouter")
       return {
@@ -191,7 +202,7 @@ export class VideoServer {
       }
       case "openrouter": {
         const links = done
-          ? { unsigned_urls: [`${this.origin}/api/v1/videos/${task.id}/file`] }
+          ? { unsigned_urls: [`${this.origin}/api/v1/videos/${task.id}/file?of=${task.looks}`] }
           : {};
         const error = failed ? { error: "out of memory" } : {};
         return { id: "gen-1", status, ...links, ...error };
@@ -201,6 +212,7 @@ export class VideoServer {
 
   private poll(task: Task): Reply {
     task.polls++;
+    if (this.another) task.looks = task.polls;
     const failed = this.state(task) === "failed";
     return { status: failed && this.kind === "vllm-omni" ? 500 : 200, body: this.object(task) };
   }
