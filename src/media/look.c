@@ -76,6 +76,58 @@ static void read_head(struct media_look *l)
         l->state = LOOK_OTHER_KIND;
 }
 
+/* ---- JPEG: which way up */
+
+enum {
+    EXIF_HEAD =
+        10, /* marker, length, "Exif\0\0"; then the block of TIFF that all offsets count from */
+    TAG_BYTES = 12,
+    TAG_ORIENTATION = 0x0112,
+    FIRST_TURNED = 5, /* 5 to 8 show the lines as columns */
+};
+
+/* 0 beyond what is there. */
+static uint32_t tiff16(struct str tiff, bool big, size_t at)
+{
+    if (at + 2 > tiff.n)
+        return 0;
+    uint32_t a = (unsigned char)tiff.p[at], b = (unsigned char)tiff.p[at + 1];
+    return big ? a << 8 | b : b << 8 | a;
+}
+
+static uint32_t orientation_of(struct str tiff)
+{
+    bool big = str_starts(tiff, STR("MM\0*"));
+    if (!big && !str_starts(tiff, STR("II*\0")))
+        return 0;
+    size_t high = tiff16(tiff, big, big ? 4 : 6), at = tiff16(tiff, big, big ? 6 : 4);
+    if (high)
+        return 0;
+    size_t n = tiff16(tiff, big, at);
+    for (size_t i = 0, tag = at + 2; i < n && tag + TAG_BYTES <= tiff.n; i++, tag += TAG_BYTES) {
+        if (tiff16(tiff, big, tag) == TAG_ORIENTATION)
+            return tiff16(tiff, big, tag + 8);
+    }
+    return 0;
+}
+
+/* A camera held upright stores the picture lying down and says so, in the first segments and among
+ * the first tags of all (JEITA CP-3451 4.5.4, 4.6.4): what stands behind the head is not looked
+ * for. */
+static bool is_turned(const struct media_look *l)
+{
+    struct str rest = str_from(head_of(l), 2);
+    while (rest.n > EXIF_HEAD && (unsigned char)rest.p[0] == 0xff) {
+        if (rest.p[1] == (char)0xe1 && str_starts(str_from(rest, 4), STR("Exif\0\0"))) {
+            uint32_t orientation = orientation_of(str_from(rest, EXIF_HEAD));
+            return orientation >= FIRST_TURNED && orientation < FIRST_TURNED + 4;
+        }
+        size_t length = (size_t)(unsigned char)rest.p[2] << 8 | (unsigned char)rest.p[3];
+        rest = str_from(rest, MIN(length + 2, rest.n));
+    }
+    return false;
+}
+
 /* ---- JPEG: from marker to marker */
 
 enum { SEGMENT_HEAD = 4, FRAME_HEAD = 9 };
@@ -108,7 +160,9 @@ static bool read_segment(struct media_look *l)
     if (length < 2) {
         l->state = LOOK_DAMAGED;
     } else if (is_frame(w[1])) {
-        settle(l, (uint32_t)w[7] << 8 | w[8], (uint32_t)w[5] << 8 | w[6]);
+        uint32_t width = (uint32_t)w[7] << 8 | w[8], height = (uint32_t)w[5] << 8 | w[6];
+        bool turned = is_turned(l);
+        settle(l, turned ? height : width, turned ? width : height);
     } else {
         l->skip = length - 2;
         l->window_n = 0;

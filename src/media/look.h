@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* look — what a file is, and how many pixels an image has, from its bytes as they come, without
- * decoding anything (SPEC UP-5).
+ * decoding anything (SPEC UP-5).  Width and height are those that are shown: a JPEG's orientation
+ * (JEITA CP-3451, Exif 2.2, 4.6.4 A) is minded where it stands in the first 256 bytes.
  *
  * Read are: PNG (W3C PNG 11.2.1, IHDR), GIF (89a, 18: logical screen), WebP (RFC 9649 2.4 to 2.7:
  * VP8, VP8L, VP8X) and JPEG (ITU-T T.81 B.2.2: the first frame header, however far the segments

@@ -10,7 +10,7 @@ import { mediaFiles } from "../lib/invariants.ts";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
 import { assertError, send, stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
-import { BOUNDARY, fields, fileForm, film, form, GIF, jpeg, mp4ish, png, post, sha256, upload, WEBP } from "../lib/uploads.ts";
+import { BOUNDARY, fields, fileForm, film, form, GIF, held, jpeg, mp4ish, png, post, sha256, upload, WEBP } from "../lib/uploads.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const SUB_TYPES = ["reference", "oc-avatar", "oc-gallery", "oc-gallery-video", "user-avatar", "user-background", "world-background"];
@@ -74,11 +74,13 @@ describe("what is taken", () => {
     assert.match(reference.key, new RegExp(`^reference/${ann.user.uuid}/${month}/${tail}`));
   });
 
-  test("[UP-5] the type and the size of an image are read from its bytes", async () => {
+  test("[UP-5] the type of an image and the size that is shown are read from its bytes", async () => {
     const files: [Buffer, string, number, number][] = [
       [png(640, 480), "image/png", 640, 480],
       [jpeg(31, 17), "image/jpeg", 31, 17],
       [jpeg(31, 17, 700_000), "image/jpeg", 31, 17],
+      [held(jpeg(31, 17), 3), "image/jpeg", 31, 17],
+      [held(jpeg(31, 17), 6), "image/jpeg", 17, 31],
       [GIF, "image/gif", 1, 1],
       [WEBP.lossy, "image/webp", 1, 1],
       [WEBP.lossless, "image/webp", 1, 1],

@@ -49,6 +49,13 @@ export function jpeg(width = 4, height = 5, comments = 0): Buffer {
   return Buffer.concat([...pieces, frame, Buffer.from([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 1, 2, 0xff, 0xd9])]);
 }
 
+// The same, with what a camera says of how it was held (Exif's orientation, 1 to 8).
+export function held(image: Buffer, orientation: number): Buffer {
+  const exif = Buffer.from("ffe100224578696600004d4d002a00000008000101120003000000010000000000000000", "hex");
+  exif[29] = orientation;
+  return Buffer.concat([image.subarray(0, 2), exif, image.subarray(2)]);
+}
+
 export const GIF = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
 export const WEBP = {
   lossy: Buffer.from("UklGRiIAAABXRUJQVlA4IBYAAAAwAQCdASoBAAEADsD+JaQAA3AAAAAA", "base64"),

@@ -16,6 +16,13 @@
     }
 #define PNG_HEAD "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"
 #define REST     "................................"
+/* A segment of Exif with 34 bytes of TIFF. */
+#define EXIF(tiff)                                                                                 \
+    "\xff\xe1\0\x2a"                                                                               \
+    "Exif\0\0" tiff
+#define MAKE_BIG    "\x01\x0f\0\x02\0\0\0\x04K\0\0\0"
+#define MAKE_LITTLE "\x0f\x01\x02\0\x04\0\0\0K\0\0\0"
+#define FRAME_9_7   "\xff\xc0\0\x0b\x08\0\x07\0\x09\x03"
 
 static const struct {
     struct str bytes;
@@ -38,6 +45,23 @@ static const struct {
     /* A comment, a fill byte, a restart marker that stands alone, the frame. */
     {BYTES("\xff\xd8\xff\xfe\0\x05...\xff\xff\xd0\xff\xc2\0\x0b\x08\0\x07\0\x09\x03"), LOOK_KNOWN,
      9, 7, "image/jpeg"},
+    /* Turned by a quarter, in either order of bytes, behind another segment or not; upside down. */
+    {BYTES("\xff\xd8" EXIF("MM\0*\0\0\0\x08\0\x02" MAKE_BIG "\x01\x12\0\x03\0\0\0\x01\0\x06\0\0")
+               FRAME_9_7),
+     LOOK_KNOWN, 7, 9, "image/jpeg"},
+    {BYTES("\xff\xd8\xff\xe0\0\x04.." EXIF("II*\0\x08\0\0\0\x02\0" MAKE_LITTLE
+                                           "\x12\x01\x03\0\x01\0\0\0\x08\0\0\0") FRAME_9_7),
+     LOOK_KNOWN, 7, 9, "image/jpeg"},
+    {BYTES("\xff\xd8" EXIF("II*\0\x08\0\0\0\x02\0" MAKE_LITTLE "\x12\x01\x03\0\x01\0\0\0\x03\0\0\0")
+               FRAME_9_7),
+     LOOK_KNOWN, 9, 7, "image/jpeg"},
+    /* Tags that are not there, an offset beyond all bytes, an order of bytes that is none. */
+    {BYTES("\xff\xd8" EXIF("II*\0\x08\0\0\0\xff\xff" MAKE_LITTLE MAKE_LITTLE) FRAME_9_7),
+     LOOK_KNOWN, 9, 7, "image/jpeg"},
+    {BYTES("\xff\xd8" EXIF("MM\0*\xff\xff\xff\xff\0\x01" MAKE_BIG MAKE_BIG) FRAME_9_7), LOOK_KNOWN,
+     9, 7, "image/jpeg"},
+    {BYTES("\xff\xd8" EXIF("MM*\0\0\0\0\x08\0\x02" MAKE_BIG MAKE_BIG) FRAME_9_7), LOOK_KNOWN, 9, 7,
+     "image/jpeg"},
     {BYTES("\xff\xd8\xff\xe0\0\x10"), LOOK_BEGUN, 0, 0, "image/jpeg"},
     {BYTES("\xff\xd8\xff\xe0\0\x01"), LOOK_DAMAGED, 0, 0, "image/jpeg"},
     {BYTES("\xff\xd8\xff\xda\0\x08"), LOOK_DAMAGED, 0, 0, "image/jpeg"},
