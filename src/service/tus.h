@@ -30,15 +30,16 @@ enum status tus_terminate(struct worker *w, int64_t user_id, struct str uuid, st
 enum status tus_sweep(struct db_conn *db, int64_t now_ms, struct err *err);
 
 struct tus_upload;
-/* To go on at this offset, as its only writer from now on; whole: nothing of what comes is kept
- * before tus_save().  Beside what tus_look() refuses: E_CONFLICT upload_offset: it stands
- * elsewhere; E_LOCKED upload_locked: the bucket is at it. */
+/* To go on at this offset, as its only writer from now on; whole: nothing of what comes is kept,
+ * nor the file refused for it, before tus_save().  Beside what tus_look() refuses: E_CONFLICT
+ * upload_offset: it stands elsewhere; E_LOCKED upload_locked: the bucket is at it. */
 enum status tus_open(struct worker *w, int64_t user_id, struct str uuid, int64_t offset, bool whole,
                      struct tus_upload **ret, struct err *err);
 /* A refusal of the file itself ends the upload.  E_TOO_LARGE too_large: more than its length;
  * E_LOCKED upload_locked: another request goes on with it; E_GONE upload_lost. */
 enum status tus_take(struct worker *w, struct tus_upload *t, struct str bytes, struct err *err);
-/* What came is durable when this returns OK, and the file kept if it is whole. */
+/* What came is durable when this returns OK, and the file kept if it is whole.  What tus_take()
+ * refuses, of a whole one. */
 enum status tus_save(struct worker *w, struct tus_upload *t, struct err *err);
 /* As it stands in the database. */
 const struct tus_row *tus_row_of(const struct tus_upload *t);

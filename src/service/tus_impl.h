@@ -20,6 +20,7 @@ struct tus_upload {
     struct upload_guard guard;
     char claim[2 * UUID_SIZE]; /* the process's number, and its own */
     bool whole, failed, restored;
+    struct err refusal;       /* of a whole one; status OK: none */
     bool named_before;        /* an earlier writer has given the object its key */
     int64_t busy_ms, kept_at; /* for how long at a time the row says so, 0: not; mono ms */
     atomic_bool lost;         /* while it did, somebody else took it */

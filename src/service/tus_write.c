@@ -413,15 +413,29 @@ static enum status discard(struct tus_upload *t, struct err *err)
     return db_commit(tx, err);
 }
 
+/* Bytes that are yet to be checked may be damaged: what they look like is told when they are as
+ * they were sent, and only then ends the upload. */
 static enum status failed(struct tus_upload *t, enum status status, struct err *err)
 {
     struct err ignored; /* its lease ends */
     t->failed = true;
     if (status == E_NOT_FOUND && str_eq(str_of(err->code), STR("upload_gone")))
         status = lost(err);
-    if (ends_upload(status) && !t->whole)
+    if (ends_upload(status) && t->whole) {
+        t->refusal = *err;
+        return OK;
+    }
+    if (ends_upload(status))
         discard(t, &ignored);
     return status;
+}
+
+static enum status refuse_checked(struct tus_upload *t, struct err *err)
+{
+    struct err ignored;
+    discard(t, &ignored);
+    *err = t->refusal;
+    return err->status;
 }
 
 static enum status take_step(struct worker *w, struct tus_upload *t, struct str bytes,
@@ -439,7 +453,7 @@ enum status tus_take(struct worker *w, struct tus_upload *t, struct str bytes, s
     struct upload *u = t->upload;
     if ((int64_t)bytes.n > t->row.length - u->seen)
         return err_set(err, E_TOO_LARGE, "too_large");
-    while (bytes.n) {
+    while (bytes.n && t->refusal.status == OK) {
         size_t n = MIN(bytes.n, (size_t)(STEP - u->seen % STEP));
         enum status status = take_step(w, t, str_to(bytes, n), err);
         if (status != OK)
@@ -471,11 +485,14 @@ enum status tus_save(struct worker *w, struct tus_upload *t, struct err *err)
 {
     struct upload *u = t->upload;
     u->worker = w;
+    if (t->refusal.status != OK)
+        return refuse_checked(t, err);
     if (t->failed || t->row.done || u->seen == t->row.position)
         return OK;
     enum status status = u->seen == t->row.length             ? finish(t, err)
                          : u->object.storage == STORAGE_LOCAL ? save_local(t, err)
                                                               : save_bucket(t, err);
+    t->whole = false; /* whoever saves has checked it */
     return status == OK ? OK : failed(t, status, err);
 }
 

@@ -263,6 +263,24 @@ describe("The protocol", () => {
     const sum = { "upload-checksum": `sha1 ${Buffer.alloc(20).toString("base64")}` };
     await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES, ...sum }, 460, "checksum_mismatch", png());
     await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES }, 415, "unsupported_type", Buffer.alloc(1000, 60));
+  test("[UP-7] bytes that are not those of their checksum refuse no file; those that are do", async () => {
+    const page = Buffer.alloc(1000, 60);
+    const sum = (bytes: Buffer) => ({ "upload-checksum": `sha256 ${createHash("sha256").update(bytes).digest("base64")}` });
+    const file = png(3, 2, 300_000);
+    const address = await create(ann, "oc-gallery", file.length);
+    assertError(await patch(ann, address, 0, page, sum(file)), 460, "checksum_mismatch");
+    const wide = png(10_000, 10_000);
+    assertError(await patch(ann, address, 0, wide, sum(file)), 460, "checksum_mismatch");
+    assert.equal(await offsetOf(ann, address), 0);
+    assert.equal((await patch(ann, address, 0, file, sum(file))).status, 204);
+    assert.deepEqual(await bytesOf(ann, address), file);
+    for (const [bytes, status, code] of [[page, 415, "unsupported_type"], [wide, 413, "too_many_pixels"]] as const) {
+      const other = await create(ann, "oc-gallery", bytes.length);
+      assertError(await patch(ann, other, 0, bytes, sum(bytes)), status, code);
+      assert.equal((await tus(ann, "HEAD", other)).status, 404);
+    }
+  });
+
     assert.equal(count(), before);
   });
 
