@@ -7,7 +7,6 @@
 #include "api/call_body.h"
 #include "api/frame.h"
 #include "api/page.h"
-#include "api/respond.h"
 #include "api/stream.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -74,8 +73,6 @@ struct upstream_client *dispatch_upstream(const struct dispatch *d)
 {
     return d->upstream;
 }
-
-static const struct http_header json_type = HTTP_HEADER("Content-Type", "application/json");
 
 /* Both forms of it: a waiting call is only its answer. */
 static void drop_request(struct pending *p)
@@ -381,21 +378,11 @@ static enum language request_language(struct dispatch *d, const struct http_head
     return frame_language(s, head);
 }
 
-static void refuse(struct dispatch *d, struct exchange *x, enum status status, const char *code,
-                   struct str allow)
+static void refuse_address(struct dispatch *d, struct exchange *x)
 {
     struct err err;
-    err_set(&err, status, code);
-    if (status != E_METHOD) {
-        frame_refuse(x, request_language(d, exchange_head(x)), &err);
-        return;
-    }
-    const struct http_head *head = exchange_head(x);
-    struct buf out = BUF_INIT(4096);
-    struct http_header headers[] = {json_type, {STR("Allow"), allow}};
-    frame_write_error(&out, head->path, request_language(d, head), 405, &err);
-    exchange_reply(x, 405, headers, ARRAY_SIZE(headers), buf_str(&out));
-    buf_release(&out);
+    err_set(&err, E_NOT_FOUND, "no_such_address");
+    frame_refuse(x, request_language(d, exchange_head(x)), &err);
 }
 
 bool dispatch_explain(struct exchange *x, int status, struct buf *out, void *ctx)
@@ -431,9 +418,9 @@ void dispatch_request(struct exchange *x, void *ctx)
         }
         target->loop(x, d, &match);
     } else if (found == ROUTE_NO_METHOD) {
-        refuse(d, x, E_METHOD, "method_not_allowed", allow);
+        frame_refuse_method(x, request_language(d, head), allow);
     } else if (is_program_path(head->path)) {
-        refuse(d, x, E_NOT_FOUND, "no_such_address", STR_NONE);
+        refuse_address(d, x);
     } else {
         page_reply(x);
     }

@@ -120,20 +120,36 @@ static size_t tus_headers(struct str path, int status, struct http_header ret[2]
     return n;
 }
 
-void frame_refuse(struct exchange *x, enum language language, const struct err *err)
+/* allow: of E_METHOD, else STR_NONE. */
+static void refuse(struct exchange *x, enum language language, const struct err *err,
+                   struct str allow)
 {
     struct buf out = BUF_INIT(64 << 10);
     int status = respond_status(err->status);
     struct str path = exchange_head(x)->path;
     char seconds[24];
-    struct http_header headers[RESPOND_HEADERS + 2];
+    struct http_header headers[RESPOND_HEADERS + 3];
 
     frame_write_error(&out, path, language, status, err);
     count_answer(path, status);
     size_t n = respond_headers(err, seconds, headers);
     n += tus_headers(path, status, headers + n);
+    if (allow.p)
+        headers[n++] = (struct http_header){STR("Allow"), allow};
     exchange_reply(x, status, headers, n, buf_str(&out));
     buf_release(&out);
+}
+
+void frame_refuse(struct exchange *x, enum language language, const struct err *err)
+{
+    refuse(x, language, err, STR_NONE);
+}
+
+void frame_refuse_method(struct exchange *x, enum language language, struct str allow)
+{
+    struct err err;
+    err_set(&err, E_METHOD, "method_not_allowed");
+    refuse(x, language, &err, allow);
 }
 
 void frame_refuse_overloaded(struct exchange *x, enum language language, int64_t retry_after_ms)

@@ -22,6 +22,7 @@ enum status frame_check_access(struct call *c, struct err *err);
 void frame_answer(struct exchange *x, struct call *c, enum status outcome, struct err *err);
 /* An error as a whole answer; OpenAI's shape under /v1 and /sora/v1. */
 void frame_refuse(struct exchange *x, enum language language, const struct err *err);
+void frame_refuse_method(struct exchange *x, enum language language, struct str allow);
 void frame_refuse_overloaded(struct exchange *x, enum language language, int64_t retry_after_ms);
 /* The error's JSON alone. */
 void frame_write_error(struct buf *out, struct str path, enum language language, int status,

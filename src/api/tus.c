@@ -20,8 +20,9 @@
 enum { FIELD_MAX = 64, NAME_MAX_BYTES = 1024, METADATA_MAX = 4096 };
 
 struct tus_call {
-    struct tus_upload *upload;
-    struct checksum *sum; /* NULL: none is asked for */
+    enum http_method method;   /* what is asked for, however it is sent */
+    struct tus_upload *upload; /* NULL: no bytes are wanted */
+    struct checksum *sum;      /* NULL: none is asked for */
     unsigned char wanted[CHECKSUM_MAX];
     bool creates, has_body, answered;
     struct tus_row row; /* of one that was made here */
@@ -128,6 +129,19 @@ static enum status answer(struct call *c, int status)
     return OK;
 }
 
+static enum status say_head(struct call *c, struct err *err)
+{
+    struct tus_row row;
+    TRY(tus_look(c->db, c->who.user_id, uuid_of(c), c->arena, &row, err));
+    answer(c, 200);
+    say_state(c, &row);
+    say_number(c, "Upload-Length", row.length);
+    if (row.metadata.n)
+        call_header(c, "Upload-Metadata", row.metadata);
+    call_header(c, "Cache-Control", STR("no-store"));
+    return OK;
+}
+
 /* ---- bytes that come */
 
 static enum status begin_create(struct call *c, struct tus_call *t, struct err *err)
@@ -143,13 +157,28 @@ static enum status begin_create(struct call *c, struct tus_call *t, struct err *
     return tus_open(c->worker, c->who.user_id, t->row.uuid, 0, t->sum != NULL, &t->upload, err);
 }
 
+/* For clients that can send nothing but GET and POST: the method that is named counts, whatever
+ * the request's own. */
+static enum status read_method(const struct call *c, enum http_method *ret, struct err *err)
+{
+    static const enum http_method known[] = {HTTP_PATCH, HTTP_DELETE, HTTP_HEAD};
+    struct str named = header(c, "x-http-method-override");
+    *ret = c->head->method;
+    if (!named.p && *ret == HTTP_PATCH)
+        return OK;
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (str_eq_ci(named, str_of(http_method_name(known[i])))) {
+            *ret = known[i];
+            return OK;
+        }
+    }
+    return err_field(err, "invalid_field", "X-HTTP-Method-Override",
+                     "X-HTTP-Method-Override must be PATCH, DELETE or HEAD");
+}
+
 static enum status begin_patch(struct call *c, struct tus_call *t, struct err *err)
 {
     int64_t offset;
-    if (c->head->method == HTTP_POST &&
-        !str_eq_ci(header(c, "x-http-method-override"), STR("PATCH")))
-        return err_field(err, "invalid_field", "X-HTTP-Method-Override",
-                         "X-HTTP-Method-Override must be PATCH");
     TRY(check_type(c, err));
     TRY(read_number(c, "Upload-Offset", &offset, err));
     return tus_open(c->worker, c->who.user_id, uuid_of(c), offset, t->sum != NULL, &t->upload, err);
@@ -163,12 +192,17 @@ static enum status tus_begin(struct call *c, struct err *err)
     t->has_body = c->head->content_length > 0 || c->head->chunked;
     TRY(check_version(c, err));
     TRY(read_checksum(c, t, err));
-    return t->creates ? begin_create(c, t, err) : begin_patch(c, t, err);
+    if (t->creates)
+        return begin_create(c, t, err);
+    TRY(read_method(c, &t->method, err));
+    return t->method == HTTP_PATCH ? begin_patch(c, t, err) : OK;
 }
 
 static enum status tus_bytes(struct call *c, struct str bytes, struct err *err)
 {
     struct tus_call *t = c->state;
+    if (!t->upload)
+        return OK;
     if (t->sum)
         checksum_update(t->sum, bytes);
     return tus_take(c->worker, t->upload, bytes, err);
@@ -188,6 +222,10 @@ static enum status check_sum(struct tus_call *t, struct err *err)
 static enum status tus_whole(struct call *c, struct err *err)
 {
     struct tus_call *t = c->state;
+    if (t->method == HTTP_DELETE)
+        return tus_delete(c, err);
+    if (t->method == HTTP_HEAD)
+        return say_head(c, err);
     if (t->upload) {
         TRY(check_sum(t, err));
         TRY(tus_save(c->worker, t->upload, err));
@@ -250,19 +288,12 @@ static enum status show(struct call *c, const struct tus_row *row, struct err *e
 enum status tus_get(struct call *c, struct err *err)
 {
     struct tus_row row;
-    bool head = c->head->method == HTTP_HEAD;
-    if (head)
+    if (c->head->method == HTTP_HEAD) {
         TRY(check_version(c, err));
+        return say_head(c, err);
+    }
     TRY(tus_look(c->db, c->who.user_id, uuid_of(c), c->arena, &row, err));
-    if (!head)
-        return show(c, &row, err);
-    answer(c, 200);
-    say_state(c, &row);
-    say_number(c, "Upload-Length", row.length);
-    if (row.metadata.n)
-        call_header(c, "Upload-Metadata", row.metadata);
-    call_header(c, "Cache-Control", STR("no-store"));
-    return OK;
+    return show(c, &row, err);
 }
 
 enum status tus_delete(struct call *c, struct err *err)

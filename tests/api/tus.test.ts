@@ -218,7 +218,13 @@ describe("The protocol", () => {
     await refused("PATCH", address, { ...BYTES, "upload-offset": "5" }, 409, "upload_offset");
     await refused("PATCH", address, { ...BYTES, "upload-offset": "-1" }, 400, "invalid_field");
     await refused("PATCH", address, BYTES, 400, "missing_field");
-    await refused("POST", address, { ...BYTES, "upload-offset": "0" }, 400, "invalid_field");
+    for (const method of [undefined, "GET", "PUT"])
+      await refused("POST", address,
+        { ...BYTES, "upload-offset": "0", ...(method && { "x-http-method-override": method }) }, 400, "invalid_field");
+    for (const [path, allowed] of [[address, /PATCH/], [ENDPOINT, /POST/]] as const) {
+      const put = await refused("PUT", path, {}, 405, "method_not_allowed");
+      assert.match(put.headers.get("allow")!, allowed);
+    }
     await refused("PATCH", address, { ...BYTES, "upload-offset": "0" }, 413, "too_large", Buffer.alloc(1001));
     for (const [field, value, code] of [
       ["upload-length", "", "invalid_field"],
@@ -257,12 +263,6 @@ describe("The protocol", () => {
     assert.deepEqual(await bytesOf(ann, address), file);
   });
 
-  test("[UP-7] an upload whose making fails is not there, for nobody knows its address", async () => {
-    const count = () => rows.one("SELECT COUNT(*) AS n FROM tus_uploads WHERE done = 0").n;
-    const before = count();
-    const sum = { "upload-checksum": `sha1 ${Buffer.alloc(20).toString("base64")}` };
-    await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES, ...sum }, 460, "checksum_mismatch", png());
-    await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES }, 415, "unsupported_type", Buffer.alloc(1000, 60));
   test("[UP-7] bytes that are not those of their checksum refuse no file; those that are do", async () => {
     const page = Buffer.alloc(1000, 60);
     const sum = (bytes: Buffer) => ({ "upload-checksum": `sha256 ${createHash("sha256").update(bytes).digest("base64")}` });
@@ -281,14 +281,37 @@ describe("The protocol", () => {
     }
   });
 
+  test("[UP-7] an upload whose making fails is not there, for nobody knows its address", async () => {
+    const count = () => rows.one("SELECT COUNT(*) AS n FROM tus_uploads WHERE done = 0").n;
+    const before = count();
+    const sum = { "upload-checksum": `sha1 ${Buffer.alloc(20).toString("base64")}` };
+    await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES, ...sum }, 460, "checksum_mismatch", png());
+    await refused("POST", ENDPOINT, { ...IMAGE, ...BYTES }, 415, "unsupported_type", Buffer.alloc(1000, 60));
     assert.equal(count(), before);
   });
 
-  test("[UP-7] PATCH may come as a POST that says so", async () => {
+  test("[UP-7] PATCH, HEAD and DELETE may come as a POST that says so", async () => {
     const address = await create(ann, "oc-gallery", GIF.length);
-    const headers = { ...BYTES, "upload-offset": "0", "x-http-method-override": "PATCH" };
-    assert.equal((await tus(ann, "POST", address, headers, GIF)).status, 204);
+    const as = (method: string, headers = {}, body?: Buffer) =>
+      tus(ann, "POST", address, { "x-http-method-override": method, ...headers }, body);
+    const said = async (answer: Promise<{ status: number; headers: Headers }>) => {
+      const { status, headers } = await answer;
+      return [status, ...["upload-offset", "upload-length", "upload-metadata", "upload-expires", "cache-control"]
+        .map((name) => headers.get(name))];
+    };
+    assert.deepEqual(await said(as("HEAD")), await said(tus(ann, "HEAD", address)));
+    assert.equal((await as("PATCH", { ...BYTES, "upload-offset": "0" }, GIF)).status, 204);
     assert.deepEqual(await bytesOf(ann, address), GIF);
+    const gone = await create(ann, "oc-gallery", 1000);
+    const ended = await tus(ann, "POST", gone, { "x-http-method-override": "DELETE" }, Buffer.from("{}"));
+    assert.deepEqual([ended.status, ended.text], [204, ""]);
+    assert.equal((await tus(ann, "HEAD", gone)).status, 404);
+    // What a request is by itself does not count.
+    const other = await create(ann, "oc-gallery", 1000);
+    const named = { "x-http-method-override": "DELETE", "upload-offset": "0", ...BYTES };
+    assert.equal((await tus(ann, "PATCH", other, named, GIF)).status, 204);
+    assert.equal((await tus(ann, "HEAD", other)).status, 404);
+    assertError(await tus(bob, "POST", address, { "x-http-method-override": "DELETE" }), 404, "upload_not_found");
   });
 
   test("[UP-5] [UP-7] the type is read from the bytes; a file that is none of those ends its upload", async () => {

@@ -371,7 +371,7 @@ export interface paths {
      */
     get: operations['getResumableUpload']
     put?: never
-    /** The same as PATCH, for clients that cannot send one */
+    /** PATCH, HEAD or DELETE, for clients that cannot send one */
     post: operations['appendToUploadByPost']
     /** End an upload; of an unfinished one room and bytes are given back */
     delete: operations['endResumableUpload']
@@ -3280,24 +3280,35 @@ export interface operations {
       query?: never
       header: {
         'Tus-Resumable': '1.0.0'
-        /** @description Where the upload stands. */
-        'Upload-Offset': number
+        /** @description Of a PATCH: where the upload stands. */
+        'Upload-Offset'?: number
         /** @description `sha1` or `sha256` and the checksum of this body in base 64; without it the body does not count. */
         'Upload-Checksum'?: string
-        'X-HTTP-Method-Override': 'PATCH'
+        'X-HTTP-Method-Override': 'PATCH' | 'HEAD' | 'DELETE'
       }
       path: {
         uuid: components['parameters']['upload_uuid']
       }
       cookie?: never
     }
-    requestBody: {
+    requestBody?: {
       content: {
         'application/offset+octet-stream': string
       }
     }
     responses: {
-      /** @description So much is there now, durably; with all of it the file is kept. */
+      /** @description Of a HEAD. */
+      200: {
+        headers: {
+          'Upload-Offset'?: number
+          'Upload-Length'?: number
+          'Upload-Metadata'?: string
+          'Upload-Expires'?: string
+          [name: string]: unknown
+        }
+        content?: never
+      }
+      /** @description So much is there now, durably; with all of it the file is kept. Of a DELETE: it is gone. */
       204: {
         headers: {
           'Upload-Offset'?: number
