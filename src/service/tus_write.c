@@ -421,6 +421,7 @@ static enum status failed(struct tus_upload *t, enum status status, struct err *
     t->failed = true;
     if (status == E_NOT_FOUND && str_eq(str_of(err->code), STR("upload_gone")))
         status = lost(err);
+    status = upload_store_failed(t->upload, status, err);
     if (ends_upload(status) && t->whole) {
         t->refusal = *err;
         return OK;

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "service/library.h"
 #include "service/quota.h"
@@ -15,7 +16,11 @@
 #include "store/objects.h"
 #include "store/users.h"
 
-enum { ARENA_BYTES = 256 << 10, PROBE_ARENA_BYTES = 4 << 20 };
+enum {
+    ARENA_BYTES = 256 << 10,
+    PROBE_ARENA_BYTES = 4 << 20,
+    STORE_RETRY_MS = 10000, /* the bucket is looked at twice a minute and more */
+};
 
 /* ---- what is refused */
 
@@ -57,6 +62,29 @@ static enum status refuse_type(const struct upload *u, struct err *err)
     return err_say(err, E_UNSUPPORTED, "unsupported_type", "The file is not %s.",
                    upload_is_video(u->wish.sub_type) ? "an MP4, WebM or MOV video"
                                                      : "a JPEG, PNG, WebP or GIF image");
+}
+
+/* ---- a bucket that fails */
+
+static bool is_buckets(enum status status, struct str code)
+{
+    if (status == E_NOT_FOUND)
+        return str_eq(code, STR("bucket_not_found")) || str_eq(code, STR("object_not_found")) ||
+               str_eq(code, STR("upload_gone"));
+    if (status != E_UNAVAILABLE)
+        return status == E_UPSTREAM || status == E_FORBIDDEN;
+    return !str_starts(code, STR("database_")) && !str_eq(code, STR("cancelled"));
+}
+
+enum status upload_store_failed(const struct upload *u, enum status status, struct err *err)
+{
+    struct err why = *err;
+    if (u->object.storage != STORAGE_S3 || !is_buckets(status, str_of(err->code)))
+        return status;
+    log_warn("the bucket has failed an upload", LOG_Z("code", why.code), LOG_Z("why", why.detail));
+    err_set(err, E_UNAVAILABLE, "storage_unavailable");
+    err->retry_after_ms = STORE_RETRY_MS;
+    return E_UNAVAILABLE;
 }
 
 /* ---- beginning */
@@ -135,9 +163,8 @@ static enum status open_sink(struct upload *u, struct err *err)
     return upload_sink_write(u, (struct str){u->look.head, u->look.head_n}, err);
 }
 
-enum status upload_take(struct worker *w, struct upload *u, struct str bytes, struct err *err)
+static enum status take(struct upload *u, struct str bytes, struct err *err)
 {
-    u->worker = w;
     u->seen += (int64_t)bytes.n;
     if (u->seen > u->limits.bytes)
         return refuse_large(u, err);
@@ -150,6 +177,13 @@ enum status upload_take(struct worker *w, struct upload *u, struct str bytes, st
         return OK;
     TRY(open_sink(u, err));
     return upload_sink_write(u, str_from(bytes, u->look.head_n - head_before), err);
+}
+
+enum status upload_take(struct worker *w, struct upload *u, struct str bytes, struct err *err)
+{
+    u->worker = w;
+    enum status status = take(u, bytes, err);
+    return u->guard ? status : upload_store_failed(u, status, err);
 }
 
 /* ---- the end */
@@ -224,11 +258,10 @@ static enum status check_whole(struct upload *u, struct err *err)
     return OK;
 }
 
-enum status upload_finish(struct worker *w, struct upload *u, struct arena *a,
-                          struct upload_record *ret, struct err *err)
+static enum status finish(struct upload *u, struct arena *a, struct upload_record *ret,
+                          struct err *err)
 {
     struct media_facts facts;
-    u->worker = w;
     TRY(check_whole(u, err));
     TRY(upload_sink_finish(u, err));
     find_facts(u, &facts);
@@ -239,6 +272,14 @@ enum status upload_finish(struct worker *w, struct upload *u, struct arena *a,
     record.uuid = record.uuid.p ? arena_str(a, record.uuid) : STR_NONE;
     *ret = record;
     return OK;
+}
+
+enum status upload_finish(struct worker *w, struct upload *u, struct arena *a,
+                          struct upload_record *ret, struct err *err)
+{
+    u->worker = w;
+    enum status status = finish(u, a, ret, err);
+    return u->guard ? status : upload_store_failed(u, status, err);
 }
 
 void upload_end(struct worker *w, struct upload *u)

@@ -48,6 +48,10 @@ struct upload {
 enum status upload_new(struct worker *w, const struct upload_wish *wish, struct upload **ret,
                        struct err *err);
 
+/* What a bucket says of itself is nothing that its user could mend: E_UNAVAILABLE,
+ * storage_unavailable, and the log has the rest.  All other failures are left as they are. */
+enum status upload_store_failed(const struct upload *u, enum status status, struct err *err);
+
 /* uploads_sink.c.  The bucket or the disk, whichever there is: E_UNAVAILABLE, code
  * "storage_off". */
 enum status upload_sink_choose(struct upload *u, struct err *err);

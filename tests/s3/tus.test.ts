@@ -145,3 +145,21 @@ test("[UP-7] bytes with a wrong checksum leave the file as it was, parts of them
   await assertKept(address, file);
   await clean();
 });
+
+test("[UP-7] a bucket that fails keeps what was acknowledged, and says when to come back", async () => {
+  const file = mp4ish(PART + 70_000, 9);
+  const address = await create(admin, "oc-gallery-video", file.length);
+  assert.equal((await patch(admin, address, 0, file.subarray(0, 1000))).status, 204);
+  for (const on of ["get", "part", "put"]) {
+    way.break({ on, times: Infinity, status: 403, code: "AccessDenied" });
+    const to = on === "put" ? 2000 : file.length;
+    const answer = await patch(admin, address, 1000, file.subarray(1000, to));
+    way.mend();
+    assertError(answer, 503, "storage_unavailable");
+    assert.match(answer.headers.get("retry-after")!, /^\d+$/);
+    assert.equal(await offsetOf(admin, address), 1000);
+  }
+  assert.equal((await patch(admin, address, 1000, file.subarray(1000))).status, 204);
+  await assertKept(address, file);
+  await clean();
+});

@@ -7,26 +7,29 @@ import { after, before, test } from "node:test";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
 import { assertError, stopAll } from "../lib/raw.ts";
 import { Rows } from "../lib/rows.ts";
-import { Bucket, gateway, type Gateway } from "../lib/s3.ts";
+import { Bucket, type Fault, gateway, type Gateway, Way } from "../lib/s3.ts";
 import { BOUNDARY, fileForm, film, mp4ish, png, sha256, upload } from "../lib/uploads.ts";
 import { assertUploadsEnded } from "./ledger.ts";
 
-let gate: Gateway, bucket: Bucket, kinora: Kinora, admin: Person, rows: Rows;
+const FULL = process.env.KINORA_FULL === "1";
+
+let gate: Gateway, way: Way, bucket: Bucket, kinora: Kinora, admin: Person, rows: Rows;
 
 before(async () => {
   gate = await gateway();
+  way = await Way.start(gate.url);
   bucket = await Bucket.make(gate);
   kinora = await Kinora.start();
   admin = await kinora.admin();
   rows = new Rows(kinora);
-  await admin.ask("PATCH", "/api/v1/admin/settings", bucket.settings({ sora_s3_prefix: "pre" }));
+  await admin.ask("PATCH", "/api/v1/admin/settings", bucket.settings({ sora_s3_endpoint: way.url, sora_s3_prefix: "pre" }));
   await eventually("the bucket answers", async () => {
     const { s3_healthy } = await admin.ask("GET", "/api/v1/sora/storage-status");
     return s3_healthy;
   });
 });
 after(async () => {
-  await stopAll(kinora);
+  await stopAll(kinora, way);
   gate.stop();
 });
 
@@ -59,6 +62,29 @@ test("[SG-6] [UP-7] of what is refused, or of a client that leaves, nothing is l
   await leave(fileForm("oc-gallery-video", mp4ish(20_000_000)), 12_000_000);
   await clean();
 });
+
+// Whatever the bucket says of itself: the user can only come back with the file.
+const FAILURES: [string, string, Buffer, Fault, boolean][] = [
+  ["refuses an image", "oc-gallery", png(3, 2, 70_000), { on: "put", status: 403, code: "AccessDenied" }, true],
+  ["is gone behind the first part", "oc-gallery-video", mp4ish(17_000_000), { on: "part", status: 404, code: "NoSuchBucket" }, true],
+  ["is down", "oc-gallery", png(3, 2, 70_000), { on: "put", status: 503, code: "SlowDown" }, false],
+  ["cuts the line in a part", "oc-gallery-video", mp4ish(17_000_000), { on: "part", cutRequestAt: 1_000_000 }, false],
+  ["does not complete", "oc-gallery-video", mp4ish(17_000_000), { on: "complete", status: 200, code: "InternalError" }, false],
+  ["has another size in the end", "oc-gallery", png(), { on: "head", change: (a) => (a.headers["content-length"] = "1") }, false],
+];
+
+for (const [what, subType, file, fault, gateToo] of FAILURES) {
+  if (!FULL && !gateToo) continue;
+  test(`[UP-7] [SG-5] a bucket that ${what} in the middle: 503 with Retry-After, and nothing is left`, async () => {
+    way.break({ times: Infinity, ...fault });
+    const answer = await upload(admin, subType, file);
+    way.mend();
+    assertError(answer, 503, "storage_unavailable");
+    assert.match(answer.headers.get("retry-after")!, /^\d+$/);
+    await clean();
+    assert.equal((await upload(admin, subType, file)).status, 200);
+  });
+}
 
 // Sends so much of a form that parts of its file are in the bucket, and leaves.
 async function leave(body: Buffer, n: number): Promise<void> {
