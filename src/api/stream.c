@@ -24,14 +24,16 @@ struct streaming {
     long long charged;
 };
 
-static enum status charge(struct streaming *s)
+/* In place of what it was charged before. */
+static enum status charge(struct streaming *s, bool bucket)
 {
     const struct call *c = &s->call;
-    long long held = PIECES_BYTES + (library_bucket_wanted(c->app) ? PART_BYTES : 0);
+    long long held = PIECES_BYTES + (bucket ? PART_BYTES : 0);
     if (!s->stream->holds_more && c->head->content_length >= 0)
         held = MIN(held, (long long)c->head->content_length);
-    s->share = share_hold(&all_streams, c->who.user_id);
-    if (share_take(s->share, held)) {
+    if (!s->share)
+        s->share = share_hold(&all_streams, c->who.user_id);
+    if (share_take(s->share, held - s->charged)) {
         s->charged = held;
         return OK;
     }
@@ -54,9 +56,11 @@ static void streaming_free(struct streaming *s)
 static enum status begin(struct streaming *s)
 {
     TRY(frame_check_access(&s->call, &s->err));
-    TRY(charge(s));
+    bool says = s->stream->fills_bucket != NULL;
+    TRY(charge(s, !says && library_bucket_wanted(s->call.app)));
     s->begun = true;
-    return s->stream->begin(&s->call, &s->err);
+    TRY(s->stream->begin(&s->call, &s->err));
+    return says ? charge(s, s->stream->fills_bucket(&s->call)) : OK;
 }
 
 static enum status run(struct streaming *s, enum receive_turn turn, struct str bytes)

@@ -16,6 +16,8 @@ struct call_stream {
      * body has not come whole, and nobody waits for an answer.  c->worker is NULL where no worker
      * is left (the process ends): only memory is given back then. */
     void (*end)(struct call *c, bool cut);
+    /* Behind begin: its bytes go to a bucket.  NULL: where the settings want one, they may. */
+    bool (*fills_bucket)(const struct call *c);
     bool holds_more; /* than its body: what earlier ones have brought */
 };
 

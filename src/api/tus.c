@@ -254,7 +254,15 @@ static void tus_over(struct call *c, bool cut)
     free(t);
 }
 
-const struct call_stream tus_stream = {tus_begin, tus_bytes, tus_whole, tus_over, true};
+/* One goes on in the bucket that it was begun in, also when the settings have none any more. */
+static bool tus_fills_bucket(const struct call *c)
+{
+    const struct tus_call *t = c->state;
+    return t->upload && tus_is_in_bucket(t->upload);
+}
+
+const struct call_stream tus_stream = {tus_begin, tus_bytes,        tus_whole,
+                                       tus_over,  tus_fills_bucket, true};
 
 /* ---- the rest */
 

@@ -144,5 +144,5 @@ static void upload_form_end(struct call *c, bool cut)
     free(f);
 }
 
-const struct call_stream upload_form = {upload_form_begin, upload_form_take, upload_form_finish,
-                                        upload_form_end, false};
+const struct call_stream upload_form = {
+    upload_form_begin, upload_form_take, upload_form_finish, upload_form_end, NULL, false};

@@ -41,6 +41,8 @@ enum status tus_take(struct worker *w, struct tus_upload *t, struct str bytes, s
 /* What came is durable when this returns OK, and the file kept if it is whole.  What tus_take()
  * refuses, of a whole one. */
 enum status tus_save(struct worker *w, struct tus_upload *t, struct err *err);
+/* Its store, which no setting changes any more. */
+bool tus_is_in_bucket(const struct tus_upload *t);
 /* As it stands in the database. */
 const struct tus_row *tus_row_of(const struct tus_upload *t);
 /* Also after a failure, which leaves what was durable; w NULL: only memory is given back.  NULL is

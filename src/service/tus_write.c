@@ -497,6 +497,11 @@ enum status tus_save(struct worker *w, struct tus_upload *t, struct err *err)
     return status == OK ? OK : failed(t, status, err);
 }
 
+bool tus_is_in_bucket(const struct tus_upload *t)
+{
+    return t->upload->object.storage == STORAGE_S3;
+}
+
 const struct tus_row *tus_row_of(const struct tus_upload *t)
 {
     return &t->row;

@@ -163,3 +163,29 @@ test("[UP-7] a bucket that fails keeps what was acknowledged, and says when to c
   await assertKept(address, file);
   await clean();
 });
+
+test("[UP-7] uploads go on in a bucket that was switched off, charged with the part that each may hold", async () => {
+  const file = mp4ish(5000, 10);
+  const ann = await admin.member("ann@example.org");
+  const many = await Promise.all(Array.from({ length: 9 }, () => create(ann, "oc-gallery-video", file.length)));
+  await admin.ask("PATCH", "/api/v1/admin/settings", { sora_s3_enabled: false });
+  try {
+    const calls = many.slice(1).map((address) => begin(ann, address, 0, file.length));
+    const answers = calls.map((call) =>
+      new Promise<number>((resolve) => call.on("response", (answer) => resolve(answer.resume().statusCode!))));
+    for (const call of calls) call.write(file.subarray(0, 1000));
+    await eventually("all of them are at it", () =>
+      rows.one("SELECT COUNT(*) AS n FROM tus_uploads WHERE done = 0 AND claim <> ''").n === 8);
+    const refused = await patch(ann, many[0], 0, file);
+    assertError(refused, 503, "overloaded");
+    assert.equal(refused.headers.get("retry-after"), "1");
+    for (const call of calls) call.end(file.subarray(1000));
+    assert.deepEqual(await Promise.all(answers), calls.map(() => 204));
+    assert.equal((await patch(ann, many[0], 0, file)).status, 204);
+  } finally {
+    await admin.ask("PATCH", "/api/v1/admin/settings", { sora_s3_enabled: true });
+    await healthy();
+  }
+  assert.ok((await bucket.keys()).length >= 9);
+  await clean();
+});
