@@ -24,7 +24,7 @@ before(async () => {
   kinora = await Kinora.start();
   admin = await kinora.admin();
   rows = new Rows(kinora);
-  await admin.ask("PATCH", "/api/v1/admin/settings", bucket.settings({ sora_s3_endpoint: way.url, sora_s3_prefix: "pre" }));
+  await admin.ask("PATCH", "/api/v1/admin/settings", bucket.settings({ sora_s3_endpoint: way.url, sora_s3_prefix: "pre", local_storage_enabled: false }));
   await healthy();
 });
 after(async () => {
