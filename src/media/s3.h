@@ -20,6 +20,7 @@
 
 #include "media/sigv4.h"
 #include "net/fetch.h"
+#include "platform/sha256.h"
 
 /* A bucket and the way there.  Owner: the caller, who keeps what its views show. */
 struct s3 {
@@ -65,8 +66,10 @@ struct s3_part {
 };
 enum status s3_upload_begin(const struct s3 *s, struct str key, struct str type,
                             char ret_id[S3_UPLOAD_ID_MAX], struct err *err);
+/* digest: of the bytes, which whoever took them as they came has already. */
 enum status s3_upload_part(const struct s3 *s, struct str key, const char *id, int number,
-                           struct str bytes, struct s3_part *ret, struct err *err);
+                           struct str bytes, const unsigned char digest[SHA256_SIZE],
+                           struct s3_part *ret, struct err *err);
 /* OK also when only the answer was lost: the object is looked for, with the parts' size. */
 enum status s3_upload_complete(const struct s3 *s, struct str key, const char *id,
                                const struct s3_part *parts, size_t n, struct err *err);

@@ -13,9 +13,10 @@ struct s3_call {
     struct http_header headers[S3_CALL_HEADERS];
     size_t header_count;
     struct str body;
-    size_t max_answer;   /* 0: S3_ANSWER_MAX */
-    int *ret_tries;      /* how many were made; may be NULL */
-    const char *element; /* the answer's document; another one is an error, also with 200 */
+    const unsigned char *digest; /* the body's SHA-256; NULL: taken here */
+    size_t max_answer;           /* 0: S3_ANSWER_MAX */
+    int *ret_tries;              /* how many were made; may be NULL */
+    const char *element;         /* the answer's document; another one is an error, also with 200 */
 };
 
 void s3_call_param(struct s3_call *c, const char *name, struct str value);

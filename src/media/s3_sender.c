@@ -2,6 +2,7 @@
 #include "media/s3_sender.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/mem.h"
@@ -19,6 +20,7 @@ struct s3_sender {
     struct str key, bytes;
     const char *upload_id;
     int number;
+    unsigned char digest[SHA256_SIZE];
     struct s3_part part;
     enum status status;
     struct err err;
@@ -60,8 +62,8 @@ void s3_sender_free(struct s3_sender *p)
 static void *send_main(void *sender)
 {
     struct s3_sender *p = sender;
-    p->status = s3_upload_part(&p->s3, p->key, p->upload_id, p->number, p->bytes, &p->part,
-                               &p->err);
+    p->status = s3_upload_part(&p->s3, p->key, p->upload_id, p->number, p->bytes, p->digest,
+                               &p->part, &p->err);
     pthread_mutex_lock(&p->lock);
     p->done = true;
     pthread_cond_signal(&p->ended);
@@ -70,7 +72,7 @@ static void *send_main(void *sender)
 }
 
 void s3_sender_start(struct s3_sender *p, const struct s3 *s, struct str key, const char *upload_id,
-                     int number, struct str bytes)
+                     int number, struct str bytes, const unsigned char digest[SHA256_SIZE])
 {
     p->s3 = *s;
     p->s3.fetcher = p->fetcher;
@@ -80,6 +82,7 @@ void s3_sender_start(struct s3_sender *p, const struct s3 *s, struct str key, co
     p->upload_id = upload_id;
     p->number = number;
     p->bytes = bytes;
+    memcpy(p->digest, digest, sizeof(p->digest));
     p->err = (struct err){0};
     p->done = false;
     atomic_store(&p->cancelled, false);

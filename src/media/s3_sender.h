@@ -17,7 +17,7 @@ void s3_sender_free(struct s3_sender *p);
 
 /* Nothing may be on its way.  What s and the views show must stay until s3_sender_end(). */
 void s3_sender_start(struct s3_sender *p, const struct s3 *s, struct str key, const char *upload_id,
-                     int number, struct str bytes);
+                     int number, struct str bytes, const unsigned char digest[SHA256_SIZE]);
 /* Whether s3_sender_end() would not block. */
 bool s3_sender_is_done(struct s3_sender *p);
 /* Blocks until the store has the part or the tries have ended; s->while_waiting is called about once

@@ -89,10 +89,11 @@ static struct str find_etag(const struct fetch_answer *answer)
 }
 
 enum status s3_upload_part(const struct s3 *s, struct str key, const char *id, int number,
-                           struct str bytes, struct s3_part *ret, struct err *err)
+                           struct str bytes, const unsigned char digest[SHA256_SIZE],
+                           struct s3_part *ret, struct err *err)
 {
     _cleanup_(arena_freep) struct arena *a = arena_new(CALL_ARENA);
-    struct s3_call put = {.method = STR("PUT"), .key = key, .body = bytes};
+    struct s3_call put = {.method = STR("PUT"), .key = key, .body = bytes, .digest = digest};
     struct fetch_answer answer;
     s3_call_param(&put, "partNumber", arena_printf(a, "%d", number));
     s3_call_param(&put, "uploadId", str_of(id));

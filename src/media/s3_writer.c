@@ -18,6 +18,7 @@ struct s3_writer {
     size_t part_n, part_size;
     char *ahead; /* what came behind a part that is on its way */
     size_t ahead_n;
+    struct sha256 part_sum, ahead_sum; /* taken as they come: a store that works waits for none */
     bool sending;
     enum status failed; /* to send a part; then it is of no more use */
     struct err why;
@@ -64,6 +65,8 @@ struct s3_writer *s3_writer_new(const struct s3 *s, struct str key, struct str t
             w->total += from->parts[i].size;
     }
     w->part_size = size_of_part(w);
+    sha256_init(&w->part_sum);
+    sha256_init(&w->ahead_sum);
     return w;
 }
 
@@ -100,13 +103,15 @@ static struct s3_part *next_part(struct s3_writer *w)
 
 static enum status start_part(struct s3_writer *w, struct err *err)
 {
+    unsigned char digest[SHA256_SIZE];
     if (w->count == S3_PARTS_MAX)
         return err_set(err, E_TOO_LARGE, "storage_refused");
     if (!w->upload_id[0])
         TRY(begin(w, err));
     if (!w->sender)
         w->sender = s3_sender_new(w->s3->fetcher);
-    s3_sender_start(w->sender, w->s3, w->key, w->upload_id, (int)w->count + 1, unsent(w));
+    sha256_final(&w->part_sum, digest);
+    s3_sender_start(w->sender, w->s3, w->key, w->upload_id, (int)w->count + 1, unsent(w), digest);
     w->sending = true;
     sha256_update(&w->digest, unsent(w)); /* meanwhile */
     return OK;
@@ -129,6 +134,8 @@ static void end_part(struct s3_writer *w)
     memcpy(w->part, w->ahead, w->ahead_n);
     w->part_n = w->ahead_n;
     w->ahead_n = 0;
+    w->part_sum = w->ahead_sum;
+    sha256_init(&w->ahead_sum);
 }
 
 static enum status outcome(const struct s3_writer *w, struct err *err)
@@ -146,6 +153,7 @@ static size_t take(struct s3_writer *w, struct str bytes)
     size_t room = w->sending ? S3_WRITER_BYTES - w->part_size : w->part_size;
     size_t taken = MIN(bytes.n, room - *n);
     memcpy(to, bytes.p, taken);
+    sha256_update(w->sending ? &w->ahead_sum : &w->part_sum, str_to(bytes, taken));
     *n += taken;
     w->total += (int64_t)taken;
     return taken;
@@ -222,7 +230,7 @@ enum status s3_writer_finish(struct s3_writer *w, unsigned char ret_digest[SHA25
                              struct err *err)
 {
     if (!w->upload_id[0]) {
-        sha256_update(&w->digest, unsent(w));
+        w->digest = w->part_sum;
         TRY(s3_put(w->s3, w->key, w->type, unsent(w), err));
     } else {
         TRY(complete(w, err));
