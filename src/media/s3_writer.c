@@ -165,6 +165,12 @@ void s3_writer_tend(struct s3_writer *w)
         end_part(w);
 }
 
+void s3_writer_settle(struct s3_writer *w)
+{
+    if (w->sending)
+        end_part(w);
+}
+
 enum status s3_writer_write(struct s3_writer *w, struct str bytes, struct err *err)
 {
     while (bytes.n) {
@@ -190,8 +196,7 @@ struct str s3_writer_unsent(const struct s3_writer *w)
 
 enum status s3_writer_flush(struct s3_writer *w, struct err *err)
 {
-    if (w->sending)
-        end_part(w);
+    s3_writer_settle(w);
     TRY(outcome(w, err));
     if (!w->part_n)
         return OK;

@@ -45,6 +45,9 @@ enum status s3_writer_write(struct s3_writer *w, struct str bytes, struct err *e
 /* Calls the hook of a part that has arrived meanwhile; for when no bytes come.  Never blocks but for
  * the hook; the next call tells a failure. */
 void s3_writer_tend(struct s3_writer *w);
+/* Waits for the part that is on its way, and calls its hook: for who ends early and lets another
+ * writer go on.  Without it, that part is lost. */
+void s3_writer_settle(struct s3_writer *w);
 /* What came behind the last part and is nowhere but here; good until the next call.  Not while a
  * part is on its way, which is so from s3_writer_write() of more than a part to the next flush. */
 struct str s3_writer_unsent(const struct s3_writer *w);

@@ -368,6 +368,8 @@ enum status library_file_take(struct library_file *f, struct err *err)
         open_s3(f);
     if (status == OK)
         status = f->source->media[f->place].object_id ? copy_object(f) : fetch_file(f);
+    if (f->writer && f->failed == OK && status != OK)
+        s3_writer_settle(f->writer); /* the link broke: the next try goes on behind this part */
     local_abandon(f->local);
     s3_writer_free(f->writer);
     if (status != OK && err)
