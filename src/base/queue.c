@@ -10,14 +10,19 @@
 struct queue {
     pthread_mutex_t lock;
     pthread_cond_t filled;
-    size_t capacity, first, count;
+    size_t capacity, places, first, count;
     bool closed;
     void *items[];
 };
 
 struct queue *queue_new(size_t capacity)
 {
-    struct queue *q = mem_zalloc(sizeof(*q) + capacity * sizeof(void *));
+    return queue_new_reserving(capacity, 0);
+}
+
+struct queue *queue_new_reserving(size_t capacity, size_t reserve)
+{
+    struct queue *q = mem_zalloc(sizeof(*q) + (capacity + reserve) * sizeof(void *));
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -25,6 +30,7 @@ struct queue *queue_new(size_t capacity)
     pthread_cond_init(&q->filled, &attr);
     pthread_condattr_destroy(&attr);
     q->capacity = capacity;
+    q->places = capacity + reserve;
     return q;
 }
 
@@ -37,17 +43,27 @@ void queue_free(struct queue *q)
     free(q);
 }
 
-bool queue_push(struct queue *q, void *item)
+static bool push(struct queue *q, void *item, size_t most)
 {
     pthread_mutex_lock(&q->lock);
-    bool fits = !q->closed && q->count < q->capacity;
+    bool fits = !q->closed && q->count < most;
     if (fits) {
-        q->items[(q->first + q->count) % q->capacity] = item;
+        q->items[(q->first + q->count) % q->places] = item;
         q->count++;
         pthread_cond_signal(&q->filled);
     }
     pthread_mutex_unlock(&q->lock);
     return fits;
+}
+
+bool queue_push(struct queue *q, void *item)
+{
+    return push(q, item, q->capacity);
+}
+
+bool queue_push_reserved(struct queue *q, void *item)
+{
+    return push(q, item, q->places);
 }
 
 static struct timespec deadline_in(int timeout_ms)
@@ -81,7 +97,7 @@ void *queue_pop(struct queue *q, int timeout_ms)
     wait_filled(q, timeout_ms);
     if (q->count) {
         item = q->items[q->first];
-        q->first = (q->first + 1) % q->capacity;
+        q->first = (q->first + 1) % q->places;
         q->count--;
     }
     pthread_mutex_unlock(&q->lock);

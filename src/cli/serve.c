@@ -74,6 +74,7 @@ static struct workers *start_workers(struct app *app, const char *name, int thre
     struct workers_config config = {.name = name,
                                     .threads = threads,
                                     .queue_length = QUEUE_LENGTH,
+                                    .reserve = QUEUE_LENGTH,
                                     .thread_start = worker_start,
                                     .thread_end = worker_end,
                                     .ctx = app};

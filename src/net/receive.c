@@ -93,7 +93,9 @@ static void advance(struct receive *r)
 {
     if (r->busy || !choose_turn(r))
         return;
-    r->busy = workers_submit(r->workers, &r->work);
+    /* Nobody waits any more, but what was reserved for it does. */
+    r->busy = r->x ? workers_submit(r->workers, &r->work)
+                   : workers_submit_last(r->workers, &r->work);
     if (r->busy)
         return;
     if (!r->x)

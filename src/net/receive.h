@@ -24,7 +24,7 @@ enum receive_turn {
 struct receive_handler {
     /* False: no further turn is wanted, the answer stands.  END and CUT are the last ones.  CUT
      * with thread_state NULL, on the loop: the workers take nothing (the process ends, or their
-     * queue is full), so there is only memory to give back. */
+     * queue is full to its reserve), so there is only memory to give back. */
     bool (*turn)(void *ctx, enum receive_turn turn, struct str bytes, void *thread_state);
     /* The last call: answers x, or only cleans up where nobody waits any more (NULL). */
     void (*done)(void *ctx, struct exchange *x);

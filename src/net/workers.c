@@ -51,7 +51,7 @@ struct workers *workers_new(const struct workers_config *config)
     bool ok = true;
 
     w->config = *config;
-    w->queue = queue_new(config->queue_length);
+    w->queue = queue_new_reserving(config->queue_length, config->reserve);
     /* Threads inherit the mask: signals are the main thread's business. */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -68,6 +68,11 @@ struct workers *workers_new(const struct workers_config *config)
 bool workers_submit(struct workers *w, struct work *work)
 {
     return queue_push(w->queue, work);
+}
+
+bool workers_submit_last(struct workers *w, struct work *work)
+{
+    return queue_push_reserved(w->queue, work);
 }
 
 int workers_count(const struct workers *w)

@@ -18,6 +18,7 @@ struct workers_config {
     const char *name; /* of the threads, at most 11 characters */
     int threads;
     size_t queue_length;
+    size_t reserve; /* further places in it for workers_submit_last() */
     void *(*thread_start)(void *ctx); /* may be NULL */
     void (*thread_end)(void *state, void *ctx);
     void *ctx;
@@ -28,6 +29,9 @@ struct workers_config {
 struct workers *workers_new(const struct workers_config *config);
 /* Any thread.  False when the queue is full or stopping: the work stays the caller's. */
 bool workers_submit(struct workers *w, struct work *work);
+/* The same for the end of something that was begun: a crowd does not put it off before `reserve` of
+ * such ends wait too. */
+bool workers_submit_last(struct workers *w, struct work *work);
 size_t workers_waiting(struct workers *w);
 /* How many threads. */
 int workers_count(const struct workers *w);

@@ -43,6 +43,22 @@ static void a_full_queue_refuses(void **state)
     queue_free(q);
 }
 
+static void a_reserve_is_kept_for_what_must_not_wait(void **state)
+{
+    int items[4];
+    struct queue *q = queue_new_reserving(2, 1);
+    (void)state;
+    for (int round = 0; round < 4; round++) {
+        assert_true(queue_push(q, &items[0]) && queue_push_reserved(q, &items[1]));
+        assert_false(queue_push(q, &items[3]));
+        assert_true(queue_push_reserved(q, &items[2]));
+        assert_false(queue_push_reserved(q, &items[3]));
+        for (int i = 0; i < 3; i++)
+            assert_ptr_equal(queue_pop(q, 0), &items[i]);
+    }
+    queue_free(q);
+}
+
 static void waiting_ends_in_time(void **state)
 {
     struct queue *q = queue_new(1);
@@ -117,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_in_is_first_out),
         cmocka_unit_test(a_full_queue_refuses),
+        cmocka_unit_test(a_reserve_is_kept_for_what_must_not_wait),
         cmocka_unit_test(waiting_ends_in_time),
         cmocka_unit_test(a_closed_queue_drains_and_ends),
         cmocka_unit_test(many_threads_lose_nothing),

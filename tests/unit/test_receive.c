@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +19,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-enum { BODY_SIZE = 3 * 1000 * 1000 + 7, FLOOD_SIZE = 64 << 20, WORDS = 64 };
+enum { BODY_SIZE = 3 * 1000 * 1000 + 7, FLOOD_SIZE = 64 << 20, WORDS = 64, WORKERS = 2, QUEUE = 8 };
 
 /* What the handler saw; read by the test when `done` has been posted. */
 static struct {
@@ -131,8 +132,12 @@ static int setup(void **state)
     sem_init(&seen.go, 0, 0);
     sem_init(&seen.done, 0, 0);
     f.loop = loop_new();
-    f.workers = workers_new(&(struct workers_config){
-        .name = "taker", .threads = 2, .queue_length = 8, .thread_start = thread_start, .ctx = &f});
+    f.workers = workers_new(&(struct workers_config){.name = "taker",
+                                                     .threads = WORKERS,
+                                                     .queue_length = QUEUE,
+                                                     .reserve = 1,
+                                                     .thread_start = thread_start,
+                                                     .ctx = &f});
     f.server = server_new(&(struct server_config){.loop = f.loop, .on_request = on_request});
     int fd = server_bind(STR("127.0.0.1:0"), false, &err);
     assert_true(fd >= 0);
@@ -357,6 +362,54 @@ static void workers_that_stop_meanwhile_leave_the_cut_to_the_loop(void **state)
     assert_false(seen.answered);
 }
 
+struct crowd {
+    struct work work[WORKERS + QUEUE];
+    atomic_int standing;
+    sem_t go;
+};
+static struct crowd crowd;
+
+static void stand_in_the_way(struct work *work, void *thread_state)
+{
+    (void)work, (void)thread_state;
+    atomic_fetch_add(&crowd.standing, 1);
+    sem_wait(&crowd.go);
+}
+
+/* Until all threads stand and the queue is full. */
+static void crowd_the_workers(void)
+{
+    size_t sent = 0;
+    sem_init(&crowd.go, 0, 0);
+    atomic_store(&crowd.standing, 0);
+    while (sent < WORKERS + QUEUE || atomic_load(&crowd.standing) < WORKERS) {
+        if (sent < WORKERS + QUEUE) {
+            crowd.work[sent].run = stand_in_the_way;
+            sent += workers_submit(f.workers, &crowd.work[sent]);
+        }
+        sched_yield();
+    }
+}
+
+static void a_crowd_of_others_does_not_keep_the_cut_from_a_worker(void **state)
+{
+    int fd = dial();
+    (void)state;
+    seen.waits = true;
+    say_head(fd, BODY_SIZE);
+    assert_int_equal(say_body(fd, 0, 1000, 0), 1000);
+    sem_wait(&seen.entered);
+    sem_post(&seen.go);
+    crowd_the_workers();
+    close(fd);
+    while (workers_waiting(f.workers) <= QUEUE)
+        sched_yield();
+    for (int i = 0; i < WORKERS + QUEUE; i++)
+        sem_post(&crowd.go);
+    sem_wait(&seen.done);
+    assert_string_equal(seen.turns, "b+c");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -368,6 +421,7 @@ int main(void)
         TEST(a_refusal_is_answered_while_the_client_still_sends),
         TEST(a_refusal_before_the_first_byte_takes_none),
         TEST(a_broken_chunk_is_the_servers_answer_and_a_cut),
+        TEST(a_crowd_of_others_does_not_keep_the_cut_from_a_worker),
         TEST(workers_that_take_nothing_refuse_the_next_one),
         TEST(workers_that_stop_meanwhile_leave_the_cut_to_the_loop),
     };
