@@ -100,12 +100,14 @@ bool exchange_pump_body(struct exchange *x)
 bool exchange_drop_body(struct exchange *x)
 {
     struct server_conn *c = server_conn_of(x);
+    size_t before = server_conn_input(c).n;
     bool changed = x->piece_left > 0;
 
-    c->dropped += x->piece_left;
     server_conn_consume(c, x->piece_left);
     x->piece_left = 0;
     if (!x->body_read)
         changed |= next_piece(x);
+    /* With its framing, which may be longer than what it frames. */
+    c->dropped += before - server_conn_input(c).n;
     return changed;
 }

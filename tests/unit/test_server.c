@@ -650,6 +650,21 @@ static void keeps_the_connection_after_a_small_unread_body(void **state)
     assert_true(str_ends(buf_str(&b), STR("hello")));
 }
 
+/* Of 300 bytes, in 300 KiB of chunk extensions. */
+static void closes_behind_an_unread_body_that_is_long_by_its_framing(void **state)
+{
+    _cleanup_buf_ struct buf request = BUF_INIT(1 << 20);
+    (void)state;
+    buf_add(&request, STR("POST /early HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    for (int i = 0; i < 300; i++)
+        buf_addf(&request, "1;x=%01000d\r\nz\r\n", i);
+    buf_add(&request, STR("0\r\n\r\nGET /hello HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+    _cleanup_buf_ struct buf b = ask(buf_str(&request));
+    assert_true(str_starts(buf_str(&b), STR("HTTP/1.1 403 ")));
+    assert_true(str_ends(buf_str(&b), STR("no")));
+    assert_int_equal(counted(&f.counts.requests), 1);
+}
+
 static void refuses_by_the_usual_limit_before_any_byte(void **state)
 {
     (void)state;
@@ -1033,6 +1048,7 @@ int main(void)
         TEST(refuses_bodies_over_the_limit),
         TEST(refuses_bad_chunks),
         TEST(keeps_the_connection_after_a_small_unread_body),
+        TEST(closes_behind_an_unread_body_that_is_long_by_its_framing),
         TEST(refuses_by_the_usual_limit_before_any_byte),
         TEST(lets_the_client_see_an_early_answer_to_a_huge_body),
         HASTY(a_refused_body_has_no_more_time_than_one_that_is_taken),
