@@ -6,12 +6,13 @@
 
 static struct shares in_memory = SHARES_INIT(CALL_BODIES_MAX, CALL_BODIES_EACH);
 
-void call_body_init(struct call_body *b, size_t max, const char *dir, struct loop *loop,
-                    struct workers *workers, void (*on_ready)(struct spool *s))
+void call_body_init(struct call_body *b, size_t max, int64_t owner, const char *dir,
+                    struct loop *loop, struct workers *workers, void (*on_ready)(struct spool *s))
 {
     *b = (struct call_body){.spooled = dir != NULL};
     buf_init(&b->whole, max);
     spool_init(&b->spool, loop, workers, dir, on_ready);
+    b->spool.owner = owner;
 }
 
 static enum status overloaded(struct err *err)

@@ -351,7 +351,7 @@ static void start_call(struct dispatch *d, struct exchange *x, const struct endp
     p->dispatch = d;
     p->x = x;
     await_whole(p);
-    call_body_init(&p->body, MAX(endpoint->max_body, IGNORED_BODY),
+    call_body_init(&p->body, MAX(endpoint->max_body, IGNORED_BODY), caller.key.user_id,
                    endpoint->spooled ? d->app->data_dir : NULL, d->loop, d->app->file_workers,
                    on_spool);
     frame_open(&p->call, d, x, endpoint, match, &caller, a);

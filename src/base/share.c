@@ -52,7 +52,7 @@ void share_drop(struct share *share)
     pthread_mutex_unlock(&s->lock);
 }
 
-bool share_count(atomic_llong *taken, long long n, long long most)
+static bool take(atomic_llong *taken, long long n, long long most)
 {
     if (atomic_fetch_add(taken, n) + n <= most || n <= 0)
         return true;
@@ -62,15 +62,21 @@ bool share_count(atomic_llong *taken, long long n, long long most)
 
 bool shares_take(struct shares *s, long long n)
 {
-    return share_count(&s->taken, n, s->all);
+    return take(&s->taken, n, s->all);
+}
+
+bool share_take_part(struct share *share, long long n, int hundredths)
+{
+    struct shares *s = share->of;
+    if (!take(&share->taken, n, s->each * hundredths / 100))
+        return false;
+    if (take(&s->taken, n, s->all * hundredths / 100))
+        return true;
+    atomic_fetch_sub(&share->taken, n);
+    return false;
 }
 
 bool share_take(struct share *share, long long n)
 {
-    if (!share_count(&share->taken, n, share->of->each))
-        return false;
-    if (shares_take(share->of, n))
-        return true;
-    atomic_fetch_sub(&share->taken, n);
-    return false;
+    return share_take_part(share, n, 100);
 }

@@ -31,7 +31,7 @@ struct share *share_hold(struct shares *s, int64_t id);
 void share_drop(struct share *share);
 /* n more of both, or false and nothing.  n <= 0 gives back. */
 bool share_take(struct share *share, long long n);
+/* The same up to so many hundredths of both: the rest is left for what matters more. */
+bool share_take_part(struct share *share, long long n, int hundredths);
 /* The same for nobody's account: `each` is not asked for. */
 bool shares_take(struct shares *s, long long n);
-/* The same of a number alone. */
-bool share_count(atomic_llong *taken, long long n, long long most);

@@ -367,6 +367,7 @@ void relay_chat(struct exchange *x, const struct relay_host *host, bool forced)
     r->deadline.fn = on_deadline;
     scan_json_init(&r->scan);
     spool_init(&r->spool, host->loop, host->app->file_workers, host->app->data_dir, on_spool);
+    r->spool.owner = caller.key.user_id;
     spool_expect(&r->spool, exchange_head(x)->content_length);
     exchange_handle(x, &handler, r);
     exchange_max_body(x, RELAY_BODY_MAX);

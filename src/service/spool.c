@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +14,9 @@
 #include "base/share.h"
 #include "platform/file.h"
 
-enum { RETRY_AFTER_MS = 5000, QUEUE_MS = 50, SLICES = 2 * SPOOL_SLICE };
+/* The last quarter of the memory is for slices alone, so that what finds no more room in memory can
+ * still go to the disk. */
+enum { RETRY_AFTER_MS = 5000, QUEUE_MS = 50, SLICES = 2 * SPOOL_SLICE, WHOLE_HUNDREDTHS = 75 };
 
 struct slice {
     char *bytes;
@@ -39,18 +40,20 @@ struct spool_file {
     uint64_t work_at;
     struct slice moving, other; /* with the worker; with the loop */
     size_t charged;             /* what both may hold */
-    struct err err;             /* the worker's */
+    struct share *memory, *disk;
+    struct err err; /* the worker's */
 };
 
-/* Of all spools of this process.  The last quarter of the memory is for slices alone, so that what
- * finds no more room in memory can still go to the disk. */
-static atomic_llong disk_bytes, memory_bytes;
-static int64_t disk_cap = INT64_C(4) << 30, memory_cap = INT64_C(512) << 20;
+/* Of all spools of this process. */
+static struct shares on_disk = SHARES_INIT(4LL << 30, 2LL << 30);
+static struct shares in_memory = SHARES_INIT(512LL << 20, 256LL << 20);
 
 void spool_set_caps(int64_t disk, int64_t memory)
 {
-    disk_cap = disk;
-    memory_cap = memory;
+    on_disk.all = disk;
+    on_disk.each = MAX(disk / 2, MIN(disk, SPOOL_LARGEST));
+    in_memory.all = memory;
+    in_memory.each = memory / 2;
 }
 
 void spool_init(struct spool *s, struct loop *loop, struct workers *workers, const char *dir,
@@ -61,17 +64,19 @@ void spool_init(struct spool *s, struct loop *loop, struct workers *workers, con
 
 /* ---- the file's life */
 
-static void give_back(atomic_llong *held, size_t n)
+static void give_back(struct share *share, uint64_t n)
 {
-    atomic_fetch_sub(held, (long long)n);
+    share_take(share, -(long long)n);
 }
 
 static void file_free(struct spool_file *f)
 {
     if (f->fd >= 0)
         close(f->fd);
-    give_back(&disk_bytes, f->written);
-    give_back(&memory_bytes, f->charged);
+    give_back(f->disk, f->written);
+    give_back(f->memory, f->charged);
+    share_drop(f->disk);
+    share_drop(f->memory);
     free(f->moving.bytes);
     free(f->other.bytes);
     free(f);
@@ -80,7 +85,9 @@ static void file_free(struct spool_file *f)
 void spool_release(struct spool *s)
 {
     if (s->charged)
-        give_back(&memory_bytes, s->charged);
+        give_back(s->share, s->charged);
+    share_drop(s->share);
+    s->share = NULL;
     free(s->memory);
     free(s->err);
     s->memory = NULL;
@@ -210,8 +217,8 @@ static void submit_write(struct spool *s)
 {
     struct spool_file *f = s->file;
     struct slice full = f->other;
-    if (!share_count(&disk_bytes, (long long)full.used, disk_cap)) {
-        overload(s, "all bodies on disk have reached --spool-mib");
+    if (!share_take(f->disk, (long long)full.used)) {
+        overload(s, "bodies on disk, all or one user's, have reached their part of --spool-mib");
         return;
     }
     f->other = f->moving;
@@ -227,7 +234,7 @@ static void after_write(struct spool *s)
     if (f->beginning) {
         free(f->moving.bytes);
         f->moving.bytes = mem_calloc(1, SPOOL_SLICE);
-        give_back(&memory_bytes, f->charged - SLICES);
+        give_back(f->memory, f->charged - SLICES);
         f->charged = SLICES;
         f->beginning = false;
     }
@@ -262,14 +269,25 @@ static void done(struct task *task)
     s->on_ready(s);
 }
 
+static struct share *share_of(struct spool *s)
+{
+    if (!s->share)
+        s->share = share_hold(&in_memory, s->owner);
+    return s->share;
+}
+
 /* What is in memory becomes the first slice, however long it is. */
 static void move_to_file(struct spool *s)
 {
-    if (!share_count(&memory_bytes, SLICES, memory_cap)) {
-        overload(s, "all bodies in memory have reached --spool-memory-mib");
+    if (!share_take(share_of(s), SLICES)) {
+        overload(s, "bodies in memory, all or one user's, have reached their part of "
+                    "--spool-memory-mib");
         return;
     }
     struct spool_file *f = s->file = mem_zalloc(sizeof(*f));
+    f->memory = s->share;
+    f->disk = share_hold(&on_disk, s->owner);
+    s->share = NULL;
     f->beginning = true;
     f->charged = SLICES + s->charged;
     f->work.run = run;
@@ -291,7 +309,7 @@ static bool charge_memory(struct spool *s, size_t size)
     size_t wanted = size - MIN(size, (size_t)SPOOL_SHORT);
     if (wanted <= s->charged)
         return true;
-    if (!share_count(&memory_bytes, (long long)(wanted - s->charged), memory_cap - memory_cap / 4))
+    if (!share_take_part(share_of(s), (long long)(wanted - s->charged), WHOLE_HUNDREDTHS))
         return false;
     s->charged = wanted;
     return true;

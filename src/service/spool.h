@@ -6,8 +6,8 @@
  * folder, which is gone when the process is.  The loop only ever copies bytes: the file is
  * written and read by worker threads in slices, two per spool, so at most SPOOL_MEMORY + 2
  * slices of memory are held while it moves, and two slices afterwards.  All spools of the
- * process share one cap of bytes on disk, and one of memory beyond what is short; where the
- * memory is taken, a body moves to the disk earlier.
+ * process share one cap of bytes on disk, and one of memory beyond what is short; half of each is
+ * the most that one owner's take.  Where the memory is taken, a body moves to the disk earlier.
  *
  * Thread: the loop's, but spool_load().  Storage is the caller's; spool_release() may come
  * at any time, also while a worker still has a slice. */
@@ -21,9 +21,10 @@ enum {
     SPOOL_SHORT = 64 << 10, /* so much is each one's own */
     SPOOL_MEMORY = 1 << 20,
     SPOOL_SLICE = 256 << 10,
+    SPOOL_LARGEST = 256 << 20,
 };
 /* Bytes on disk of all spools together, and in memory: 4 GiB and 512 MiB, or what was said before
- * the first was made. */
+ * the first was made.  An owner's share of the disk has room for the largest body, if there is. */
 void spool_set_caps(int64_t disk, int64_t memory);
 
 struct spool_file;
@@ -34,10 +35,12 @@ struct spool {
     const char *dir;
     /* The loop's call: a slice has come through, or err says why none will any more. */
     void (*on_ready)(struct spool *s);
+    int64_t owner;   /* the user whose share it takes; after spool_init(), before the first byte */
     struct err *err; /* the spool's; NULL: none */
     uint64_t length; /* bytes taken so far */
     char *memory;
     size_t memory_used, memory_size, charged;
+    struct share *share;     /* of the memory; NULL: not asked for yet */
     struct spool_file *file; /* NULL: all of it is in memory */
 };
 

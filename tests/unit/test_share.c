@@ -50,10 +50,27 @@ static void all_together_get_no_more_than_there_is(void **state)
     share_drop(bob);
 }
 
+static void a_part_leaves_the_rest(void **state)
+{
+    struct shares s = SHARES_INIT(100, 60);
+    struct share *ann = share_hold(&s, 1), *bob = share_hold(&s, 2);
+    (void)state;
+    assert_false(share_take_part(ann, 46, 75));
+    assert_true(share_take_part(ann, 45, 75));
+    assert_false(share_take_part(bob, 31, 75));
+    assert_true(share_take_part(bob, 30, 75));
+    assert_true(share_take(bob, 25));
+    assert_int_equal(s.taken, 100);
+    assert_true(share_take(ann, -45) && share_take(bob, -55));
+    share_drop(ann);
+    share_drop(bob);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_holder_gets_no_more_than_a_share),
+        cmocka_unit_test(a_part_leaves_the_rest),
         cmocka_unit_test(all_together_get_no_more_than_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

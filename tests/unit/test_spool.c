@@ -258,21 +258,58 @@ static void over_the_cap_a_body_is_told_to_come_back(void **state)
     spool_set_caps(INT64_C(4) << 30, INT64_C(512) << 20);
 }
 
-static void fill(struct bench *b, struct spool *s, size_t length)
+static void fill_of(struct bench *b, struct spool *s, int64_t owner, size_t length)
 {
     spool_init(s, b->loop, b->workers, b->dir, stop);
+    s->owner = owner;
     spool_write(s, (struct str){b->sent, length});
+}
+
+/* Somebody new each time. */
+static void fill(struct bench *b, struct spool *s, size_t length)
+{
+    static int64_t owner = 1000;
+    fill_of(b, s, owner++, length);
+}
+
+static void one_owner_has_half_of_the_room_at_most(void **state)
+{
+    struct bench *b = *state;
+    struct spool first, early, late, others;
+    struct str all;
+    spool_set_caps(INT64_C(4) << 30, 4 * SPOOL_MEMORY);
+    b->sent = mem_calloc(1, SPOOL_MEMORY);
+    fill_of(b, &first, 1, SPOOL_MEMORY);
+    assert_true(spool_whole(&first, &all));
+    fill_of(b, &early, 1, SPOOL_MEMORY);
+    assert_false(spool_whole(&early, &all));
+    loop_run(b->loop);
+    fill_of(b, &late, 1, SPOOL_MEMORY); /* the share of the slices too */
+    assert_false(spool_whole(&late, &all));
+    loop_run(b->loop);
+    fill_of(b, &others, 1, SPOOL_MEMORY);
+    assert_string_equal(others.err->code, "overloaded");
+    spool_release(&others);
+    fill_of(b, &others, 2, SPOOL_MEMORY);
+    assert_true(spool_whole(&others, &all));
+    spool_release(&others);
+    spool_release(&late);
+    spool_release(&early);
+    spool_release(&first);
+    spool_set_caps(INT64_C(4) << 30, INT64_C(512) << 20);
 }
 
 static void where_memory_is_short_bodies_go_to_the_disk_earlier(void **state)
 {
     struct bench *b = *state;
-    struct spool first, early[2], late, brief;
+    struct spool first[3], early[2], late, brief;
     struct str all;
-    spool_set_caps(INT64_C(4) << 30, 2 * SPOOL_MEMORY);
+    spool_set_caps(INT64_C(4) << 30, 4 * SPOOL_MEMORY);
     b->sent = mem_calloc(1, SPOOL_MEMORY);
-    fill(b, &first, SPOOL_MEMORY);
-    assert_true(spool_whole(&first, &all));
+    for (int i = 0; i < 3; i++) {
+        fill(b, &first[i], SPOOL_MEMORY);
+        assert_true(spool_whole(&first[i], &all));
+    }
     for (int i = 0; i < 2; i++) {
         fill(b, &early[i], SPOOL_MEMORY);
         assert_false(spool_whole(&early[i], &all));
@@ -290,10 +327,12 @@ static void where_memory_is_short_bodies_go_to_the_disk_earlier(void **state)
     run(b, 3 * SPOOL_MEMORY, 50000); /* through what is left */
     spool_release(&b->spool);
     spool_release(&early[0]);
-    spool_release(&first);
-    fill(b, &first, SPOOL_MEMORY); /* all of it is back */
-    assert_true(spool_whole(&first, &all));
-    spool_release(&first);
+    for (int i = 0; i < 3; i++) {
+        spool_release(&first[i]);
+        fill(b, &first[i], SPOOL_MEMORY); /* all of it is back */
+        assert_true(spool_whole(&first[i], &all));
+        spool_release(&first[i]);
+    }
     spool_set_caps(INT64_C(4) << 30, INT64_C(512) << 20);
 }
 
@@ -359,6 +398,8 @@ int main(void)
              it_may_be_given_up_while_a_worker_writes),
         TEST("[GW-13] over the cap a body is told to come back",
              over_the_cap_a_body_is_told_to_come_back),
+        TEST("[GW-13] one owner has half of the room at most",
+             one_owner_has_half_of_the_room_at_most),
         TEST("[GW-13] where memory is short bodies go to the disk earlier",
              where_memory_is_short_bodies_go_to_the_disk_earlier),
         TEST("[GW-13] a full queue of the workers lets a body wait",
