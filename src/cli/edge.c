@@ -24,7 +24,8 @@
 #include "service/app.h"
 
 enum {
-    HANDSHAKES_MS = 500,
+    /* Round trips of half a second, or one lost SYN-ACK, which is sent again after a second. */
+    HANDSHAKES_MS = 3000,
     PATIENCE_MS = 2000,
     ORDER_MS = 5000,
     CLIENTS_MOST = 20000, /* of one lane */
@@ -264,7 +265,7 @@ static void run_abort(struct task *t)
  * and the place behind the last of ours is one of the newcomer's. */
 static void hand_over(struct edge *e)
 {
-    struct timespec pause = {.tv_nsec = HANDSHAKES_MS * 1000000L};
+    const struct timespec pause = {.tv_sec = HANDSHAKES_MS / 1000};
     if (!server_divert(e->lane[0].fd, (unsigned)e->count))
         log_warn("new connections cannot be turned to the other server", LOG_Z("why", "kernel"));
     nanosleep(&pause, NULL);
@@ -286,7 +287,7 @@ void edge_spread(struct edge *e)
         server_divert(e->lane[0].fd, NOBODYS_PLACE);
 }
 
-void edge_drain(struct edge *e, int64_t until_ms, bool handover)
+void edge_drain(struct edge *e, bool handover)
 {
     e->patience_ms = handover || e->inherited ? PATIENCE_MS : 0;
     if (handover && !e->inherited)
@@ -294,7 +295,16 @@ void edge_drain(struct edge *e, int64_t until_ms, bool handover)
     e->busy = e->count;
     for (size_t i = 0; i < e->count; i++)
         order(&e->lane[i], &e->lane[i].drain, run_drain);
-    if (wait_down(e, &e->busy, 0, until_ms))
+}
+
+bool edge_is_empty(struct edge *e)
+{
+    return wait_down(e, &e->busy, 0, 0);
+}
+
+void edge_cut(struct edge *e)
+{
+    if (edge_is_empty(e))
         return;
     log_warn("connections are cut after the drain time");
     for (size_t i = 0; i < e->count; i++)

@@ -19,10 +19,14 @@ enum { EDGE_LANES_MAX = 64 };
  * starts the threads; app->listen is then the address as it is bound (port 0 has become one).
  * join: another server of this user may be listening there and is about to leave. */
 enum status edge_open(struct app *app, size_t count, bool join, struct edge **ret, struct err *err);
-/* Lets open calls end until `until_ms` (monotonic), then cuts them.  handover: somebody else
- * accepts on this address now.  Every connection that still came to us is served, and
- * keep-alive connections stay for a last request, so that no caller sees a closed one. */
-void edge_drain(struct edge *e, int64_t until_ms, bool handover);
+/* Accepts nobody any more and lets open calls end.  handover: somebody else accepts on this
+ * address now.  Every connection that still came to us is served, and keep-alive connections stay
+ * for a last request, so that no caller sees a closed one. */
+void edge_drain(struct edge *e, bool handover);
+/* After edge_drain(): whether the last connection has ended.  Never waits. */
+bool edge_is_empty(struct edge *e);
+/* After edge_drain(): cuts what is left, if there is. */
+void edge_cut(struct edge *e);
 /* The server that was to leave has left: connections are spread over all lanes from now on. */
 void edge_spread(struct edge *e);
 /* Stops the threads; whatever their loops had is gone.  NULL is fine. */

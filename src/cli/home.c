@@ -29,10 +29,10 @@ int home_fail(const struct err *err)
 
 /* ---- the lock
  *
- * Two bytes of kinora.lock, by fcntl(2): such a lock tells who holds it and ends with its
- * process, however that ends. */
+ * Three bytes of kinora.lock, by fcntl(2): such a lock tells who holds it and ends with its
+ * process, however that ends.  Servers that were replaced share the third. */
 
-enum lock_byte { BYTE_SERVER, BYTE_REPLACING };
+enum lock_byte { BYTE_SERVER, BYTE_REPLACING, BYTE_LEAVING };
 
 /* 0: ours now; else the process that has it, or -1 when that cannot be told. */
 static int lock_byte(int fd, enum lock_byte byte)
@@ -46,10 +46,15 @@ static int lock_byte(int fd, enum lock_byte byte)
     return other.l_pid;
 }
 
+static bool set_byte(int fd, enum lock_byte byte, short type)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    return fcntl(fd, F_SETLK, &lock) == 0;
+}
+
 static void unlock_byte(int fd, enum lock_byte byte)
 {
-    struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
-    fcntl(fd, F_SETLK, &lock);
+    set_byte(fd, byte, F_UNLCK);
 }
 
 /* One replaces after the other: until the one before has taken over. */
@@ -64,9 +69,10 @@ static bool wait_turn(int fd)
     return false;
 }
 
-static int take_lock(struct home *h, bool replace)
+static int take_lock(struct home *h, enum home_use use)
 {
     char path[PATH_BYTES];
+    bool replace = use == HOME_REPLACE;
     snprintf(path, sizeof(path), "%s/kinora.lock", h->data_dir);
     h->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (h->lock_fd < 0)
@@ -80,6 +86,9 @@ static int take_lock(struct home *h, bool replace)
         unlock_byte(h->lock_fd, BYTE_REPLACING);
     if (h->old_pid < 0 || (h->old_pid > 0 && !replace))
         return options_fail("another server is running on the data folder %s", h->data_dir);
+    if (use == HOME_FILL && lock_byte(h->lock_fd, BYTE_LEAVING) != 0)
+        return options_fail("a server that was replaced still ends its calls on the data folder %s",
+                            h->data_dir);
     return 0;
 }
 
@@ -90,6 +99,21 @@ bool home_inherit(struct home *h)
         h->old_pid = 0;
     }
     return h->old_pid == 0;
+}
+
+bool home_hand_on(struct home *h)
+{
+    if (!set_byte(h->lock_fd, BYTE_LEAVING, F_RDLCK))
+        return false;
+    unlock_byte(h->lock_fd, BYTE_SERVER);
+    return true;
+}
+
+bool home_is_alone(const struct home *h)
+{
+    struct flock other = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = BYTE_LEAVING, .l_len = 1};
+    return fcntl(h->lock_fd, F_GETLK, &other) == 0 && other.l_type == F_UNLCK;
 }
 
 /* If it has died since we looked, its number may be somebody else's by now. */
@@ -180,7 +204,7 @@ int home_open(struct home *h, enum home_use use)
         return home_fail(&err);
     int status = open_folder(h, use);
     if (!status && use != HOME_VISIT && use != HOME_LOOK)
-        status = take_lock(h, use == HOME_REPLACE);
+        status = take_lock(h, use);
     if (!status)
         status = open_database(h, use);
     if (!status && use != HOME_FILL)

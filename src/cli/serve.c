@@ -31,10 +31,11 @@
 #include "service/storage.h"
 #include "service/store_keeper.h"
 
-enum { QUEUE_LENGTH = 1024, TAKE_OVER_MS = 100, SPOOL_MIB_MOST = 1 << 24 };
+enum { QUEUE_LENGTH = 1024, TAKE_OVER_MS = 100, END_MS = 20, SPOOL_MIB_MOST = 1 << 24 };
 
 static const char *opt_listen = "127.0.0.1:8080", *opt_resolver, *opt_loops, *opt_drain = "30",
-                  *opt_spool_mib = "4096", *opt_spool_memory_mib = "512", *opt_log_level = "info";
+                  *opt_drain_replaced = "1800", *opt_spool_mib = "4096",
+                  *opt_spool_memory_mib = "512", *opt_log_level = "info";
 static bool opt_replace;
 
 struct serving {
@@ -42,8 +43,9 @@ struct serving {
     struct app app;
     struct janitor *janitor;
     struct edge *edge;
-    long drain_s;
+    long drain_s, drain_replaced_s;
     bool replaced; /* another server has taken the address */
+    bool jobs_ended;
 };
 
 /* ---- worker threads */
@@ -87,11 +89,15 @@ static struct workers *start_workers(struct app *app, const char *name, int thre
 static void on_notice(void *ctx, const char *channel, struct str payload)
 {
     struct serving *s = ctx;
-    if (!channel || strcmp(channel, "settings") == 0)
+    bool settings = !channel || strcmp(channel, "settings") == 0;
+    bool pool = !channel || strcmp(channel, "pool") == 0 || strcmp(channel, "keys") == 0 ||
+                strcmp(channel, "user") == 0;
+    if (settings)
         janitor_reload_settings(s->janitor);
-    if (!channel || strcmp(channel, "pool") == 0 || strcmp(channel, "keys") == 0 ||
-        strcmp(channel, "user") == 0)
+    if (pool)
         janitor_reload_pool(s->janitor);
+    if (channel)
+        janitor_changed(s->janitor, settings || pool);
     /* Whether there is an active account decides what pages show. */
     if (channel && strcmp(channel, "pool") == 0 && !str_eq(payload, STR("keys")) &&
         !str_eq(payload, STR("tokens")))
@@ -119,9 +125,13 @@ static enum status open_tokens(struct app *app, struct err *err)
     return app->tokens ? OK : err_set(err, E_INTERNAL, "internal_error");
 }
 
-/* What a dead process has left undone, where there can be no other than this one. */
-static enum status take_up(struct app *app, struct err *err)
+/* What a dead process has left undone, where there can be no other than this one.  Where servers
+ * that were replaced still end what they have begun, their leases do: those of dead ones run out. */
+static enum status take_up(struct serving *s, struct err *err)
 {
+    struct app *app = &s->app;
+    if (!home_is_alone(&s->home))
+        return OK;
     struct db_conn *db = db_conn_new(app->db);
     enum status status = tokens_take_up(app->tokens, db, err);
     db_conn_free(db);
@@ -148,7 +158,7 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     app->file_workers = start_workers(app, "file", 4);
     app->upload_workers = start_workers(app, "upload", 6);
     if (s->home.old_pid == 0)
-        TRY(take_up(app, err));
+        TRY(take_up(s, err));
     TRY(jobs_start(app, err));
     s->janitor = janitor_start(app);
     app->keeper = store_keeper_start(app);
@@ -157,11 +167,57 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
 
 /* ---- stopping */
 
-static void wait_jobs(struct serving *s, int64_t until_ms)
+/* Jobs are begun by the newcomer from now on, and all else that nobody is waiting for. */
+static void begin_to_leave(struct serving *s)
 {
-    struct timespec pause = {.tv_nsec = 20 * 1000000L};
-    while (jobs_busy_count(&s->app) > 0 && clock_mono_ms() < until_ms)
-        nanosleep(&pause, NULL);
+    struct app *app = &s->app;
+    if (app->jobs)
+        jobs_drain(app);
+    if (s->replaced) {
+        store_keeper_stop(app->keeper);
+        app->keeper = NULL;
+        janitor_leave(s->janitor);
+    }
+    if (app->events)
+        events_closing(app->events, s->replaced);
+    if (s->edge)
+        edge_drain(s->edge, s->replaced);
+    if (s->replaced && !home_hand_on(&s->home))
+        log_warn("the newcomer waits for this server's end", LOG_Z("why", "lock"));
+}
+
+/* The engine, and who works for it alone: each of them may have a connection to the database. */
+static void end_jobs(struct serving *s)
+{
+    struct app *app = &s->app;
+    if (s->jobs_ended)
+        return;
+    s->jobs_ended = true;
+    jobs_cut(app);
+    workers_stop(app->submit_workers);
+    workers_stop(app->step_workers);
+}
+
+static bool is_busy(struct serving *s)
+{
+    bool jobs = s->app.jobs && jobs_busy_count(&s->app) > 0;
+    if (s->replaced && !jobs)
+        end_jobs(s);
+    return jobs || (s->edge && !edge_is_empty(s->edge));
+}
+
+/* What was begun here: calls, uploads, and steps of jobs, which keep their leases.  A server that
+ * was replaced holds nobody up and has longer, but for whoever stops it. */
+static void let_end(struct serving *s, const sigset_t *signals)
+{
+    const struct timespec pause = {.tv_nsec = END_MS * 1000000L};
+    int64_t drain = s->drain_s * CLOCK_SECOND_MS, began = clock_mono_ms();
+    int64_t until = began + (s->replaced ? s->drain_replaced_s * CLOCK_SECOND_MS : drain);
+    while (is_busy(s) && clock_mono_ms() < until) {
+        int caught = sigtimedwait(signals, NULL, &pause);
+        if (caught == SIGTERM || caught == SIGINT)
+            until = MIN(until, clock_mono_ms() + drain);
+    }
 }
 
 /* All of them first: loops that still run may offer them work, which they refuse, and an upload
@@ -186,20 +242,15 @@ static void free_workers(struct app *app)
     }
 }
 
-static void stop_serving(struct serving *s)
+static void stop_serving(struct serving *s, const sigset_t *signals)
 {
     struct app *app = &s->app;
-    int64_t until = clock_mono_ms() + s->drain_s * 1000;
-    if (app->jobs)
-        jobs_drain(app);
-    if (app->events)
-        events_closing(app->events, s->replaced);
+    begin_to_leave(s);
+    let_end(s, signals);
     if (s->edge)
-        edge_drain(s->edge, until, s->replaced);
-    if (app->jobs) {
-        wait_jobs(s, until);
+        edge_cut(s->edge);
+    if (app->jobs && !s->jobs_ended)
         jobs_cut(app);
-    }
     /* Whoever hears of changes is taken down from here on. */
     db_unlisten_all(app->db);
     stop_workers(app);
@@ -238,8 +289,8 @@ static void print_ready(struct serving *s, struct db_conn *db)
     fflush(stdout);
 }
 
-/* Until the server that this one replaces has ended: what it left undone is then ours.  The
- * signal that came first, or -1. */
+/* Until the server that this one replaces has handed on, or ended: what is not begun is then ours.
+ * The signal that came first, or -1. */
 static int take_over(struct serving *s, const sigset_t *signals)
 {
     const struct timespec pause = {.tv_nsec = TAKE_OVER_MS * 1000000L};
@@ -253,9 +304,10 @@ static int take_over(struct serving *s, const sigset_t *signals)
     if (caught >= 0)
         return caught;
     edge_spread(s->edge);
+    log_info("took over from the other server");
     /* What it changed after we had read it, SQLite has told nobody here. */
     db_missed(s->app.db);
-    if (take_up(&s->app, &err) != OK)
+    if (take_up(s, &err) != OK)
         log_warn("the old server's jobs wait for its leases' end", LOG_Z("code", err.code));
     return -1;
 }
@@ -285,12 +337,12 @@ static int run(struct serving *s, long loops, const sigset_t *signals)
         home_fail(&err);
     }
     db_conn_free(db);
-    stop_serving(s);
+    stop_serving(s, signals);
     close_services(s);
     return status == OK ? 0 : EXIT_USAGE;
 }
 
-static bool read_numbers(long *loops, long *drain_s)
+static bool read_numbers(long *loops, long *drain_s, long *drain_replaced_s)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN), disk_mib, memory_mib;
     *loops = MIN(MAX(cores, 1), EDGE_LANES_MAX);
@@ -299,7 +351,8 @@ static bool read_numbers(long *loops, long *drain_s)
         return false;
     spool_set_caps((int64_t)disk_mib << 20, (int64_t)memory_mib << 20);
     return (!opt_loops || options_int("loops", opt_loops, 1, EDGE_LANES_MAX, loops)) &&
-           options_int("drain", opt_drain, 0, 3600, drain_s);
+           options_int("drain", opt_drain, 0, 3600, drain_s) &&
+           options_int("drain-replaced", opt_drain_replaced, 0, 86400, drain_replaced_s);
 }
 
 static int set_log_level(void)
@@ -332,8 +385,9 @@ int cli_serve(int argc, char **argv)
         HOME_OPTIONS,
         {"loops", "N", "event loops (one per core)", &opt_loops, NULL},
         {"resolver", "IP:PORT", "name server instead of the system's", &opt_resolver, NULL},
-        {"drain", "SECONDS", "how long open calls may end when it stops or is replaced", &opt_drain,
-         NULL},
+        {"drain", "SECONDS", "how long open calls may end when it stops", &opt_drain, NULL},
+        {"drain-replaced", "SECONDS", "the same when another server has replaced it",
+         &opt_drain_replaced, NULL},
         {"replace", NULL, "take over from the server that is running on the data folder", NULL,
          &opt_replace},
         {"spool-mib", "N", "most MiB of waiting request bodies in the data folder", &opt_spool_mib,
@@ -351,7 +405,7 @@ int cli_serve(int argc, char **argv)
     mem_return_large();
     s = mem_zalloc(sizeof(*s));
     status = set_log_level();
-    if (!status && !read_numbers(&loops, &s->drain_s))
+    if (!status && !read_numbers(&loops, &s->drain_s, &s->drain_replaced_s))
         status = EXIT_USAGE;
     block_signals(&signals);
     if (!status)

@@ -22,13 +22,13 @@
 #include "store/oauth_flows.h"
 #include "store/stores.h"
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 50, LEAVING_MS = 5000 };
 
 struct janitor {
     struct app *app;
     struct db_conn *db;
     pthread_t thread;
-    atomic_bool stopping, reload_pool, reload_settings;
+    atomic_bool stopping, leaving, changed, seen, reload_pool, reload_settings;
     struct outside_mark outside;
     int64_t next_reload, next_second, next_ten, next_minute; /* mono ms */
 };
@@ -59,6 +59,26 @@ static void every_second(struct janitor *j)
     db_rollback(j->db);
     report("tokens", tokens_tick(j->app->tokens, j->db, &err), &err);
     look_outside(j);
+}
+
+static void tell_newcomer(struct janitor *j)
+{
+    struct err err;
+    if (!atomic_exchange(&j->changed, false))
+        return;
+    enum status status = outside_note(j->db, &err);
+    report("telling the newcomer", status, &err);
+    if (status != OK)
+        atomic_store(&j->changed, true);
+}
+
+static void every_second_leaving(struct janitor *j)
+{
+    struct err err;
+    report("pool marks", pool_flush(j->app->pool, j->db, &err), &err);
+    db_rollback(j->db);
+    tell_newcomer(j);
+    db_rollback(j->db);
 }
 
 static void every_ten(struct janitor *j)
@@ -138,6 +158,25 @@ static bool is_due(int64_t *next, int64_t every_ms)
     return true;
 }
 
+static void leave(struct janitor *j)
+{
+    /* The newcomer reads everything for it: not with each word of a stream. */
+    if (is_due(&j->next_ten, LEAVING_MS) && atomic_exchange(&j->seen, false))
+        atomic_store(&j->changed, true);
+    if (is_due(&j->next_second, CLOCK_SECOND_MS))
+        every_second_leaving(j);
+}
+
+static void work(struct janitor *j)
+{
+    if (is_due(&j->next_second, CLOCK_SECOND_MS))
+        every_second(j);
+    if (is_due(&j->next_ten, 10 * CLOCK_SECOND_MS))
+        every_ten(j);
+    if (is_due(&j->next_minute, CLOCK_MINUTE_MS))
+        every_minute(j);
+}
+
 static void *janitor_main(void *arg)
 {
     struct janitor *j = arg;
@@ -149,14 +188,17 @@ static void *janitor_main(void *arg)
     while (!atomic_load(&j->stopping)) {
         nanosleep(&pause, NULL);
         reload(j);
-        if (is_due(&j->next_second, CLOCK_SECOND_MS))
-            every_second(j);
-        if (is_due(&j->next_ten, 10 * CLOCK_SECOND_MS))
-            every_ten(j);
-        if (is_due(&j->next_minute, CLOCK_MINUTE_MS))
-            every_minute(j);
+        if (atomic_load(&j->leaving))
+            leave(j);
+        else
+            work(j);
     }
-    every_second(j);
+    if (atomic_load(&j->leaving)) {
+        atomic_store(&j->changed, true);
+        every_second_leaving(j);
+    } else {
+        every_second(j);
+    }
     return NULL;
 }
 
@@ -167,6 +209,16 @@ struct janitor *janitor_start(struct app *app)
     j->db = db_conn_new(app->db);
     pthread_create(&j->thread, NULL, janitor_main, j);
     return j;
+}
+
+void janitor_leave(struct janitor *j)
+{
+    atomic_store(&j->leaving, true);
+}
+
+void janitor_changed(struct janitor *j, bool known)
+{
+    atomic_store(known ? &j->changed : &j->seen, true);
 }
 
 void janitor_stop(struct janitor *j)

@@ -9,8 +9,15 @@
 
 struct janitor;
 struct janitor *janitor_start(struct app *app);
+/* The server was replaced, and the newcomer does all periodic work: from now on only what calls
+ * have marked here is written, once a second, and the newcomer told when a change was made here
+ * that SQLite tells nobody else of. */
+void janitor_leave(struct janitor *j);
 /* One last round of what must not be lost, then the thread ends. */
 void janitor_stop(struct janitor *j);
 /* The pool must read accounts, groups and keys anew; any thread. */
 void janitor_reload_pool(struct janitor *j);
 void janitor_reload_settings(struct janitor *j);
+/* This process has changed something; any thread.  known: what others know by heart, accounts,
+ * keys, settings; else what pages look at. */
+void janitor_changed(struct janitor *j, bool known);

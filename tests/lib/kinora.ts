@@ -80,13 +80,20 @@ export class Kinora {
     this.url = await ready;
   }
 
-  // A new process takes over, as `kinora serve --replace` does; the old one has ended well.
-  async replace(): Promise<void> {
+  // A new process takes over, as `kinora serve --replace` does, and answers; the old one has heard of
+  // it when the log says so, and ends when its last call has.
+  async takeOver(): Promise<{ pid: number; ended: Promise<void> }> {
     const old = this.child;
-    const ended = once(old, "exit");
+    const ended = once(old, "exit").then(([code, signal]) => {
+      if (code !== 0) throw new Error(`the old kinora ended with ${code ?? signal}: ${this.log}`);
+    });
     await this.launch("--replace");
-    const [code, signal] = await ended;
-    if (code !== 0) throw new Error(`the old kinora ended with ${code ?? signal}: ${this.log}`);
+    return { pid: old.pid!, ended };
+  }
+
+  // The same, and the old one has ended well.
+  async replace(): Promise<void> {
+    await (await this.takeOver()).ended;
   }
 
   get pid(): number {
