@@ -5,14 +5,16 @@
  *
  *     CALL WHAT TEXT ACTION
  *
- * CALL    open, write, pwrite, send, recv, connect, fsync, fstatvfs, unlink
+ * CALL    open, write, pwrite, send, recv, connect, bind, fsync, fstatvfs, unlink, epoll_add,
+ *         thread, signal (kill(2))
  * WHAT    a part of the path, or ":PORT" of the peer; `-`: any
  * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any;
  *         `@N` of a write: that goes beyond the file's byte N, and what fits before is written
  * ACTION  kill   SIGKILL before the call (recv: after it)
  *         go     the call goes through, and the next line counts
  *         wait   likewise, and the thread that made it sleeps for two seconds
- *         ENOSPC, EMFILE, EIO, EACCES   the call fails so, for as long as the rule stands
+ *         hold   likewise, and it sleeps until there is a new file, or none; `FILE.held` says so
+ *         ENOSPC, EMFILE, EAGAIN, EIO, EACCES   the call fails so, for as long as the rule stands
  *         (fstatvfs: says that a MiB is left)
  *
  * Only the first line counts, until it says `go`. A new file (by rename, of an inode
@@ -20,6 +22,7 @@
  * C library or a sanitizer stands between. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -30,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -116,28 +120,48 @@ static int error_of(const char *action)
         return ENOSPC;
     if (strcmp(action, "EMFILE") == 0)
         return EMFILE;
+    if (strcmp(action, "EAGAIN") == 0)
+        return EAGAIN;
     return strcmp(action, "EACCES") == 0 ? EACCES : EIO;
+}
+
+static void hold(ino_t rules_then)
+{
+    const struct timespec pause = {.tv_nsec = 10 * 1000000L};
+    char path[4096];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s.held", rules_path);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        syscall(SYS_close, fd);
+    while (syscall(SYS_newfstatat, AT_FDCWD, rules_path, &st, 0) == 0 && st.st_ino == rules_then)
+        nanosleep(&pause, NULL);
 }
 
 /* 0: go on; else an errno. */
 static int act(const char *call, const char *what, const void *bytes, size_t n)
 {
     const struct timespec pause = {.tv_sec = 2};
-    bool wait = false;
+    bool wait = false, held = false;
+    ino_t rules_then;
     int fault = 0;
     pthread_mutex_lock(&lock);
     read_rules();
     if (current < rule_count && matches(&rules[current], call, what, bytes, n)) {
         const char *action = rules[current].action;
         wait = strcmp(action, "wait") == 0;
+        held = strcmp(action, "hold") == 0;
         if (strcmp(action, "kill") == 0)
             syscall(SYS_kill, getpid(), SIGKILL);
-        else if (wait || strcmp(action, "go") == 0)
+        else if (wait || held || strcmp(action, "go") == 0)
             current++;
         else
             fault = error_of(action);
     }
+    rules_then = read_inode;
     pthread_mutex_unlock(&lock);
+    if (held)
+        hold(rules_then);
     if (wait)
         nanosleep(&pause, NULL);
     return fault;
@@ -282,6 +306,36 @@ int connect(int fd, const struct sockaddr *address, socklen_t size)
     if (path_fault("connect", peer))
         return -1;
     return (int)syscall(SYS_connect, fd, address, size);
+}
+
+int bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+    char peer[WORD];
+    name_peer(address, peer);
+    if (path_fault("bind", peer))
+        return -1;
+    return (int)syscall(SYS_bind, fd, address, size);
+}
+
+int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+    if (op == EPOLL_CTL_ADD && socket_fault("epoll_add", fd, NULL, 0))
+        return -1;
+    return (int)syscall(SYS_epoll_ctl, epoll, op, fd, event);
+}
+
+int kill(pid_t pid, int number)
+{
+    return path_fault("signal", "") ? -1 : (int)syscall(SYS_kill, pid, number);
+}
+
+typedef int thread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+                          void *arg);
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+    thread_create *real = (thread_create *)dlsym(RTLD_NEXT, "pthread_create");
+    int fault = rules_path ? act("thread", "", NULL, 0) : 0;
+    return fault ? fault : real(thread, attr, fn, arg);
 }
 
 ssize_t send(int fd, const void *p, size_t n, int flags)
