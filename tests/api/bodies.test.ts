@@ -97,7 +97,7 @@ test("[UP-7] the uploads of one user are bounded, and those of others go on", as
     for (let i = 0; i < count; i++)
       sockets.push(await head("/api/upload", form, 1 << 20, answers, who));
   };
-  await open(138, dan); // two pieces of 256 KiB each; he has 68 MiB
+  await open(234, dan); // two pieces of 256 KiB each; he has 116 MiB
   await eventually("two too many are told", async () => answers.length === 2);
   for (const answer of answers) assert.match(answer, /^HTTP\/1\.1 503 [^]*"overloaded"/);
   await open(3, fay);
