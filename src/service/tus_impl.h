@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What tus.c (making, finding, ending uploads) and tus_write.c (their bytes) share. */
+/* What tus.c (making, finding, ending uploads), tus_write.c (their bytes) and tus_restore.c (what is
+ * there of them) share. */
 #include <stdatomic.h>
 
 #include "service/tus.h"
@@ -32,3 +33,7 @@ struct tus_upload {
  * its row. */
 enum status tus_discard(struct db_conn *tx, const struct tus_row *row, struct arena *a,
                         struct err *err);
+
+/* A writer behind the durable bytes of t->upload, whose object is loaded.  E_GONE upload_lost: they
+ * are not there any more; E_UNAVAILABLE storage_unavailable: they lie where we cannot look. */
+enum status tus_restore(struct tus_upload *t, struct err *err);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What the files of uploads share: uploads.c (what a file must be, and what it becomes),
- * uploads_sink.c (its way into a store, and the room for it), tus.c and tus_write.c (uploads that
- * are gone on with by another request). */
+ * uploads_sink.c (its way into a store, and the room for it), tus*.c (uploads that are gone on with
+ * by another request). */
 #include "media/local.h"
 #include "media/look.h"
 #include "media/s3_writer.h"
@@ -43,6 +43,8 @@ struct upload {
     struct s3_writer_hooks hooks;
     struct s3_writer *writer;
 };
+
+enum { UPLOAD_S3_TRIES = 3 }; /* of each request: what the client sends next waits for it */
 
 /* uploads.c.  An upload that knows what is allowed, and has no store yet. */
 enum status upload_new(struct worker *w, const struct upload_wish *wish, struct upload **ret,

@@ -12,7 +12,6 @@
 enum {
     ROOM_BYTES = 8 << 20, /* taken at a time when the length is not known */
     RENEW_MS = 30000,     /* of the room, while bytes come */
-    S3_TRIES = 3,
 };
 
 /* ---- where to */
@@ -31,7 +30,7 @@ enum status upload_sink_choose(struct upload *u, struct err *err)
         return OK;
     TRY(storage_open(app, u->worker->store_fetcher, &u->bucket, err));
     u->object.store_id = u->bucket.store_id;
-    u->bucket.s3.tries = S3_TRIES;
+    u->bucket.s3.tries = UPLOAD_S3_TRIES;
     return OK;
 }
 
