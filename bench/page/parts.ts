@@ -3,14 +3,9 @@
 import { gzipSync } from "node:zlib";
 import type { BrowserContext, Page } from "playwright-core";
 import type { Person } from "../../tests/lib/kinora.ts";
-import { DESKTOP, median, MOBILE, quantile, type Size, type Stage } from "./stage.ts";
-
-export type Line = (string | number)[];
-export interface Table {
-  title: string;
-  head: string[];
-  lines: Line[];
-}
+import { median, quantile } from "../lib/figures.ts";
+import type { Line, Table } from "../lib/report.ts";
+import { DESKTOP, MOBILE, type Size, type Stage } from "./stage.ts";
 
 const round = (n: number, digits = 0) => Number(n.toFixed(digits));
 

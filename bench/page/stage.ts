@@ -6,6 +6,7 @@ import { chromium, type Browser, type BrowserContext } from "playwright-core";
 import { Demo } from "../../tests/lib/demo.ts";
 import { freePort, Kinora, type Person } from "../../tests/lib/kinora.ts";
 import { Rows } from "../../tests/lib/rows.ts";
+import { copyWork } from "../lib/works.ts";
 
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
 
@@ -85,31 +86,11 @@ export class Stage {
     const first = await person.ended(await person.generate("work 1", { model: "gpt-image" }));
     if (first.storage_type !== "local") throw new Error(`the picture is ${first.status}, ${first.storage_type}`);
     const rows = new Rows(this.kinora);
-    const columns = (table: string, ...but: string[]) =>
-      rows.query(`SELECT name FROM pragma_table_info('${table}')`).flatMap(({ name }) => (but.includes(name) ? [] : [name]));
-    const kept = columns("sora_generations", "id", "prompt").join(", ");
-    rows.change(`WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i <= ${works})
-      INSERT INTO sora_generations (${kept}, prompt)
-      SELECT ${kept}, 'work ' || i FROM sora_generations, n WHERE id = ${first.id} AND i <= ${works} ORDER BY i`);
-    const files = columns("objects", "id", "key", "generation_id").map((name) => `o.${name}`).join(", ");
-    rows.change(`INSERT INTO objects (${files.replaceAll("o.", "")}, key, generation_id)
-      SELECT ${files}, o.key || '.' || g.id, g.id FROM objects o, sora_generations g
-      WHERE o.generation_id = ${first.id} AND g.user_id = ${person.user.id} AND g.id <> ${first.id}`);
+    copyWork(rows, first.id, works);
     const copies = rows.query(`SELECT o.key AS key, c.key AS copy FROM objects o, objects c
       WHERE o.generation_id = ${first.id} AND c.generation_id <> ${first.id} AND c.key = o.key || '.' || c.generation_id`);
     const media = join(this.kinora.data, "media");
     for (const { key, copy } of copies) linkSync(join(media, key), join(media, copy));
     return person;
   }
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
 }

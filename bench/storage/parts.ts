@@ -6,13 +6,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eventually, freePort, sleep, type Person } from "../../tests/lib/kinora.ts";
-import { median, quantile, seconds, SETTINGS, type Stage } from "./stage.ts";
-
-export interface Table {
-  title: string;
-  head: string[];
-  lines: (string | number)[][];
-}
+import { median, quantile } from "../lib/figures.ts";
+import type { Line, Table } from "../lib/report.ts";
+import { copyWork } from "../lib/works.ts";
+import { seconds, SETTINGS, type Stage } from "./stage.ts";
 
 const MIB = 1 << 20;
 let runs = 0;
@@ -69,7 +66,7 @@ async function byCurl(stage: Stage, count: number, mib: number): Promise<number>
 
 export async function partTransfer(stage: Stage, mib: number, rounds: number): Promise<Table> {
   const people = await Promise.all([1, 2, 3].map((n) => stage.admin.member(`transfer${n}@example.org`)));
-  const lines: Table["lines"] = [];
+  const lines: Line[] = [];
   for (const [count, size] of [[1, mib], [8, mib / 4]] as const) {
     const ours: { time: number; growth: number }[] = [], theirs: number[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -118,7 +115,7 @@ export async function partUpload(stage: Stage, mib: number, rounds: number): Pro
     for (const { upload_uuid, uuid } of data) await stage.admin.ask("DELETE", `/api/uploads/${upload_uuid ?? uuid}`);
     await sleep(1500);
   };
-  const lines: Table["lines"] = [];
+  const lines: Line[] = [];
   for (const [where, bucket, other] of [
     ["disk", false, () => shell(`curl -sSf -o /dev/null -H 'Expect:' -T ${file} ${nginx.url}/film-${++runs}`)],
     ["Ceph", true, () => stage.bucket.upload(`aws/${++runs}`, file)],
@@ -169,26 +166,16 @@ export async function partPresign(stage: Stage): Promise<Table> {
 
 // ---- the list of works
 
-// One work's rows, copied: so many more of the same person.
+// So many works of the same person.
 async function fill(stage: Stage, person: Person, works: number): Promise<void> {
-  const { rows } = stage;
-  const columns = (table: string, ...but: string[]) =>
-    rows.query(`SELECT name FROM pragma_table_info('${table}')`).flatMap(({ name }) => (but.includes(name) ? [] : [name]));
   const first = await person.ended(await person.generate(`size=1000 first of ${works}`));
   if (first.storage_type !== "s3") throw new Error(JSON.stringify(first));
-  const kept = columns("sora_generations", "id", "prompt").join(", ");
-  rows.change(`WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ${works})
-    INSERT INTO sora_generations (${kept}, prompt)
-    SELECT ${kept}, 'work ' || i FROM sora_generations, n WHERE id = ${first.id}`);
-  const of = columns("objects", "id", "key", "generation_id");
-  rows.change(`INSERT INTO objects (${of}, key, generation_id)
-    SELECT ${of.map((name) => `o.${name}`)}, o.key || '.' || g.id, g.id FROM objects o, sora_generations g
-    WHERE o.generation_id = ${first.id} AND g.user_id = ${person.user.id} AND g.id <> ${first.id}`);
+  copyWork(stage.rows, first.id, works);
   stage.source.films.clear();
 }
 
 export async function partList(stage: Stage, most: number, times: number): Promise<Table> {
-  const lines: Table["lines"] = [];
+  const lines: Line[] = [];
   const found: number[][] = [];
   for (const works of [1000, most]) {
     const person = await stage.admin.member(`list${works}@example.org`);
