@@ -2,6 +2,7 @@ import { createI18n } from 'vue-i18n'
 import type en from '@/locales/en.json'
 import names from '@/locales/languages.json'
 import type { Language } from '@/stores/preferences'
+import { createCompiler } from './compiler'
 
 /** The languages' own names are in every page; of the catalogues only the one that is spoken. */
 export type Messages = typeof en & (typeof names)['en']
@@ -16,7 +17,12 @@ export function createMessages(language: Language, given: Partial<Record<Languag
     en: { ...names.en, ...given.en } as Messages,
     zh: { ...names.zh, ...given.zh } as Messages,
   }
-  return createI18n<[Messages], Language, false>({ legacy: false, locale: language, messages })
+  return createI18n<[Messages], Language, false>({
+    legacy: false,
+    locale: language,
+    messages,
+    messageCompiler: createCompiler(),
+  })
 }
 
 export type I18n = ReturnType<typeof createMessages>
