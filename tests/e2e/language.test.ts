@@ -25,7 +25,7 @@ function words(name: string): Record<string, object> {
 }
 
 function catalogue(language: string): Map<string, string> {
-  return new Map(leaves({ ...words(language), ...words("languages")[language] }));
+  return new Map(leaves({ ...words(language), ...words(`admin.${language}`), ...words("languages")[language] }));
 }
 
 const english = catalogue("en");
@@ -191,13 +191,15 @@ function listen(v: Visitor): (view: string) => Promise<string[]> {
 
 inWindow(stage, "[UI-9] no view shows a word that stands outside the catalogues, nor breaks for longer ones", async (enter) => {
   const found: string[] = [];
-  const asset = `export default ${JSON.stringify(circled(words("en")))}`;
+  const asset = (name: string) => `export default ${JSON.stringify(circled(words(name)))}`;
   for (const who of FULL ? WHO : (["admin"] as const)) {
     const v = await visitorFor(who, enter, "en");
     const heard = listen(v);
-    await v.page.route(/\/assets\/en-[^/]*\.js$/, (route) =>
-      route.fulfill({ contentType: "text/javascript", body: asset }),
-    );
+    for (const name of ["en", "admin.en"]) {
+      await v.page.route(new RegExp(`/assets/${name}-[^/]*\\.js$`), (route) =>
+        route.fulfill({ contentType: "text/javascript", body: asset(name) }),
+      );
+    }
     await tour(v, who, async (view) => {
       const beyond = await tooWide(v);
       if (beyond > 0) found.push(`${view} is ${beyond} px too wide`);

@@ -7,7 +7,7 @@ import { clockKey, createClock } from './composables/useClock'
 import { confirmKey, createConfirm } from './composables/useConfirm'
 import { createEvents, eventsKey } from './composables/useEvents'
 import { createToasts, toastsKey } from './composables/useToasts'
-import { applyLanguage, createMessages, loadLanguage } from './i18n'
+import { createMessages, createSpeech } from './i18n'
 import { createRouter } from './router'
 import { usePreferences, type Language } from './stores/preferences'
 import { useSession } from './stores/session'
@@ -21,13 +21,13 @@ app.use(pinia)
 
 const preferences = usePreferences(pinia)
 const i18n = createMessages(preferences.language)
+const speech = createSpeech(i18n)
 
 /** Without its words the page cannot speak: a catalogue that does not come is asked for again. */
-async function speak(language: Language): Promise<void> {
-  await loadLanguage(i18n, language).catch(() =>
-    new Promise((resolve) => setTimeout(resolve, 3000)).then(() => location.reload()),
-  )
-  if (preferences.language === language) applyLanguage(i18n, language)
+function speak(language: Language): Promise<void> {
+  return speech
+    .speak(language, () => preferences.language)
+    .catch(() => new Promise((resolve) => setTimeout(resolve, 3000)).then(() => location.reload()))
 }
 watch(() => preferences.language, speak)
 
@@ -42,7 +42,7 @@ app.provide(eventsKey, createEvents())
 app.provide(toastsKey, createToasts())
 app.provide(confirmKey, createConfirm())
 app.use(i18n)
-const router = createRouter()
+const router = createRouter(speech)
 // The first view is on its way while the words are.
 app.use(router)
 await speak(preferences.language)

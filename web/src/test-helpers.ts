@@ -3,8 +3,13 @@ import { ApiError, apiKey, createApi } from '@/api'
 import type { Client } from '@/api/client'
 import type { Generation, Page } from '@/api/types'
 import { createMessages } from '@/i18n'
+import adminEn from '@/locales/admin.en.json'
+import adminZh from '@/locales/admin.zh.json'
 import en from '@/locales/en.json'
 import zh from '@/locales/zh.json'
+
+/** Both languages, whole. */
+export const allWords = { en: { ...en, ...adminEn }, zh: { ...zh, ...adminZh } }
 
 /** A finished video, but for what a test says otherwise. */
 export function generation(fields: Partial<Generation> = {}): Generation {
@@ -64,7 +69,7 @@ export function withSetup<T>(
       },
     }),
   )
-  app.use(createMessages('en', { en, zh }))
+  app.use(createMessages('en', allWords))
   prepare(app)
   app.mount(document.createElement('div'))
   let running = true

@@ -1,18 +1,22 @@
 import { createI18n } from 'vue-i18n'
-import type en from '@/locales/en.json'
+import type adminWords from '@/locales/admin.en.json'
+import type words from '@/locales/en.json'
 import names from '@/locales/languages.json'
 import type { Language } from '@/stores/preferences'
 import { createCompiler } from './compiler'
 
-/** The languages' own names are in every page; of the catalogues only the one that is spoken. */
-export type Messages = typeof en & (typeof names)['en']
+/** What every page says, and what administration says beside it. */
+export type Part = 'page' | 'admin'
 
-const catalogues: Record<Language, () => Promise<{ default: typeof en }>> = {
-  en: () => import('@/locales/en.json'),
-  zh: () => import('@/locales/zh.json'),
+/** The languages' own names are in every page; of the catalogues only what is spoken there. */
+export type Messages = typeof words & typeof adminWords & (typeof names)['en']
+
+const catalogues: Record<Part, Record<Language, () => Promise<{ default: Partial<Messages> }>>> = {
+  page: { en: () => import('@/locales/en.json'), zh: () => import('@/locales/zh.json') },
+  admin: { en: () => import('@/locales/admin.en.json'), zh: () => import('@/locales/admin.zh.json') },
 }
 
-export function createMessages(language: Language, given: Partial<Record<Language, typeof en>> = {}) {
+export function createMessages(language: Language, given: Partial<Record<Language, Partial<Messages>>> = {}) {
   const messages = {
     en: { ...names.en, ...given.en } as Messages,
     zh: { ...names.zh, ...given.zh } as Messages,
@@ -27,15 +31,33 @@ export function createMessages(language: Language, given: Partial<Record<Languag
 
 export type I18n = ReturnType<typeof createMessages>
 
-/** Fetches a catalogue, once. */
-export async function loadLanguage(i18n: I18n, language: Language): Promise<void> {
-  if ('brand' in i18n.global.getLocaleMessage(language)) return
-  const { default: messages } = await catalogues[language]()
-  i18n.global.setLocaleMessage(language, { ...names[language], ...messages })
+/** The words that this page has need of, in the language that it speaks. */
+export function createSpeech(i18n: I18n) {
+  const needed = new Set<Part>(['page'])
+
+  async function load(language: Language): Promise<void> {
+    // A part that becomes needed meanwhile is still met: that is how sets are walked.
+    for (const part of needed) {
+      const { default: messages } = await catalogues[part][language]()
+      i18n.global.mergeLocaleMessage(language, messages)
+    }
+  }
+
+  /** From now on another part, too. */
+  async function learn(part: Part): Promise<void> {
+    needed.add(part)
+    await load(i18n.global.locale.value)
+  }
+
+  /** Speaks it, and tells so every screen reader and font rule; unless `wanted` has changed meanwhile. */
+  async function speak(language: Language, wanted: () => Language): Promise<void> {
+    await load(language)
+    if (wanted() !== language) return
+    i18n.global.locale.value = language
+    document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
+  }
+
+  return { learn, speak }
 }
 
-/** Tells the page, and so every screen reader and font rule, which language it speaks. */
-export function applyLanguage(i18n: I18n, language: Language) {
-  i18n.global.locale.value = language
-  document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
-}
+export type Speech = ReturnType<typeof createSpeech>

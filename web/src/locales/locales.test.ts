@@ -1,11 +1,12 @@
-import { readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createMessages } from '@/i18n'
+import { allWords } from '@/test-helpers'
 import { findStrayStrings } from '../../scripts/stray-strings.mjs'
-import en from './en.json'
+import adminEn from './admin.en.json'
+import adminZh from './admin.zh.json'
 import names from './languages.json'
-import zh from './zh.json'
 
 type Tree = { [key: string]: string | Tree }
 
@@ -19,13 +20,29 @@ function flatten(tree: Tree, prefix = ''): Map<string, string> {
 }
 
 const src = join(import.meta.dirname, '..')
-const english = flatten({ ...en, ...names.en })
-const chinese = flatten({ ...zh, ...names.zh })
+const english = flatten({ ...allWords.en, ...names.en })
+const chinese = flatten({ ...allWords.zh, ...names.zh })
 
 function sources(): { file: string; text: string }[] {
   return readdirSync(src, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.(ts|vue)$/.test(file) && !file.endsWith('.test.ts'))
     .map((file) => ({ file, text: readFileSync(join(src, file), 'utf8') }))
+}
+
+/** The files that a page can come to without passing one of `walls`. */
+function reachable(from: string, walls: RegExp): string[] {
+  const found = new Set([from])
+  for (const file of found) {
+    const text = readFileSync(join(src, file), 'utf8')
+    for (const [, path] of text.matchAll(/(?:from|import\()\s*'([@.]\/?[^']+)'/g)) {
+      const target = path!.startsWith('@/') ? path!.slice(2) : join(dirname(file), path!)
+      const next = [target, `${target}.ts`, `${target}/index.ts`].find(
+        (name) => /\.(ts|vue)$/.test(name) && existsSync(join(src, name)),
+      )
+      if (next && !walls.test(next)) found.add(next)
+    }
+  }
+  return [...found]
 }
 
 describe('the catalogues', () => {
@@ -46,7 +63,7 @@ describe('the catalogues', () => {
     const make = createMessages as unknown as (...given: unknown[]) => {
       global: { t: (key: string, figures: object, options: object) => string }
     }
-    const translate = make('en', { en, zh }).global.t
+    const translate = make('en', allWords).global.t
     for (const locale of ['en', 'zh']) {
       for (const [key, text] of locale === 'en' ? english : chinese) {
         const figures = Object.fromEntries([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name!, 2]))
@@ -65,6 +82,17 @@ describe('the catalogues', () => {
       }
     }
     expect(missing).toEqual([])
+  })
+
+  it('[UI-9] keep what administration alone says apart', () => {
+    expect(Object.keys(adminZh)).toEqual(Object.keys(adminEn))
+    const ofAdmin = new RegExp(`['"\`](${Object.keys(adminEn).join('|')})\\.\\w`)
+    const everybodys = reachable('main.ts', /^views\/admin\/.*\.vue$/)
+    expect(everybodys).toContain('components/sora/SoraPromptBar.vue')
+    expect(everybodys.filter((file) => ofAdmin.test(readFileSync(join(src, file), 'utf8')))).toEqual([])
+    expect(
+      reachable('views/admin/UsersView.vue', /^$/).some((file) => ofAdmin.test(readFileSync(join(src, file), 'utf8'))),
+    ).toBe(true)
   })
 
   it('[UI-9] hold nothing that the page does not ask for', () => {

@@ -4,6 +4,8 @@ declare module 'vue-router' {
   interface RouteMeta {
     requiresAuth?: boolean
     requiresAdmin?: boolean
+    /** What administrators see here needs their part of the catalogues. */
+    adminWords?: boolean
     /** For people who are not signed in. */
     guestOnly?: boolean
     /** Dark in every theme: sign-in and Sora. */

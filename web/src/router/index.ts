@@ -1,12 +1,13 @@
 import { createRouter as createVueRouter, createWebHistory } from 'vue-router'
 import AppShell from '@/components/layout/AppShell.vue'
+import type { Speech } from '@/i18n'
 import { useSession } from '@/stores/session'
 import { adminRoutes } from '@/views/admin/routes'
 import { authRoutes } from '@/views/auth/routes'
 import { userRoutes } from '@/views/user/routes'
 import { guard } from './guard'
 
-export function createRouter() {
+export function createRouter(speech: Speech) {
   const router = createVueRouter({
     history: createWebHistory(),
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? undefined : { top: 0 }),
@@ -26,7 +27,9 @@ export function createRouter() {
     await session.load()
     // Nothing is known of anyone yet: the address stays, for the next try.
     if (!session.ready) return false
-    return guard(to, session)
+    const answer = guard(to, session)
+    if (answer === true && session.isAdmin && to.meta.adminWords) await speech.learn('admin')
+    return answer
   })
   router.afterEach((to) => {
     document.documentElement.classList.toggle(

@@ -3,9 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { defineComponent, h, ref, type Component } from 'vue'
 import type { ModelSetting, UploadRule } from '@/api/types'
 import { createMessages } from '@/i18n'
-import en from '@/locales/en.json'
-import zh from '@/locales/zh.json'
-import { fakeServer } from '@/test-helpers'
+import { allWords, fakeServer } from '@/test-helpers'
 import ModelsField from './ModelsField.vue'
 import UploadRulesField from './UploadRulesField.vue'
 
@@ -34,7 +32,7 @@ async function show<T>(editor: Component, first: T, props: Record<string, unknow
   })
   page = mount(holder, {
     attachTo: document.body,
-    global: { plugins: [createMessages('en', { en, zh }), { install: (app) => server.provide(app) }] },
+    global: { plugins: [createMessages('en', allWords), { install: (app) => server.provide(app) }] },
   })
   await flushPromises()
   return value

@@ -1,6 +1,6 @@
 import type { RouteRecordRaw } from 'vue-router'
 
-const meta = { requiresAuth: true, requiresAdmin: true }
+const meta = { requiresAuth: true, requiresAdmin: true, adminWords: true }
 
 export const adminRoutes: RouteRecordRaw[] = [
   {

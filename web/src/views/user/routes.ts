@@ -8,7 +8,7 @@ export const userRoutes: RouteRecordRaw[] = [
     path: 'dashboard',
     name: 'dashboard',
     component: () => import('./DashboardView.vue'),
-    meta: { ...meta, title: 'nav.dashboard' },
+    meta: { ...meta, title: 'nav.dashboard', adminWords: true },
   },
   {
     path: 'sora',
