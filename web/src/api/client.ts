@@ -53,15 +53,26 @@ function withQuery(path: string, query?: Query): string {
   return text ? `${path}?${text}` : path
 }
 
-async function readError(response: Response): Promise<ApiError> {
-  const requestId = response.headers.get('x-request-id')
-  const body: unknown = await response.json().catch(() => null)
-  const error = (body as { error?: unknown } | null)?.error
-  if (error && typeof error === 'object') {
-    const { code, message, ...details } = error as Record<string, unknown>
-    return new ApiError(response.status, String(code ?? 'unknown'), String(message ?? ''), details, requestId)
+/** JSON, or null where it is none. */
+export function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
-  return new ApiError(response.status, 'unknown', '', {}, requestId)
+}
+
+/** What an answer other than 2xx says; `body` is its JSON, where it has one. */
+export function errorOf(status: number, body: unknown, requestId: string | null): ApiError {
+  const error = (body as { error?: unknown } | null)?.error
+  const known = error && typeof error === 'object' ? (error as Record<string, unknown>) : {}
+  const { code, message, ...details } = known
+  return new ApiError(status, String(code ?? 'unknown'), String(message ?? ''), details, requestId)
+}
+
+export async function errorIn(response: Response): Promise<ApiError> {
+  const body = readJson(await response.text().catch(() => ''))
+  return errorOf(response.status, body, response.headers.get('x-request-id'))
 }
 
 /** A typed fetch: same-origin cookie, JSON both ways, the chosen language, and a header no foreign form can send. */
@@ -93,7 +104,7 @@ export function createClient(options: ClientOptions): Client {
     const date = Date.parse(response.headers.get('date') ?? '')
     if (!Number.isNaN(date)) options.onServerTime?.(date, sent, Date.now())
     if (!response.ok) {
-      const error = await readError(response)
+      const error = await errorIn(response)
       if (error.status === 401) options.onUnauthorized?.()
       throw error
     }

@@ -1,4 +1,4 @@
-import { ApiError } from './client'
+import { ApiError, errorIn, errorOf, readJson } from './client'
 import type { Upload, UploadSubType } from './types'
 import type { SendOptions } from './uploads'
 
@@ -22,17 +22,6 @@ export interface Standing {
   length: number
 }
 
-function errorOf(status: number, text: string, requestId: string | null): ApiError {
-  let error: Record<string, unknown> = {}
-  try {
-    error = (JSON.parse(text) as { error?: Record<string, unknown> }).error ?? {}
-  } catch {
-    /* an answer to HEAD has no words */
-  }
-  const { code, message, ...details } = error
-  return new ApiError(status, String(code ?? 'unknown'), String(message ?? ''), details, requestId)
-}
-
 async function ask(method: string, path: string): Promise<Response> {
   const headers = { Accept: 'application/json', 'Tus-Resumable': version, 'X-Requested-With': 'kinora' }
   let response: Response
@@ -42,7 +31,7 @@ async function ask(method: string, path: string): Promise<Response> {
     throw new ApiError(0, 'network', '')
   }
   if (response.ok) return response
-  throw errorOf(response.status, await response.text(), response.headers.get('x-request-id'))
+  throw await errorIn(response)
 }
 
 const isGone = (error: unknown) => error instanceof ApiError && (error.status === 404 || error.status === 410)
@@ -87,7 +76,7 @@ async function bring(file: File, subType: UploadSubType, options: ResumableOptio
       onError: (error) => {
         const answer = 'originalResponse' in error ? error.originalResponse : null
         const id = answer?.getHeader('x-request-id') ?? null
-        if (answer) reject(errorOf(answer.getStatus(), answer.getBody(), id))
+        if (answer) reject(errorOf(answer.getStatus(), readJson(answer.getBody()), id))
         else reject(new ApiError(0, 'network', ''))
       },
     })

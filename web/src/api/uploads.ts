@@ -1,4 +1,4 @@
-import { ApiError, type Client } from './client'
+import { ApiError, errorOf, readJson, type Client } from './client'
 import { abandon, sendResumable, standingOf } from './tus'
 import type { Page, Upload, UploadSubType, UploadSummary } from './types'
 
@@ -12,20 +12,6 @@ export interface SendOptions {
   /** Bytes that have left, of this many. */
   onProgress?: (sent: number, total: number) => void
   signal?: AbortSignal
-}
-
-function readAnswer(request: XMLHttpRequest): { error?: Record<string, unknown> } | null {
-  try {
-    return JSON.parse(request.responseText) as { error?: Record<string, unknown> }
-  } catch {
-    return null
-  }
-}
-
-function errorOf(request: XMLHttpRequest): ApiError {
-  const { code, message, ...details } = readAnswer(request)?.error ?? {}
-  const id = request.getResponseHeader('x-request-id')
-  return new ApiError(request.status, String(code ?? 'unknown'), String(message ?? ''), details, id)
 }
 
 /** By XMLHttpRequest: fetch does not tell how much has left. */
@@ -43,7 +29,7 @@ function send(file: File, subType: UploadSubType, options: SendOptions = {}): Pr
     request.upload.onprogress = (event) => options.onProgress?.(event.loaded, event.total)
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText) as Upload)
-      else reject(errorOf(request))
+      else reject(errorOf(request.status, readJson(request.responseText), request.getResponseHeader('x-request-id')))
     }
     request.onerror = () => reject(new ApiError(0, 'network', ''))
     request.onabort = () => reject(new ApiError(0, 'aborted', ''))
