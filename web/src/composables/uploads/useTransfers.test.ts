@@ -100,6 +100,13 @@ describe('files on their way', () => {
     expect(transfers.list[0]!.state).toBe('paused')
     transfers.resume(transfers.list[0]!.id)
     expect(calls).toHaveLength(3)
+    // Paused and let go on in one breath: never two runs of one file.
+    transfers.pause(transfers.list[0]!.id)
+    transfers.resume(transfers.list[0]!.id)
+    expect(calls).toHaveLength(3)
+    await settled()
+    expect(calls).toHaveLength(4)
+    expect(transfers.list[0]!.state).toBe('sending')
     transfers.dismiss(transfers.list[0]!.id)
     expect(transfers.list).toHaveLength(0)
   })

@@ -118,7 +118,8 @@ export function useTransfers(events: TransferEvents) {
   function pump() {
     for (const item of list) {
       if (running.size >= atOnce) return
-      if (item.state === 'waiting') void run(item)
+      // One that was paused and goes on at once waits until its former run has ended.
+      if (item.state === 'waiting' && !running.has(item.id)) void run(item)
     }
   }
 
