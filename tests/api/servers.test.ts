@@ -163,86 +163,77 @@ test("[GW-10] [AC-4] Images of more than 32 MiB in all come whole, also two answ
 
 describe("[GW-9] A signed link whose upstream's link has died since", () => {
   let server: VideoServer;
-  let bearer: string;
+  let openai: OpenAI;
+  let link: string; // of a chat answer
+  let video: string;
   const polls = () => server.seen.filter((c) => /^\/api\/v1\/videos\/task_\d+$/.test(c.path)).length;
-  const files = () => server.seen.filter((c) => c.path.includes("/file")).map((c) => c.path);
-  const film = async (link: string) => {
+  const asked = () => server.seen.filter((c) => c.path.includes("/file")).map((c) => c.path);
+  const open = async () => {
     const answer = await fetch(link);
     assert.equal(answer.status, 200, await answer.clone().text());
     assert.deepEqual(Buffer.from(await answer.arrayBuffer()), FILM);
+    return asked().at(-1)!;
   };
-
-  // The signed link of a chat answer, and the upstream's own behind it.
-  async function made() {
-    const answer = await fetch(`${kinora.url}/v1/chat/completions`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${bearer}`, "content-type": "application/json" },
-      body: JSON.stringify({ model: "dies", messages: [{ role: "user", content: "a boat" }] }),
-    });
-    const link = (await answer.json()).choices[0].message.media_url as string;
-    assert.ok(link.startsWith(`${kinora.url}/media/upstream/`), link);
-    await film(link);
-    return { link, behind: files().at(-1)! };
-  }
 
   before(async () => {
     server = await VideoServer.start("openrouter");
     await account(server, { name: "dies", models: ["dies"] });
-    bearer = await admin.key();
+    openai = new OpenAI({ apiKey: await admin.key(), baseURL: `${kinora.url}/v1`, maxRetries: 0 });
+    const messages = [{ role: "user" as const, content: "a boat" }];
+    const [answer, made] = await Promise.all([
+      openai.chat.completions.create({ model: "dies", messages }),
+      openai.videos.create({ model: "dies", prompt: "a boat" }),
+    ]);
+    link = (answer.choices[0].message as any).media_url;
+    video = made.id;
+    assert.ok(link.startsWith(`${kinora.url}/media/upstream/`), link);
   });
 
   after(() => server.stop());
 
   test("[GW-9] gives the file of another look at the task, which stays", async () => {
-    const { link, behind } = await made();
-    server.dead.add(behind);
+    const first = await open();
+    server.dead.add(first);
     const before = polls();
-    await film(link);
-    assert.equal(polls(), before + 1);
-    const fresh = files().at(-1)!;
-    assert.notEqual(fresh, behind);
-    await film(link);
-    assert.deepEqual([polls(), files().at(-1)], [before + 1, fresh]);
-    server.dead.add(fresh);
-    await film(link);
-  });
-
-  test("[GW-9] is 410 where there is no other, or nobody knows of which task it was", async () => {
-    const { link, behind } = await made();
-    const refused = async () => {
-      const answer = await fetch(link);
-      assert.deepEqual([answer.status, (await answer.json()).error.code], [410, "link_expired"]);
-    };
-    server.dead.add(behind);
-    server.another = false;
-    await refused();
-    server.another = true;
-    new Rows(kinora).change("DELETE FROM jobs WHERE model = 'dies'");
-    await refused();
+    const second = await open();
+    assert.notEqual(second, first);
+    assert.deepEqual([await open(), polls()], [second, before + 1]);
+    server.dead.add(second);
+    assert.notEqual(await open(), second);
   });
 
   test("[GW-10] a video's content is the file of another look then", async () => {
-    const { videos } = new OpenAI({ apiKey: bearer, baseURL: `${kinora.url}/v1`, maxRetries: 0 });
-    const { id } = await videos.create({ model: "dies", prompt: "a boat" });
-    const content = async () => Buffer.from(await (await videos.downloadContent(id)).arrayBuffer());
-    await eventually("it ends", async () => (await videos.retrieve(id)).status === "completed");
+    const content = async () => Buffer.from(await (await openai.videos.downloadContent(video)).arrayBuffer());
+    await eventually("it ends", async () => (await openai.videos.retrieve(video)).status === "completed");
     assert.deepEqual(await content(), FILM);
-    server.dead.add(files().at(-1)!);
+    server.dead.add(asked().at(-1)!);
     assert.deepEqual(await content(), FILM);
   });
 
   test("[GW-9] is let go by whoever leaves while it is looked for", async () => {
-    const { link, behind } = await made();
-    let open = (_: unknown) => {};
-    server.gate = new Promise((resolve) => (open = resolve));
-    server.dead.add(behind);
+    let release = (_: unknown) => {};
+    server.dead.add(await open());
+    server.gate = new Promise((resolve) => (release = resolve));
     const before = polls();
     const leaving = new AbortController();
     const left = assert.rejects(fetch(link, { signal: leaving.signal }));
     await eventually("it is looked for", async () => polls() > before);
     leaving.abort();
     await left;
-    open(undefined);
+    release(undefined);
     await eventually("the next has it", async () => (await fetch(link)).status === 200);
+  });
+
+  test("[GW-9] is 410 where there is no other, or nobody knows of which task it was", async () => {
+    const refused = async () => {
+      const answer = await fetch(link);
+      assert.deepEqual([answer.status, (await answer.json()).error.code], [410, "link_expired"]);
+    };
+    server.dead.add(await open());
+    server.another = false;
+    await refused();
+    server.another = true;
+    new Rows(kinora).change("DELETE FROM jobs WHERE model = 'dies'");
+    await refused();
   });
 });
