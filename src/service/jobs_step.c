@@ -337,17 +337,16 @@ enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome 
 /* ---- running */
 
 /* Found in submitting or streaming: whoever sent it is dead, and so is its connection.  An
- * account that honours the key may be asked again, by the same words. */
+ * account that honours the key may be asked again, by the same words.  Its place there is its own,
+ * as the rows say: in line for another it could wait for ever behind direct calls. */
 static enum status step_orphan(struct step *s)
 {
-    struct pool_want want = {
-        .platform = STR("sora"), .model = s->job.model, .only_account = s->job.account_id};
-    enum pool_result got = POOL_GOT;
-    int64_t retry;
+    struct pool_want want = {.platform = STR("sora"),
+                             .model = s->job.model,
+                             .only_account = s->job.account_id,
+                             .running = true};
     if (!s->hold->slot.account)
-        got = pool_take(s->app->pool, &want, &s->hold->slot, &retry);
-    if (got == POOL_FULL && clock_wall_ms() < s->job.deadline_at)
-        return step_again_in(s, 1000);
+        pool_take(s->app->pool, &want, &s->hold->slot, NULL);
     return may_resubmit(s) ? step_resubmit(s) : step_unknown(s, s->job.state, POOL_NEUTRAL);
 }
 

@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { Demo, type Recorded } from "../lib/demo.ts";
 import { eventually, Kinora, type Person } from "../lib/kinora.ts";
 import { stopAll } from "../lib/raw.ts";
+import { Rows } from "../lib/rows.ts";
 
 const MODEL = "sora2-landscape-10s";
 let demo: Demo;
@@ -216,5 +217,29 @@ describe("a key that both know", () => {
     const [seen] = await demo.requests("videos.create");
     assert.equal(hopOf(seen), "2");
     await eventually("main has one job", async () => (await demo.jobs()).length === 1);
+  });
+
+  test("[GW-4] [ST-3] what is sent again waits for nobody's slot: its place has been its own", async () => {
+    const person = admin.branch;
+    const one = { models: ["one-place"], priority: 1, concurrency: 1, honours_idempotency: true };
+    await account(admin.branch, "of one place", demo.url, "demo-key", one);
+    await demo.fault({ name: "held", route: "chat", hold: true, times: 0 });
+    const id = await person.generate("sent twice", { model: "one-place" });
+    await demo.until((s) => s.open.held === 1);
+    await site.branch.kill();
+    await demo.until((s) => s.open.held === 0);
+    const rows = new Rows(site.branch);
+    rows.change("UPDATE jobs SET next_at = next_at + 3600000 WHERE state <> 'ended'");
+    await site.branch.launch();
+    const body = form("in the way", { model: "one-place" });
+    const other = post(site.branch, key.branch, "/v1/chat/completions", body);
+    await demo.until((s) => s.open.held === 1);
+    rows.change("UPDATE jobs SET next_at = 0 WHERE state <> 'ended'");
+    await demo.until((s) => s.open.held === 2);
+    await demo.control("DELETE", "/faults/held");
+    await demo.release();
+    assert.equal((await other).status, 200);
+    const g = await person.ended(id, 120);
+    assert.equal(g.status, "completed", String(g.error_message));
   });
 });
