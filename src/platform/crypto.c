@@ -99,37 +99,12 @@ static void must(int ok)
         abort();
 }
 
-/* OpenSSL has the fastest rounds, but a new context looks the algorithm up for some 5,000
- * instructions: each thread keeps one. */
-static _Thread_local EVP_MD_CTX *digest;
-static pthread_key_t digest_key;
-
-static void digest_free(void *ctx)
-{
-    EVP_MD_CTX_free(ctx);
-}
-
-static void make_digest_key(void)
-{
-    must(pthread_key_create(&digest_key, digest_free) == 0);
-}
-
-static EVP_MD_CTX *make_digest(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, make_digest_key);
-    digest = EVP_MD_CTX_new();
-    must(digest && EVP_DigestInit_ex2(digest, EVP_sha256(), NULL) == 1);
-    must(pthread_setspecific(digest_key, digest) == 0);
-    return digest;
-}
-
 void crypto_sha256(struct str data, unsigned char out[SHA256_SIZE])
 {
-    EVP_MD_CTX *ctx = digest ? digest : make_digest();
-    must(EVP_DigestInit_ex2(ctx, NULL, NULL));
-    must(EVP_DigestUpdate(ctx, data.p ? data.p : "", data.n));
-    must(EVP_DigestFinal_ex(ctx, out, NULL));
+    struct sha256 h;
+    sha256_init(&h);
+    sha256_update(&h, data);
+    sha256_final(&h, out);
 }
 
 void crypto_hmac_sha256(struct str key, struct str data, unsigned char out[SHA256_SIZE])
