@@ -18,7 +18,7 @@ struct workers_config {
     const char *name; /* of the threads, at most 11 characters */
     int threads;
     size_t queue_length;
-    size_t reserve; /* further places in it for workers_submit_last() */
+    size_t reserve;                   /* further places in it for workers_submit_last() */
     void *(*thread_start)(void *ctx); /* may be NULL */
     void (*thread_end)(void *state, void *ctx);
     void *ctx;

@@ -56,8 +56,9 @@ void direct_job_error(const struct failure *f, int64_t next_at, struct err *ret)
 /* Its bytes have been given out, and no key can ask for them again.  In a transaction of its own;
  * what fails goes with the job's row. */
 void direct_job_delivered(struct worker *w, const struct job *job);
-/* Where one of its media, which stands at that place, can be had, as its owner may see it (GW-9): the upstream's own public
- * address, or a signed one of ours.  STR_NONE when the address cannot be read. */
+/* Where one of its media can be had, as its owner may see it (GW-9): the upstream's own public
+ * address, or a signed one of ours, which names the medium's place.  STR_NONE when the address
+ * cannot be read. */
 struct str direct_job_link(struct worker *w, struct arena *a, struct str origin,
                            const struct job *job, const struct job_media *m, size_t place);
 /* One of a user's own, by its public id.  E_NOT_FOUND, code "video_not_found". */
