@@ -2,6 +2,7 @@
 // Bodies that never end, from anybody.
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readdirSync, readlinkSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
 import { Kinora, eventually, type Person } from "../lib/kinora.ts";
@@ -113,4 +114,58 @@ test("[UP-7] the uploads of one user are bounded, and those of others go on", as
   assert.equal(answer.status, 415, "hers is read");
   assert.equal(answers.length, 2);
   for (const socket of sockets) socket.destroy();
+});
+
+// Files of the data folder that have no name any more, which is what a waiting body is.
+function waiting(at: Kinora): number {
+  const folder = `/proc/${at.pid}/fd`;
+  return readdirSync(folder).filter((fd) => {
+    try {
+      const file = readlinkSync(`${folder}/${fd}`);
+      return file.startsWith(at.data) && file.endsWith(" (deleted)");
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+test("[GW-13] [GW-10] a body that the disk's share has no room for is 503, and nothing of it stays", async () => {
+  const small = await Kinora.start({ args: ["--spool-mib", "2"] });
+  try {
+    const owner = await small.admin();
+    const { url } = small;
+    const key = await owner.key();
+    const { hostname, port, host } = new URL(url);
+    for (const path of ["/v1/videos", "/v1/images/edits"]) {
+      const socket = connect(Number(port), hostname);
+      let answer = "";
+      socket.on("error", () => {});
+      socket.on("data", (piece) => (answer += String(piece)));
+      await once(socket, "connect");
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${key}\r\n` +
+          `Content-Type: application/json\r\nContent-Length: ${16 << 20}\r\n\r\n`,
+      );
+      for (let i = 0; i < 15 && !answer; i++) {
+        socket.write(MIB);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await eventually(`${path} is answered`, async () => answer.includes("\r\n\r\n{"));
+      assert.match(answer, /^HTTP\/1\.1 503 [^]*\r\nRetry-After: [1-9]\d*\r\n[^]*"overloaded"/i);
+      socket.destroy();
+      await eventually("no file is left", async () => waiting(small) === 0);
+    }
+    // There is room again, for one that fits on it and not in memory.
+    const answer = await fetch(`${url}/v1/videos`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({ prompt: "" }).padEnd(3 << 19),
+    });
+    const { error } = (await answer.json()) as { error: { code: string } };
+    assert.deepEqual([answer.status, error.code], [400, "missing_field"]);
+    const { data } = await owner.ask("GET", "/api/v1/admin/jobs");
+    assert.deepEqual(data, []);
+  } finally {
+    await small.stop();
+  }
 });
