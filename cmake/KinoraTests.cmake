@@ -92,6 +92,7 @@ endif()
 
 # What the fault suite preloads into kinora; without the sanitizers, whose own wrappers come after.
 if(KINORA_TESTS AND EXISTS ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)
-    add_library(kinora-shim SHARED ${CMAKE_SOURCE_DIR}/tests/fault/shim.c)
+    add_library(kinora-shim SHARED ${CMAKE_SOURCE_DIR}/tests/fault/shim.c
+                                   ${CMAKE_SOURCE_DIR}/tests/fault/shim_undo.c)
     set_target_properties(kinora-shim PROPERTIES PREFIX "" LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
 endif()

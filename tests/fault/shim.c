@@ -6,7 +6,7 @@
  *     CALL WHAT TEXT ACTION
  *
  * CALL    open, write, pwrite, send, recv, connect, bind, fsync, fstatvfs, unlink, epoll_add,
- *         thread, signal (kill(2))
+ *         thread, signal (kill(2)); `-`: any
  * WHAT    a part of the path, or ":PORT" of the peer; `-`: any
  * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any;
  *         `@N` of a write: that goes beyond the file's byte N, and what fits before is written
@@ -18,8 +18,9 @@
  *         (fstatvfs: says that a MiB is left)
  *
  * Only the first line counts, until it says `go`. A new file (by rename, of an inode
- * that was not one before) begins anew. The calls go to the kernel directly, so that nothing of the
- * C library or a sanitizer stands between. */
+ * that was not one before) begins anew. With KINORA_SHIM_DROPS=1 a kill is a power cut: what was
+ * written since the last fsync is lost (shim_undo.h). The calls go to the kernel directly, so that
+ * nothing of the C library or a sanitizer stands between. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
@@ -43,6 +44,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim_undo.h"
+
 enum { MAX_RULES = 16, WORD = 128 };
 
 struct rule {
@@ -60,8 +63,11 @@ static __thread off_t write_from, write_end;
 __attribute__((constructor)) static void begin(void)
 {
     /* Not in the children that it starts. */
-    if (strcmp(program_invocation_short_name, "kinora") == 0)
-        rules_path = getenv("KINORA_SHIM");
+    if (strcmp(program_invocation_short_name, "kinora") != 0)
+        return;
+    rules_path = getenv("KINORA_SHIM");
+    if (getenv("KINORA_SHIM_DROPS"))
+        undo_enable();
 }
 
 /* --- rules, under the lock */
@@ -103,7 +109,7 @@ static void read_rules(void)
 static bool matches(const struct rule *r, const char *call, const char *what, const void *bytes,
                     size_t n)
 {
-    if (strcmp(r->call, call) != 0)
+    if (strcmp(r->call, "-") != 0 && strcmp(r->call, call) != 0)
         return false;
     if (strcmp(r->what, "-") != 0 && !strstr(what, r->what))
         return false;
@@ -138,6 +144,12 @@ static void hold(ino_t rules_then)
         nanosleep(&pause, NULL);
 }
 
+static void die(void)
+{
+    undo_all();
+    syscall(SYS_kill, getpid(), SIGKILL);
+}
+
 /* 0: go on; else an errno. */
 static int act(const char *call, const char *what, const void *bytes, size_t n)
 {
@@ -152,7 +164,7 @@ static int act(const char *call, const char *what, const void *bytes, size_t n)
         wait = strcmp(action, "wait") == 0;
         held = strcmp(action, "hold") == 0;
         if (strcmp(action, "kill") == 0)
-            syscall(SYS_kill, getpid(), SIGKILL);
+            die();
         else if (wait || held || strcmp(action, "go") == 0)
             current++;
         else
@@ -252,19 +264,31 @@ static int open_at(const char *path, int flags, mode_t mode)
 OPEN(open)
 OPEN(open64)
 
+static ssize_t write_at(int fd, const void *p, size_t n)
+{
+    undo_begin(fd, write_from, n);
+    ssize_t written = syscall(SYS_write, fd, p, n);
+    undo_end();
+    return written;
+}
+
 ssize_t write(int fd, const void *p, size_t n)
 {
     write_end = 0;
     write_from = rules_path ? syscall(SYS_lseek, fd, 0, SEEK_CUR) : 0;
     if (!file_fault("write", fd, p, n))
-        return syscall(SYS_write, fd, p, n);
-    return write_end > write_from ? syscall(SYS_write, fd, p, (size_t)(write_end - write_from))
-                                  : -1;
+        return write_at(fd, p, n);
+    return write_end > write_from ? write_at(fd, p, (size_t)(write_end - write_from)) : -1;
 }
 
 ssize_t pwrite64(int fd, const void *p, size_t n, off64_t at)
 {
-    return file_fault("pwrite", fd, p, n) ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+    if (file_fault("pwrite", fd, p, n))
+        return -1;
+    undo_begin(fd, at, n);
+    ssize_t written = syscall(SYS_pwrite64, fd, p, n, at);
+    undo_end();
+    return written;
 }
 
 ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
@@ -274,7 +298,33 @@ ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
 
 int fsync(int fd)
 {
-    return file_fault("fsync", fd, NULL, 0) ? -1 : (int)syscall(SYS_fsync, fd);
+    return file_fault("fsync", fd, NULL, 0) ? -1 : undo_sync(fd, SYS_fsync);
+}
+
+int fdatasync(int fd)
+{
+    return file_fault("fsync", fd, NULL, 0) ? -1 : undo_sync(fd, SYS_fdatasync);
+}
+
+static int change_length(int fd, off_t size)
+{
+    struct stat st;
+    if (syscall(SYS_fstat, fd, &st) < 0)
+        return -1;
+    undo_begin(fd, size, st.st_size > size ? (size_t)(st.st_size - size) : 0);
+    int status = (int)syscall(SYS_ftruncate, fd, size);
+    undo_end();
+    return status;
+}
+
+int ftruncate(int fd, off_t size)
+{
+    return change_length(fd, size);
+}
+
+int ftruncate64(int fd, off64_t size)
+{
+    return change_length(fd, size);
 }
 
 #define FSTATVFS(name, type)                                                                       \

@@ -33,7 +33,7 @@ async function held(w: World, rule: Record<string, unknown>, prompt: string): Pr
 
 async function heldAndKilled(w: World, rule: Record<string, unknown>, prompt: string) {
   const id = await held(w, rule, prompt);
-  await w.kinora.kill();
+  await w.end();
   await w.demo.release();
   return id;
 }
@@ -49,7 +49,7 @@ async function killedAt(w: World, prompt: string, ...rules: string[]): Promise<n
 async function killedIn(w: World, prompt: string, condition: string): Promise<number> {
   const id = await w.person.generate(prompt);
   await w.until(condition, `SELECT id FROM jobs WHERE generation_id = ${id} AND ${condition}`);
-  await w.kinora.kill();
+  await w.end();
   return id;
 }
 
@@ -131,7 +131,7 @@ export const steps: Step[] = [
       const id = await w.person.generate(prompt);
       await w.until("a file being written",
         `SELECT id FROM objects WHERE generation_id = ${id} AND state = 'writing'`);
-      await w.kinora.kill();
+      await w.end();
       await w.demo.release();
       return id;
     },

@@ -34,6 +34,8 @@ export interface WorldOptions {
   demo?: string[];
   args?: string[];
   database?: string;
+  // Each death is a power cut: what was written since the last fsync of its file is lost.
+  drops?: boolean;
 }
 
 export class World {
@@ -43,13 +45,15 @@ export class World {
   readonly engine: Engine;
   person!: Person;
   private readonly folder: string;
+  readonly drops: boolean;
   private ruleFiles = 0;
 
-  private constructor(demo: Demo, kinora: Kinora, engine: Engine, folder: string) {
+  private constructor(demo: Demo, kinora: Kinora, engine: Engine, folder: string, drops: boolean) {
     this.demo = demo;
     this.kinora = kinora;
     this.engine = engine;
     this.folder = folder;
+    this.drops = drops;
     this.rows = new Rows(kinora);
   }
 
@@ -64,10 +68,11 @@ export class World {
       env: {
         LD_PRELOAD: SHIM,
         KINORA_SHIM: join(folder, "rules"),
+        ...(options.drops ? { KINORA_SHIM_DROPS: "1" } : {}),
         ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
       },
     });
-    const world = new World(demo, kinora, engine, folder);
+    const world = new World(demo, kinora, engine, folder, options.drops ?? false);
     world.person = await kinora.admin();
     return world;
   }
@@ -88,11 +93,22 @@ export class World {
 
   // The next write of a transaction, whoever's it is.
   get anyCommit(): string {
-    return this.engine === "sqlite" ? "pwrite -wal - kill" : `send :${new URL(POSTGRES!).port} - kill`;
+    return this.engine === "sqlite" ? "pwrite -wal - kill" : `send ${this.postgresPort} - kill`;
+  }
+
+  get postgresPort(): string {
+    return `:${new URL(POSTGRES!).port}`;
   }
 
   get upstreamPort(): string {
     return `:${new URL(this.demo.url).port}`;
+  }
+
+  // Killed, wherever it is: from outside, or with what it has not synced at its next call.
+  async end(): Promise<void> {
+    if (!this.drops) return this.kinora.kill();
+    this.stopAt("- - - kill");
+    await this.died();
   }
 
   // Waits until the process has been killed by a rule.
@@ -105,7 +121,7 @@ export class World {
       } catch {
         return true;
       }
-    });
+    }, 90);
   }
 
   // A new process on the same data, after the dead one's leases have ended.
@@ -139,7 +155,7 @@ export class World {
   }
 
   until(what: string, sql: string): Promise<boolean> {
-    return eventually(what, async () => this.rows.query(sql).length > 0).catch((error) => {
+    return eventually(what, async () => this.rows.query(sql).length > 0, 90).catch((error) => {
       throw new Error(`${error.message}\n${JSON.stringify(this.rows.query("SELECT * FROM jobs"))}\n${this.kinora.log}`);
     });
   }

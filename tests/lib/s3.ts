@@ -221,6 +221,11 @@ export class Way {
     this.stalled.clear();
   }
 
+  // Requests that nothing is answered to.
+  get hanging(): number {
+    return this.stalled.size;
+  }
+
   count(kind: string): number {
     return this.seen.filter((s) => s.kind === kind).length;
   }
