@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
+import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { after, before, test } from "node:test";
+import { Demo } from "../lib/demo.ts";
 import { Kinora, eventually, type Person } from "../lib/kinora.ts";
 
+const FULL = process.env.KINORA_FULL === "1";
 let kinora: Kinora;
 let admin: Person;
 
@@ -167,5 +170,45 @@ test("[GW-13] [GW-10] a body that the disk's share has no room for is 503, and n
     assert.deepEqual(data, []);
   } finally {
     await small.stop();
+  }
+});
+
+test("[GW-13] [GW-11] calls that wait for their job hold nothing of their bodies", { skip: !FULL }, async () => {
+  const demo = await Demo.start("--speed", "100", "--api-key", "demo-key");
+  try {
+    await admin.account(demo, "videos");
+    const key = await admin.key();
+    await demo.fault({ name: "held", route: "images", hold: true, times: 0 });
+    const form = { model: "gpt-image", prompt: "long", response_format: "url" };
+    const body = Buffer.from(JSON.stringify(form).padEnd(100 << 20));
+    const call = async () => {
+      const sent = request(`${kinora.url}/v1/images/generations`, {
+        method: "POST",
+        agent: false,
+        headers: {
+          authorization: `Bearer ${key}`,
+          "content-type": "application/json",
+          "content-length": body.length,
+          "idempotency-key": "long",
+        },
+      });
+      const status = new Promise<number>((resolve, reject) => {
+        sent.on("error", reject);
+        sent.on("response", (answer) => resolve(answer.resume().statusCode!));
+      });
+      sent.end(body);
+      await Promise.race([once(sent, "finish"), status]);
+      await eventually("it waits", async () => waiting(kinora) === 0);
+      return { status };
+    };
+    // All bodies in memory may have 256 MiB together.
+    const answers: Promise<number>[] = [];
+    for (let i = 0; i < 4; i++) answers.push((await call()).status);
+    assert.equal((await demo.state()).open.held, 1, "they are one job");
+    await demo.control("DELETE", "/faults/held");
+    await demo.release();
+    assert.deepEqual(await Promise.all(answers), [200, 200, 200, 200]);
+  } finally {
+    await demo.stop();
   }
 });
