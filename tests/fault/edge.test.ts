@@ -108,6 +108,7 @@ test("a loop whose thread cannot be started ends the start", async () => {
   const { status, stderr } = spawnSync(BINARY, ["serve", "--listen", listen, "--data", data, "--loops", "1"], {
     env: { ...process.env, ...rules.env },
     encoding: "utf8",
+    timeout: 60_000, // it serves, with a loop that nobody runs
   });
   assert.equal(status, 2, stderr);
   assert.match(stderr, /start a loop/);
