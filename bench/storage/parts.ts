@@ -116,9 +116,14 @@ export async function partUpload(stage: Stage, mib: number, rounds: number): Pro
     await sleep(1500);
   };
   const lines: Line[] = [];
-  for (const [where, bucket, other] of [
-    ["disk", false, () => shell(`curl -sSf -o /dev/null -H 'Expect:' -T ${file} ${nginx.url}/film-${++runs}`)],
-    ["Ceph", true, () => stage.bucket.upload(`aws/${++runs}`, file)],
+  const put = (then: string) => {
+    const name = `film-${++runs}`;
+    return shell(`curl -sSf -o /dev/null -H 'Expect:' -T ${file} ${nginx.url}/${name}${then && ` && ${then} ${folder}/files/${name}`}`);
+  };
+  for (const [where, bucket, name, other] of [
+    ["disk", false, "nginx PUT", () => put("")],
+    ["disk", false, "nginx PUT, then `sync`", () => put("sync")],
+    ["Ceph", true, "AWS package", () => stage.bucket.upload(`aws/${++runs}`, file)],
   ] as const) {
     await stage.useBucket(bucket);
     const ours: number[] = [], theirs: number[] = [], growths: number[] = [];
@@ -132,7 +137,7 @@ export async function partUpload(stage: Stage, mib: number, rounds: number): Pro
       await stage.empty();
     }
     const k = mib / median(ours), o = mib / median(theirs);
-    lines.push([where, k.toFixed(0), `${o.toFixed(0)} (${bucket ? "AWS package" : "nginx PUT"})`, (k / o).toFixed(2),
+    lines.push([where, k.toFixed(0), `${o.toFixed(0)} (${name})`, (k / o).toFixed(2),
       Math.max(...growths).toFixed(1)]);
   }
   await nginx.stop();
