@@ -125,6 +125,8 @@ async function play(b: Bench, step: Step, i: number, link?: Generation): Promise
   if (!left) return;
   await person.ask("DELETE", `/api/v1/sora/generations/${left.id}`);
   assert.equal((await person.ask("GET", "/api/v1/sora/quota")).used_bytes, 0);
+  // The next step may be one of a deletion.
+  await eventually("its object is gone", async () => b.w.rows.query("SELECT id FROM deletions").length === 0, 90);
 }
 
 // "step|column" → deaths survived.
