@@ -108,6 +108,8 @@ export class World {
   async end(): Promise<void> {
     if (!this.drops) return this.kinora.kill();
     this.stopAt("- - - kill");
+    // One that waits for somebody may make none for long: it is asked something.
+    fetch(this.kinora.url).catch(() => {});
     await this.died();
   }
 
