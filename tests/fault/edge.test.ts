@@ -30,7 +30,10 @@ function shim(name: string) {
       writeFileSync(`${file}.new`, lines.join("\n") + "\n");
       renameSync(`${file}.new`, file);
     },
-    held: () => eventually("it is held", async () => existsSync(`${file}.held`)),
+    async held() {
+      await eventually("it is held", async () => existsSync(`${file}.held`));
+      rmSync(`${file}.held`);
+    },
   };
 }
 
@@ -140,10 +143,15 @@ test("a loop that stands still while the server stops finds nothing freed when i
     await caller.send(HEALTH);
     await caller.saw("200 OK");
   }
-  rules.follow(`send :${first.socket.localPort} - hold`);
+  const hold = () => rules.follow(`send :${first.socket.localPort} - hold`);
+  hold();
   await first.send(HEALTH);
   await rules.held();
+  // Both wait for the same look at the sockets; behind the first of them the loop stands still again.
+  await first.send(HEALTH);
   await second.send("GET /api/v1/settings/public HTTP/1.1\r\nHost: x\r\n\r\n");
+  hold();
+  await rules.held();
   const stopped = kinora.stop();
   await eventually("the workers have ended", async () => !threads(kinora.pid).some((name) => name.startsWith("upload-")));
   rules.follow("");
