@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createI18n } from 'vue-i18n'
+import { mount } from '@vue/test-utils'
+import { h, type Component } from 'vue'
+import { createI18n, I18nT } from 'vue-i18n'
 import { createCompiler } from './compiler'
 
 const words = {
@@ -10,12 +12,13 @@ const words = {
   one: '{n} 个文件',
   odd: 'a | b {x} costs 1 $ & <b>{',
 }
-const { t } = createI18n({
+const i18n = createI18n({
   legacy: false,
   locale: 'en',
   messages: { en: words },
   messageCompiler: createCompiler(),
-}).global
+})
+const { t } = i18n.global
 
 describe('the messages of the catalogues', () => {
   it('are said with their figures', () => {
@@ -32,5 +35,16 @@ describe('the messages of the catalogues', () => {
 
   it('keep what is no sign of theirs', () => {
     expect(t('odd', { x: 3 }, 2)).toBe('b 3 costs 1 $ & <b>{')
+  })
+
+  it('are said around pieces of the page, too', () => {
+    const sentence = (keypath: string, slots: object, plural?: number) =>
+      mount(() => h(I18nT as unknown as Component, { keypath, plural, tag: 'p' }, slots), {
+        global: { plugins: [i18n] },
+      }).html()
+    const used = () => h('b', '1 GB')
+    expect(sentence('figures', { used, limit: () => '5 GB' })).toBe('<p><b>1 GB</b> of 5 GB, <b>1 GB</b> again</p>')
+    expect(sentence('two', { n: () => h('i', '7') }, 7)).toBe('<p><i>7</i> files</p>')
+    expect(sentence('plain', {})).toBe('<p>Nothing to say</p>')
   })
 })
