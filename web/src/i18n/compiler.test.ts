@@ -38,7 +38,7 @@ describe('the messages of the catalogues', () => {
   })
 
   it('are said around pieces of the page, too', () => {
-    const sentence = (keypath: string, slots: object, plural?: number) =>
+    const sentence = (keypath: string, slots: Record<string, unknown>, plural?: number) =>
       mount(() => h(I18nT as unknown as Component, { keypath, plural, tag: 'p' }, slots), {
         global: { plugins: [i18n] },
       }).html()
