@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,6 +31,14 @@ void undo_enable(void)
     enabled = true;
 }
 
+/* SQLite's index of its log: never synced, made anew by the next process, and looked at by the
+ * other threads to the very end. */
+static bool is_mapped(const char *path)
+{
+    size_t n = strlen(path);
+    return n > 4 && strcmp(path + n - 4, "-shm") == 0;
+}
+
 static void keep(int fd, const struct stat *st, off_t at, size_t n)
 {
     char link[64];
@@ -43,6 +52,10 @@ static void keep(int fd, const struct stat *st, off_t at, size_t n)
     /* The descriptor may not read. */
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     syscall(SYS_readlinkat, AT_FDCWD, link, c->path, sizeof(c->path) - 1);
+    if (is_mapped(c->path)) {
+        free(c);
+        return;
+    }
     int in = kept ? (int)syscall(SYS_openat, AT_FDCWD, link, O_RDONLY | O_CLOEXEC, 0) : -1;
     ssize_t got = in < 0 ? 0 : syscall(SYS_pread64, in, c->was, kept, at);
     if (in >= 0)
