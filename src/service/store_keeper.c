@@ -17,6 +17,7 @@
 enum {
     TICK_MS = 50,
     BATCH = 64,
+    ROUND_MS = 5000,          /* for the deletions of one store; then others have their turn */
     DELETION_FIRST_MS = 5000, /* doubled with each failure, up to an hour */
     SECOND_LOOK_MS = 60000,   /* a request that was under way is answered or given up by then */
     CHECK_MS = 20000,         /* HeadBucket: three times within the minute that it is good for */
@@ -62,33 +63,55 @@ static int64_t back_off(int64_t attempts)
 /* ---- the deletion queue (SG-7) */
 
 /* why NULL: it is gone. */
+static enum status note(struct db_conn *tx, const struct deletion *d, const struct err *why,
+                        struct err *err)
+{
+    int64_t now = clock_wall_ms();
+    if (why)
+        return deletion_later(tx, d, now + back_off(d->attempts),
+                              str_of(why->detail[0] ? why->detail : why->code), err);
+    return d->looks > 1 ? deletion_looked(tx, d, now + SECOND_LOOK_MS, err)
+                        : deletion_done(tx, d->id, err);
+}
+
 static enum status settle(struct store_keeper *k, const struct deletion *d, const struct err *why,
                           struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = k->db;
-    int64_t now = clock_wall_ms();
     TRY(db_begin(tx, err));
-    if (why)
-        TRY(deletion_later(tx, d, now + back_off(d->attempts),
-                           str_of(why->detail[0] ? why->detail : why->code), err));
-    else if (d->looks > 1)
-        TRY(deletion_looked(tx, d, now + SECOND_LOOK_MS, err));
-    else
-        TRY(deletion_done(tx, d->id, err));
+    TRY(note(tx, d, why, err));
     return db_commit(tx, err);
 }
 
-static enum status clear_folder(struct store_keeper *k, int64_t store_id, struct err *err)
+/* Many may be due at once, of a user who has gone or of uploads whose last bytes are replaced with
+ * every request: a batch that was full is followed by the next one at once. */
+static bool goes_on(struct store_keeper *k, size_t n, int64_t until_ms)
+{
+    arena_reset(k->arena);
+    return n == BATCH && clock_mono_ms() < until_ms && !atomic_load(&k->stopping);
+}
+
+static enum status clear_files(struct store_keeper *k, int64_t store_id, size_t *ret_count,
+                               struct err *err)
 {
     struct deletion due[BATCH];
-    size_t n;
-    TRY(deletion_list_due(k->db, STORAGE_LOCAL, store_id, clock_wall_ms(), k->arena, due, BATCH, &n,
-                          err));
-    for (size_t i = 0; i < n; i++) {
+    TRY(deletion_list_due(k->db, STORAGE_LOCAL, store_id, clock_wall_ms(), k->arena, due, BATCH,
+                          ret_count, err));
+    for (size_t i = 0; i < *ret_count; i++) {
         struct err why = {0};
         bool gone = local_remove(k->app->local, due[i].key, &why) == OK;
         TRY(settle(k, &due[i], gone ? NULL : &why, err));
     }
+    return OK;
+}
+
+static enum status clear_folder(struct store_keeper *k, int64_t store_id, struct err *err)
+{
+    int64_t until = clock_mono_ms() + ROUND_MS;
+    size_t n;
+    do {
+        TRY(clear_files(k, store_id, &n, err));
+    } while (goes_on(k, n, until));
     return OK;
 }
 
@@ -145,18 +168,21 @@ static enum status clear_batch(struct store_keeper *k, const struct s3 *s3,
         return OK;
     TRY(s3_delete_many(s3, keys, count, gone, err));
     why = *err; /* of those that stayed */
+    _cleanup_(db_tx_end) struct db_conn *tx = k->db;
+    TRY(db_begin(tx, err));
     for (size_t i = 0; i < count; i++)
-        TRY(settle(k, of[i], gone[i] ? NULL : &why, err));
-    return OK;
+        TRY(note(tx, of[i], gone[i] ? NULL : &why, err));
+    return db_commit(tx, err);
 }
 
-static enum status clear_due(struct store_keeper *k, const struct s3 *s3, int64_t store_id,
-                             struct err *err)
+static enum status clear_objects(struct store_keeper *k, const struct s3 *s3, int64_t store_id,
+                                 size_t *ret_count, struct err *err)
 {
     struct deletion due[BATCH];
     size_t n;
     TRY(deletion_list_due(k->db, STORAGE_S3, store_id, clock_wall_ms(), k->arena, due, BATCH, &n,
                           err));
+    *ret_count = n;
     struct err batch_err = {0};
     enum status batch = clear_batch(k, s3, due, n, &batch_err);
     for (size_t i = 0; batch != E_UNAVAILABLE && i < n; i++) {
@@ -166,6 +192,17 @@ static enum status clear_due(struct store_keeper *k, const struct s3 *s3, int64_
     if (batch != OK)
         *err = batch_err;
     return batch;
+}
+
+static enum status clear_due(struct store_keeper *k, const struct s3 *s3, int64_t store_id,
+                             struct err *err)
+{
+    int64_t until = clock_mono_ms() + ROUND_MS;
+    size_t n;
+    do {
+        TRY(clear_objects(k, s3, store_id, &n, err));
+    } while (goes_on(k, n, until));
+    return OK;
 }
 
 /* ---- buckets that rest */
