@@ -66,7 +66,7 @@ test("[SG-6] [UP-7] of what is refused, or of a client that leaves, nothing is l
 // Whatever the bucket says of itself: the user can only come back with the file.
 const FAILURES: [string, string, Buffer, Fault, boolean][] = [
   ["refuses an image", "oc-gallery", png(3, 2, 70_000), { on: "put", status: 403, code: "AccessDenied" }, true],
-  ["is gone behind the first part", "oc-gallery-video", mp4ish(17_000_000), { on: "part", status: 404, code: "NoSuchBucket" }, true],
+  ["is gone behind the first part", "oc-gallery-video", mp4ish(9_000_000), { on: "part", status: 404, code: "NoSuchBucket" }, true],
   ["is down", "oc-gallery", png(3, 2, 70_000), { on: "put", status: 503, code: "SlowDown" }, false],
   ["cuts the line in a part", "oc-gallery-video", mp4ish(17_000_000), { on: "part", cutRequestAt: 1_000_000 }, false],
   ["does not complete", "oc-gallery-video", mp4ish(17_000_000), { on: "complete", status: 200, code: "InternalError" }, false],
