@@ -42,7 +42,7 @@ make_copy() {
 targets() { # TEST…: the programs that the tests run
     grep -oE '\bunit\.[a-z0-9_]+' <<<"$*" | sed 's/^unit\./test_/' | sort -u
     ! grep -q 'node-tests\.sh' <<<"$*" || echo kinora kinora-demo-upstream
-    ! grep -q 'node-tests\.sh fault' <<<"$*" || echo kinora-shim
+    ! grep -qE 'node-tests\.sh (fault|s3)' <<<"$*" || echo kinora-shim
 }
 
 build() { # TEST…: without a target that we know of, everything

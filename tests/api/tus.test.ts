@@ -165,6 +165,25 @@ describe("Whatever breaks", () => {
     assert.equal(sha256(await bytesOf(ann, address)), sha256(ours));
   });
 
+  test("[UP-7] an upload does not expire while bytes come: whoever goes on has a day again", async () => {
+    const file = mp4ish(200_000, 7);
+    const address = await create(ann, "oc-gallery-video", file.length);
+    const where = `uuid = '${address.split("/").at(-1)}'`;
+    const soon = Date.now() + 300_000, later = soon + 3_600_000;
+    rows.change(`UPDATE tus_uploads SET expires_at = ${soon} WHERE ${where}`);
+    rows.change(`UPDATE objects SET lease_until = ${soon} WHERE id = (SELECT object_id FROM tus_uploads WHERE ${where})`);
+    const call = begin(ann, address, 0, file.length);
+    const answer = new Promise<number>((resolve) => call.on("response", (a) => resolve(a.resume().statusCode!)));
+    call.write(file.subarray(0, 1000));
+    await eventually("it has begun to write", async () => rows.one(`SELECT claim FROM tus_uploads WHERE ${where}`).claim !== "");
+    const { lease_until, expires_at } = rows.one(
+      `SELECT o.lease_until, t.expires_at FROM tus_uploads t JOIN objects o ON o.id = t.object_id WHERE t.${where}`);
+    assert.ok(Number(lease_until) > later && Number(expires_at) > later, "its room's lease, and its own");
+    call.end(file.subarray(1000));
+    assert.equal(await answer, 204);
+    assert.equal(sha256(await bytesOf(ann, address)), sha256(file));
+  });
+
   test("[UP-7] many writers at once: one file comes of it, of one of them", async () => {
     const files = Array.from({ length: 6 }, (_, i) => mp4ish(150_000, i + 1));
     const address = await create(ann, "oc-gallery-video", 150_000);
