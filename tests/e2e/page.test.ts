@@ -57,7 +57,7 @@ inWindow(stage, "[UI-4] every job has an address in the timeline, however old it
   await v.see("preview");
 });
 
-inWindow(stage, "[UI-8] the dialogs of keys and accounts have an address", async (enter) => {
+inWindow(stage, "[UI-8] the dialogs of keys, accounts, users and groups have an address", async (enter) => {
   const v = await enter({ person: admin, path: "/keys?dialog=new" });
   await v.see("key-dialog");
   await v.page.keyboard.press("Escape");
@@ -80,6 +80,25 @@ inWindow(stage, "[UI-8] the dialogs of keys and accounts have an address", async
   await v.go("/admin/accounts?dialog=new");
   await v.see("account-dialog");
   assert.equal(await v.at("account-name").inputValue(), "");
+
+  const [group] = (await admin.ask("GET", "/api/v1/admin/groups")).data;
+  for (const [list, kind, field, id, value] of [
+    ["users", "user", "user-email", admin.user.id, admin.user.email],
+    ["groups", "group", "group-name", group.id, group.name],
+  ] as const) {
+    await v.go(`/admin/${list}?dialog=${id}`);
+    await v.see(`${kind}-dialog`);
+    assert.equal(await v.at(field).inputValue(), value);
+    await v.page.keyboard.press("Escape");
+    await v.gone(`${kind}-dialog`);
+    assert.equal(query(v), "");
+    await v.click(`${kind}-add`);
+    await v.see(`${kind}-dialog`);
+    assert.equal(await v.at(field).inputValue(), "");
+    assert.equal(query(v), "?dialog=new");
+    await v.page.goBack();
+    await v.gone(`${kind}-dialog`);
+  }
 });
 
 atDesk(stage, "[UI-3, UI-7] the keyboard searches, helps, goes from work to work and closes", async (enter) => {
