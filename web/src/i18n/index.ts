@@ -3,7 +3,6 @@ import type adminWords from '@/locales/admin.en.json'
 import type words from '@/locales/en.json'
 import names from '@/locales/languages.json'
 import type { Language } from '@/stores/preferences'
-import { createCompiler } from './compiler'
 
 /** What every page says, and what administration says beside it. */
 export type Part = 'page' | 'admin'
@@ -21,12 +20,7 @@ export function createMessages(language: Language, given: Partial<Record<Languag
     en: { ...names.en, ...given.en } as Messages,
     zh: { ...names.zh, ...given.zh } as Messages,
   }
-  return createI18n<[Messages], Language, false>({
-    legacy: false,
-    locale: language,
-    messages,
-    messageCompiler: createCompiler(),
-  })
+  return createI18n<[Messages], Language, false>({ legacy: false, locale: language, messages })
 }
 
 export type I18n = ReturnType<typeof createMessages>
