@@ -127,9 +127,18 @@ atDesk(stage, "[UI-7] the sheet has four, three, two or one column, and says wha
   assert.deepEqual(await badges(29), ["0:10"]);
   assert.deepEqual(await badges(28), ["3 images", "On this server"]);
   assert.equal(await tile(29).locator(".tile__acts").count(), 0);
-  await tile(29).hover();
-  for (const action of ["tile-play", "tile-download", "tile-delete"]) await v.at(action, tile(29)).waitFor();
-  await v.at("tile-play", tile(29)).click();
+  // The sheet may still be growing, which takes a tile away from under the pointer.
+  const actions = ["tile-play", "tile-download", "tile-delete"].map((name) => v.at(name, tile(29)));
+  await eventually("the tile's actions", async () => {
+    await tile(29).hover();
+    return (await Promise.all(actions.map((action) => action.isVisible()))).every(Boolean);
+  });
+  await eventually("the work opens by its tile", async () => {
+    if (await v.at("preview-prompt").isVisible()) return true;
+    await tile(29).hover({ timeout: 2000 }).catch(() => {});
+    await actions[0]!.click({ timeout: 2000 }).catch(() => {});
+    return false;
+  });
   await v.see("preview-prompt", "work 29");
   await v.click("preview-older");
   const remove = (await (await v.see("preview-delete")).boundingBox())!;

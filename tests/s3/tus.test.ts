@@ -176,6 +176,8 @@ test("[UP-7] uploads go on in a bucket that was switched off, charged with the p
     for (const call of calls) call.write(file.subarray(0, 1000));
     await eventually("all of them are at it", () =>
       rows.one("SELECT COUNT(*) AS n FROM tus_uploads WHERE done = 0 AND claim <> ''").n === 8);
+    // The claim is there a moment before what it holds is charged.
+    for (const address of many) assert.equal(await offsetOf(ann, address), 0);
     const refused = await patch(ann, many[0], 0, file);
     assertError(refused, 503, "overloaded");
     assert.equal(refused.headers.get("retry-after"), "1");
