@@ -4,7 +4,6 @@
 #include "model/words.h"
 
 static const char *const counters[] = {"sora", "upload", "free", NULL};
-static const char *const states[] = {"writing", "stored", NULL};
 
 const char *object_counter_name(enum object_counter c)
 {
@@ -17,9 +16,4 @@ bool object_counter_parse(struct str s, enum object_counter *ret)
     if (i >= 0)
         *ret = (enum object_counter)i;
     return i >= 0;
-}
-
-const char *object_state_name(enum object_state s)
-{
-    return states[s];
 }

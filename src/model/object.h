@@ -33,4 +33,3 @@ struct object_part {
 
 const char *object_counter_name(enum object_counter c);
 bool object_counter_parse(struct str s, enum object_counter *ret);
-const char *object_state_name(enum object_state s);

@@ -35,7 +35,6 @@ void exchange_begin(struct server_conn *c, const struct http_head *head)
 {
     struct exchange *x = &c->x;
     *x = (struct exchange){.head = head, .max_body = DEFAULT_MAX_BODY};
-    x->started_ms = loop_now_ms(c->server->loop);
     x->owes_continue = head->expect_continue;
     x->renew_at = BODY_STEP;
     http1_body_of_request(&x->body, head);
@@ -53,11 +52,6 @@ struct loop *exchange_loop(const struct exchange *x)
     return server_conn_of(x)->server->loop;
 }
 
-struct server *exchange_server(const struct exchange *x)
-{
-    return server_conn_of(x)->server;
-}
-
 struct str exchange_request_id(const struct exchange *x)
 {
     return (struct str){x->id, x->id_length};
@@ -66,11 +60,6 @@ struct str exchange_request_id(const struct exchange *x)
 struct str exchange_peer(const struct exchange *x)
 {
     return str_of(server_conn_of(x)->peer);
-}
-
-int64_t exchange_started_ms(const struct exchange *x)
-{
-    return x->started_ms;
 }
 
 bool exchange_body_done(const struct exchange *x)

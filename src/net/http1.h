@@ -86,7 +86,6 @@ enum http_parse http1_parse_response(struct str in, const struct http_limits *li
 
 /* First value of a field (name folded), STR_NONE if absent. */
 struct str http_head_get(const struct http_head *h, struct str name);
-size_t http_head_count(const struct http_head *h, struct str name);
 /* Of one connection only (RFC 9110 7.6.1), the framing (Content-Length) included: whoever
  * holds a connection writes these itself and passes none on. */
 bool http_is_hop(struct str name);

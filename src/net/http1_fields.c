@@ -14,14 +14,6 @@ struct str http_head_get(const struct http_head *h, struct str name)
     return STR_NONE;
 }
 
-size_t http_head_count(const struct http_head *h, struct str name)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < h->header_count; i++)
-        count += str_eq_ci(h->headers[i].name, name);
-    return count;
-}
-
 bool http_list_has(struct str list, struct str token)
 {
     while (list.n) {

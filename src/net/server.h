@@ -106,14 +106,11 @@ bool server_divert(int fd, unsigned place);
 /* The request. */
 const struct http_head *exchange_head(const struct exchange *x);
 struct loop *exchange_loop(const struct exchange *x);
-struct server *exchange_server(const struct exchange *x);
 /* "req_" + 24 characters, made here, or the client's own x-request-id when it is
  * 1–64 characters of [A-Za-z0-9._-]. */
 struct str exchange_request_id(const struct exchange *x);
 /* The peer's numeric address (the socket's; the trusted-proxy rule is the caller's). */
 struct str exchange_peer(const struct exchange *x);
-/* Monotonic, when the head was complete. */
-int64_t exchange_started_ms(const struct exchange *x);
 bool exchange_body_done(const struct exchange *x);
 
 void exchange_handle(struct exchange *x, const struct exchange_handler *h, void *ctx);

@@ -52,7 +52,6 @@ struct exchange {
     uint64_t renew_at;    /* body bytes at which the deadline is renewed */
     size_t piece_left;    /* payload at the input's front that the handler has not taken */
     uint64_t answer_left; /* of a stated Content-Length */
-    int64_t started_ms;
     enum answer_state answer;
     bool body_read; /* the framing has ended; piece_left may still wait */
     bool body_told; /* on_body_end was called, or need not be */

@@ -301,11 +301,6 @@ enum tls_result tls_handshake(struct tls *t)
     return result;
 }
 
-bool tls_resumed(const struct tls *t)
-{
-    return SSL_session_reused(t->ssl);
-}
-
 enum tls_result tls_read(struct tls *t, char *to, size_t n, size_t *ret_n)
 {
     ERR_clear_error();

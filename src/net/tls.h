@@ -45,7 +45,6 @@ struct tls *tls_new(struct tls_context *context, int fd, struct str host, bool h
 /* Says goodbye where it can, without waiting. */
 void tls_free(struct tls *t);
 enum tls_result tls_handshake(struct tls *t);
-bool tls_resumed(const struct tls *t);
 enum tls_result tls_read(struct tls *t, char *to, size_t n, size_t *ret_n);
 enum tls_result tls_write(struct tls *t, struct str bytes, size_t *ret_n);
 /* Bytes wait inside that no event will tell of. */

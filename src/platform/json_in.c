@@ -348,11 +348,6 @@ enum status json_field_word(struct json object, const char *key, enum json_need 
     return err_field(err, "invalid_field", key, "%s must be one of: %s", key, list);
 }
 
-bool json_field_is_null(struct json object, const char *key)
-{
-    return json_is_null(json_get(object, key));
-}
-
 enum status json_need_object(struct json j, struct err *err)
 {
     if (!json_is_object(j))

@@ -45,7 +45,8 @@ bool json_bool_or(struct json j, bool fallback);
 
 /* Checked fields of a request body: on failure E_INVALID with the field named,
  * code "invalid_field" (or "missing_field"), sentence such as
- * "prompt must be a string of 1 to 4000 characters".  Lengths in code points. */
+ * "prompt must be a string of 1 to 4000 characters".  Lengths in code points.  An optional field
+ * that is absent, or null, leaves *ret as it was. */
 enum json_need { JSON_REQUIRED, JSON_OPTIONAL };
 enum status json_field_str(struct json object, const char *key, enum json_need need, size_t min,
                            size_t max, struct str *ret, struct err *err);
@@ -56,9 +57,6 @@ enum status json_field_bool(struct json object, const char *key, enum json_need 
 /* One of a NULL-ended list of words; *ret_index is its place. */
 enum status json_field_word(struct json object, const char *key, enum json_need need,
                             const char *const *words, int *ret_index, struct err *err);
-/* The optional ones leave *ret as it was when the field is absent; null counts as
- * absent, unless ret_null is asked for by json_field_is_null(). */
-bool json_field_is_null(struct json object, const char *key);
 /* The body must be an object. */
 enum status json_need_object(struct json j, struct err *err);
 /* The value as compact JSON text. */
