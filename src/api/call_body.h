@@ -28,12 +28,12 @@ struct call_body {
     struct err fault;    /* why no more of it is taken; status OK: none */
 };
 
-/* max: bytes.  dir: a spool's, of the owner's; NULL: it is collected in memory, and the owner is said
- * by call_body_admit().  on_ready: as spool_init(). */
+/* max: bytes.  dir: a spool's, of the owner's; NULL: it is collected in memory, and the owner is
+ * said by call_body_admit().  on_ready: as spool_init(). */
 void call_body_init(struct call_body *b, size_t max, int64_t owner, const char *dir,
                     struct loop *loop, struct workers *workers, void (*on_ready)(struct spool *s));
-/* Returns the bytes taken; fewer: wait for on_ready, or, without a spool, say who sends it.  A fault
- * gives everything back. */
+/* Returns the bytes taken; fewer: wait for on_ready, or, without a spool, say who sends it.  A
+ * fault gives everything back. */
 size_t call_body_add(struct call_body *b, struct str piece);
 /* Once: whose it is, and that more of it may come. */
 void call_body_admit(struct call_body *b, int64_t user_id);

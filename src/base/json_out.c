@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/utf8.h"
 
 void json_out_init(struct json_out *j, struct buf *out)
@@ -66,7 +67,7 @@ static void add_escaped(struct buf *out, unsigned char c)
     static const char *const shorts[] = {
         ['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
         ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\"};
-    if (c < sizeof(shorts) / sizeof(shorts[0]) && shorts[c])
+    if (c < ARRAY_SIZE(shorts) && shorts[c])
         buf_add(out, str_of(shorts[c]));
     else
         buf_addf(out, "\\u%04x", c);

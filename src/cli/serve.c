@@ -126,7 +126,8 @@ static enum status open_tokens(struct app *app, struct err *err)
 }
 
 /* What a dead process has left undone, where there can be no other than this one.  Where servers
- * that were replaced still end what they have begun, their leases do: those of dead ones run out. */
+ * that were replaced still end what they have begun, their leases do: those of dead ones run
+ * out. */
 static enum status take_up(struct serving *s, struct err *err)
 {
     struct app *app = &s->app;

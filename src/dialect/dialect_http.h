@@ -36,9 +36,9 @@ enum status dialect_read_model_list(const struct dialect_answer *in, struct aren
                                     struct err *err);
 
 /* What a picture is to be like, in the words that most upstreams share: the aspect ratio ("16:9",
- * "9:16", "1:1", "4:3", "3:4", "21:9") and the resolution ("480p", "720p", "1080p") that are nearest
- * to the request's size, else the ratio of its orientation.  Unset where nothing is asked for.
- * E_INVALID, code "size_not_offered": the size is near none of these. */
+ * "9:16", "1:1", "4:3", "3:4", "21:9") and the resolution ("480p", "720p", "1080p") that are
+ * nearest to the request's size, else the ratio of its orientation.  Unset where nothing is asked
+ * for.  E_INVALID, code "size_not_offered": the size is near none of these. */
 struct dialect_shape {
     struct str ratio, resolution;
 };

@@ -126,7 +126,8 @@ static enum status note_part(struct s3_writer *w, struct err *err)
     return w->hooks->part(part, &w->digest, w->hooks->ctx, err);
 }
 
-/* Blocks until what is on its way is there, or the writer has failed; what came behind it is next. */
+/* Blocks until what is on its way is there, or the writer has failed; what came behind it is
+ * next. */
 static void end_part(struct s3_writer *w)
 {
     w->failed = note_part(w, &w->why);

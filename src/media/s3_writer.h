@@ -40,10 +40,11 @@ struct s3_writer *s3_writer_new(const struct s3 *s, struct str key, struct str t
                                 const struct s3_writer_state *from);
 void s3_writer_free(struct s3_writer *w);
 DEFINE_CLEANUP(struct s3_writer, s3_writer_free)
-/* E_TOO_LARGE, code "storage_refused": over 10,000 parts.  A failure may be that of an earlier part. */
+/* E_TOO_LARGE, code "storage_refused": over 10,000 parts.  A failure may be that of an earlier
+ * part. */
 enum status s3_writer_write(struct s3_writer *w, struct str bytes, struct err *err);
-/* Calls the hook of a part that has arrived meanwhile; for when no bytes come.  Never blocks but for
- * the hook; the next call tells a failure. */
+/* Calls the hook of a part that has arrived meanwhile; for when no bytes come.  Never blocks but
+ * for the hook; the next call tells a failure. */
 void s3_writer_tend(struct s3_writer *w);
 /* Waits for the part that is on its way, and calls its hook: for who ends early and lets another
  * writer go on.  Without it, that part is lost. */

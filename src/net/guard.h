@@ -25,9 +25,9 @@ bool cidr_has_host_bits(struct str text);
  * link-local, metadata, multicast or unspecified, or stands for IPv4 (NAT64, 6to4). */
 bool cidr_can_open(const struct cidr *c);
 
-/* allowed: ranges the setting names (may be empty), private or reserved (198.18/15 of a
- * local proxy); they never open link-local, metadata, multicast or unspecified addresses. IPv4-mapped, NAT64 and 6to4 forms are judged by
- * the address inside. */
+/* allowed: ranges the setting names (may be empty), private or reserved (198.18/15 of a local
+ * proxy); they never open link-local, metadata, multicast or unspecified addresses.  IPv4-mapped,
+ * NAT64 and 6to4 forms are judged by the address inside. */
 struct guard {
     enum guard_level level;
     const struct cidr *allowed;

@@ -38,8 +38,9 @@ struct oauth_way {
 };
 
 /* Fills authorize_url and token_url, where they are empty, with what the issuer says (first at
- * OpenID's address, then at RFC 8414's).  What nobody typed may lead to a private address only at the issuer's own origin.
- * E_UPSTREAM, code "oauth_discovery_failed"; fetch's codes for what did not come to an answer. */
+ * OpenID's address, then at RFC 8414's).  What nobody typed may lead to a private address only at
+ * the issuer's own origin.  E_UPSTREAM, code "oauth_discovery_failed"; fetch's codes for what did
+ * not come to an answer. */
 enum status oauth_discover(const struct oauth_way *way, struct oauth_client *c, struct arena *a,
                            struct err *err);
 

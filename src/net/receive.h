@@ -31,8 +31,8 @@ struct receive_handler {
 };
 
 /* From on_request; x and ctx are its own until done.  The first turn is run by `first`, all others
- * by `workers`.  False, and neither x nor ctx is its own: the queue of `first` is full.  A full queue
- * later lets the client wait.  The workers may be stopped before the exchange has ended, but not
- * freed. */
+ * by `workers`.  False, and neither x nor ctx is its own: the queue of `first` is full.  A full
+ * queue later lets the client wait.  The workers may be stopped before the exchange has ended, but
+ * not freed. */
 bool receive_start(struct exchange *x, struct workers *first, struct workers *workers,
                    const struct receive_handler *h, void *ctx);

@@ -26,7 +26,7 @@ struct send_file_options {
  * is called.  options are read during the call only. */
 void send_file(struct exchange *x, struct workers *readers, int fd, uint64_t size,
                const struct send_file_options *options, void (*on_done)(void *ctx), void *ctx);
-/* A file of the program (If-None-Match and HEAD; ranges are ignored): picks br, gzip or raw by Accept-Encoding; immutable ones get a
- * year, others no-cache with their ETag. */
+/* A file of the program (If-None-Match and HEAD; ranges are ignored): picks br, gzip or raw by
+ * Accept-Encoding; immutable ones get a year, others no-cache with their ETag. */
 void send_embedded(struct exchange *x, const struct embedded_file *file,
                    const struct http_header *extra, size_t extra_count);

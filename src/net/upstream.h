@@ -85,8 +85,8 @@ struct upstream_request {
     size_t header_count;
     int64_t body_length; /* 0: none; -1: chunked */
     struct str body;     /* if whole already (then body_length == body.n) */
-    /* The body stays where it is until on_head, on_end or on_fail is called, or upstream_cancel() has
-     * returned; else, or where libcurl carries it, it is copied if it must wait. */
+    /* The body stays where it is until on_head, on_end or on_fail is called, or upstream_cancel()
+     * has returned; else, or where libcurl carries it, it is copied if it must wait. */
     bool body_lent;
     struct guard guard;
     struct str ca_pem; /* STR_NONE: the system's */

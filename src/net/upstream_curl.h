@@ -17,9 +17,9 @@
  * Over HTTP/2 an answer that ends before the request's body has left is told as broken, after
  * its head and what came of it: libcurl (7.88) does not say whether it was whole.
  *
- * Memory per call: the head (64 KiB at most), libcurl's two buffers of 64 KiB and, when the
- * taker pauses, what of one of them it has not been given; no socket is read meanwhile.  Transfers never share a
- * connection, so that one paused taker stops no other. */
+ * Memory per call: the head (64 KiB at most), libcurl's two buffers of 64 KiB and, when the taker
+ * pauses, what of one of them it has not been given; no socket is read meanwhile.  Transfers never
+ * share a connection, so that one paused taker stops no other. */
 #include "net/libcurl.h"
 #include "net/upstream_impl.h"
 

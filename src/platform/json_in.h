@@ -2,8 +2,8 @@
 #pragma once
 /* json_in — a bounded JSON reader that names the bad field.
  *
- * RFC 8259, strict: valid UTF-8, no duplicate keys, no trailing bytes, depth at
- * most 32, at most 1,000,000 values.  A document lives as long as its struct; views point into it. */
+ * RFC 8259, strict: valid UTF-8, no duplicate keys, no trailing bytes, depth at most 32, at most
+ * 1,000,000 values.  A document lives as long as its struct; views point into it. */
 #include "base/err.h"
 #include "base/str.h"
 

@@ -2,12 +2,12 @@
 #pragma once
 /* migrate — numbered, additive, forward-only schema changes, one transaction each.
  *
- * The files of sql/migrations are embedded in the binary (base/embedded.h); the
- * first is 0001_…, none is left out.  Their text has tokens that differ by engine:
- * `{id}` identity primary key, `{json}` JSONB or TEXT, `{bytes}` BYTEA or BLOB, `{now}` this moment,
- * `{bigint}` BIGINT or INTEGER, `{bytewise}` the COLLATE that orders by bytes.  Each applied migration leaves a row in
- * schema_migrations with the SHA-256 of its text: a changed or unknown one stops
- * the start.  Two processes at once: one waits (advisory lock, or SQLite's own).
+ * The files of sql/migrations are embedded in the binary (base/embedded.h); the first is 0001_…,
+ * none is left out.  Their text has tokens that differ by engine: `{id}` identity primary key,
+ * `{json}` JSONB or TEXT, `{bytes}` BYTEA or BLOB, `{now}` this moment, `{bigint}` BIGINT or
+ * INTEGER, `{bytewise}` the COLLATE that orders by bytes.  Each applied migration leaves a row in
+ * schema_migrations with the SHA-256 of its text: a changed or unknown one stops the start.  Two
+ * processes at once: one waits (advisory lock, or SQLite's own).
  *
  * Thread: any, with a connection of its own that is in no transaction. */
 #include "base/embedded.h"

@@ -63,6 +63,6 @@ void tokens_wait_cancel(struct token_waiter *w);
 bool tokens_await(struct tokens *t, const struct pool_account *account, int64_t timeout_ms);
 /* pool_hold() for workers, with a token that has not ended where one is to be had: blocks. */
 void tokens_hold(struct tokens *t, int64_t account_id, struct pool_ref *ret);
-/* A 401 came for the account held: whether *ref holds it with another token now.  Otherwise it holds
- * it as it was, or nothing if the account has gone meanwhile.  Workers: blocks. */
+/* A 401 came for the account held: whether *ref holds it with another token now.  Otherwise it
+ * holds it as it was, or nothing if the account has gone meanwhile.  Workers: blocks. */
 bool tokens_hold_another(struct tokens *t, struct pool_ref *ref);

@@ -18,7 +18,7 @@
  * not say; E_UNAVAILABLE, code "overloaded", with a time to come back after: they have died, and
  * somebody is asking for others. */
 enum status direct_links_renew(struct worker *w, struct job *job, struct arena *a, struct err *err);
-/* What is now in the place of a file whose link, one with a job, was refused by the upstream; url in
- * the arena.  Errors as above; E_UNAVAILABLE also when nobody else may ask now. */
+/* What is now in the place of a file whose link, one with a job, was refused by the upstream; url
+ * in the arena.  Errors as above; E_UNAVAILABLE also when nobody else may ask now. */
 enum status direct_links_replace(struct worker *w, const struct relay_link *link, struct arena *a,
                                  struct job_media *ret, struct err *err);

@@ -26,7 +26,7 @@ enum event_kind {
     EVENT_JOB,
     EVENT_SITE,
     EVENT_MISSED,
-    EVENT_CLOSING
+    EVENT_CLOSING,
 };
 
 struct event {

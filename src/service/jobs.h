@@ -2,9 +2,9 @@
 #pragma once
 /* jobs — the engine: rows that become results, whatever dies on the way (SPEC ST-2, ST-3).
  *
- * A scheduler thread claims due rows that can be worked on, under a lease with a fencing
- * number, and hands one step to a worker; a step writes its outcome, under that number,
- * before the next begins.  Nothing about a job lives only in memory but the slot it holds in the pool, which is
+ * A scheduler thread claims due rows that can be worked on, under a lease with a fencing number,
+ * and hands one step to a worker; a step writes its outcome, under that number, before the next
+ * begins.  Nothing about a job lives only in memory but the slot it holds in the pool, which is
  * taken again after a restart.  Shared by the studio, chat answers (GW-8) and the OpenAI
  * surface. */
 #include <stdatomic.h>
@@ -44,8 +44,9 @@ struct job_spec {
 enum status jobs_add(struct db_conn *tx, const struct job_spec *spec, struct arena *a,
                      struct job *ret, struct err *err);
 void jobs_wake(struct jobs *j);
-/* Inside an open transaction: ends a live job as cancelled by its owner; the upstream is
- * told afterwards where it can be, if need be by the next process.  E_CONFLICT, code "already_finished". */
+/* Inside an open transaction: ends a live job as cancelled by its owner; the upstream is told
+ * afterwards where it can be, if need be by the next process.  E_CONFLICT, code
+ * "already_finished". */
 enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err);
 
 /* Starts the scheduler and the lease keeper. */

@@ -49,8 +49,9 @@ enum status job_is_live(struct db_conn *db, int64_t id, bool *ret, struct err *e
 enum status job_void_leases(struct db_conn *db, struct str owner, struct err *err);
 
 /* The step's outcome: writes state, account, tried, ids, progress, result, error, attempts,
- * next_at, submitted_at, missing_since, ended_at, remove_at from *j where the fence is still j->fence, by
- * job_may_move() only.  keep_lease: the holder goes on (streaming); else it is released. */
+ * next_at, submitted_at, missing_since, ended_at, remove_at from *j where the fence is still
+ * j->fence, by job_may_move() only.  keep_lease: the holder goes on (streaming); else it is
+ * released. */
 enum status job_save(struct db_conn *tx, const struct job *j, enum job_state from, bool keep_lease,
                      struct err *err);
 /* Whether one more job may run upstream at the account, by its limit and the live rows of all

@@ -32,8 +32,8 @@ enum status store_load(struct db_conn *db, int64_t id, struct arena *a, struct s
 typedef enum status store_secret_fn(void *ctx, struct str sealed, struct err *err);
 enum status store_each_secret(struct db_conn *db, store_secret_fn *fn, void *ctx, struct err *err);
 /* Notes since when neither the settings nor an object or a deletion have named a bucket, and drops
- * the keys of those that have not been named since before `before_ms`: a transfer that began in time
- * has its row by then. */
+ * the keys of those that have not been named since before `before_ms`: a transfer that began in
+ * time has its row by then. */
 enum status store_drop_unused(struct db_conn *tx, int64_t now_ms, int64_t before_ms,
                               int64_t *ret_dropped, struct err *err);
 /* The row of the media folder with this mark, made where there is none. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The examples that Amazon publishes with the protocol ("Signature Calculations for the
  * Authorization Header" and "Authenticating Requests: Using Query Parameters", API version
- * 2006-03-01); tests/api/s3_signing.test.ts compares many more with Amazon's own package. */
+ * 2006-03-01); tests/s3/signing.test.ts compares many more with Amazon's own package. */
 #include "media/sigv4.h"
 
 #include <setjmp.h>
