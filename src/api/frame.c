@@ -76,8 +76,8 @@ enum status frame_check_access(struct call *c, struct err *err)
 {
     enum access access = c->endpoint->access;
     if (access == ACCESS_KEY)
-        return place_of_call(c, err);
-    TRY(identity_of_call(c, err));
+        return session_find_origin(c, err);
+    TRY(session_find_caller(c, err));
     if (access >= ACCESS_USER && !c->who.user_id)
         return err_set(err, E_AUTH, "unauthenticated");
     if (access == ACCESS_ADMIN && c->who.role != ROLE_ADMIN)

@@ -14,43 +14,31 @@ enum {
 };
 #define FILES ((size_t)64 << 30) /* no more than this goes to a store as one file */
 
-#define CALL(access, handler, body)                                                                \
+/* A call's endpoint; further members of struct endpoint may follow the body's limit. */
+#define CALL(access_, handler, body, ...)                                                          \
     &(const struct target)                                                                         \
     {                                                                                              \
-        .endpoint = { access, handler, body, false, false, false, false }                          \
+        .endpoint = {.access = access_, .handle = handler, .max_body = body, __VA_ARGS__ }         \
     }
-#define CALL_MAYBE(access, handler, body)                                                          \
-    &(const struct target)                                                                         \
-    {                                                                                              \
-        .endpoint = { access, handler, body, true, false, false, false }                           \
-    }
-/* For a transfer's time, on the threads that are there for transfers. */
-#define CALL_SLOW(access, handler, body)                                                           \
-    &(const struct target)                                                                         \
-    {                                                                                              \
-        .endpoint = { access, handler, body, true, false, true, false }                            \
-    }
-/* Its body is taken as it comes; how much of it is right, its functions say. */
+#define ANYONE(handler, body) CALL(ACCESS_ANYONE, handler, body)
+#define USER(handler, body)   CALL(ACCESS_USER, handler, body)
+#define ADMIN(handler, body)  CALL(ACCESS_ADMIN, handler, body)
+/* The OpenAI surface: opened by an API key, its forms as JSON or multipart/form-data. */
+#define KEY(handler)      CALL(ACCESS_KEY, handler, NO_BODY)
+#define KEY_FORM(handler) CALL(ACCESS_KEY, handler, FORM, .takes_form = true, .spooled = true)
+/* Its body is taken as it comes; its own functions say how much of it is right. */
 #define STREAM(stream_)                                                                            \
     &(const struct target)                                                                         \
     {                                                                                              \
         .endpoint = {.access = ACCESS_USER, .max_body = FILES}, .stream = &(stream_)               \
     }
+/* Answered on the loop itself. */
 #define LOOP(access_, handler)                                                                     \
     &(const struct target)                                                                         \
     {                                                                                              \
         .endpoint = {.access = access_}, .loop = handler                                           \
     }
 #define GATEWAY(handler) LOOP(ACCESS_KEY, handler)
-#define KEY(handler)     CALL(ACCESS_KEY, handler, NO_BODY)
-#define KEY_FORM(handler)                                                                          \
-    &(const struct target)                                                                         \
-    {                                                                                              \
-        .endpoint = { ACCESS_KEY, handler, FORM, false, true, false, true }                        \
-    }
-#define ANYONE(handler, body) CALL(ACCESS_ANYONE, handler, body)
-#define USER(handler, body)   CALL(ACCESS_USER, handler, body)
-#define ADMIN(handler, body)  CALL(ACCESS_ADMIN, handler, body)
 
 static const struct route routes[] = {
     /* Sign-in and one's own account (ID-4, ID-5). */
@@ -73,8 +61,9 @@ static const struct route routes[] = {
     {HTTP_GET, "/api/v1/sora/generations/{id}", USER(sora_get, NO_BODY)},
     {HTTP_DELETE, "/api/v1/sora/generations/{id}", USER(sora_delete, NO_BODY)},
     {HTTP_POST, "/api/v1/sora/generations/{id}/cancel",
-     CALL_MAYBE(ACCESS_USER, sora_cancel, SMALL)},
-    {HTTP_POST, "/api/v1/sora/generations/{id}/save", CALL_SLOW(ACCESS_USER, sora_save, SMALL)},
+     CALL(ACCESS_USER, sora_cancel, SMALL, .optional_body = true)},
+    {HTTP_POST, "/api/v1/sora/generations/{id}/save",
+     CALL(ACCESS_USER, sora_save, SMALL, .optional_body = true, .transfers = true)},
     {HTTP_GET, "/api/v1/sora/quota", USER(sora_quota, NO_BODY)},
     {HTTP_GET, "/api/v1/sora/models", USER(sora_models, NO_BODY)},
     {HTTP_GET, "/api/v1/sora/storage-status", USER(sora_storage_status, NO_BODY)},
@@ -115,13 +104,14 @@ static const struct route routes[] = {
     {HTTP_GET, "/api/v1/admin/accounts/{id}", ADMIN(accounts_get, NO_BODY)},
     {HTTP_PATCH, "/api/v1/admin/accounts/{id}", ADMIN(accounts_patch, MEDIUM)},
     {HTTP_DELETE, "/api/v1/admin/accounts/{id}", ADMIN(accounts_remove, NO_BODY)},
-    {HTTP_POST, "/api/v1/admin/accounts/{id}/test", CALL_MAYBE(ACCESS_ADMIN, accounts_test, SMALL)},
+    {HTTP_POST, "/api/v1/admin/accounts/{id}/test",
+     CALL(ACCESS_ADMIN, accounts_test, SMALL, .optional_body = true)},
     {HTTP_POST, "/api/v1/admin/accounts/{id}/reset",
-     CALL_MAYBE(ACCESS_ADMIN, accounts_reset, SMALL)},
+     CALL(ACCESS_ADMIN, accounts_reset, SMALL, .optional_body = true)},
     {HTTP_GET, "/api/v1/admin/settings", ADMIN(settings_get, NO_BODY)},
     {HTTP_PATCH, "/api/v1/admin/settings", ADMIN(settings_patch, MEDIUM)},
     {HTTP_POST, "/api/v1/admin/settings/sora-s3/test",
-     CALL_MAYBE(ACCESS_ADMIN, settings_test_s3, MEDIUM)},
+     CALL(ACCESS_ADMIN, settings_test_s3, MEDIUM, .optional_body = true)},
     {HTTP_GET, "/api/v1/admin/stats", ADMIN(stats_get, NO_BODY)},
     {HTTP_GET, "/api/v1/admin/jobs", ADMIN(admin_jobs_list, NO_BODY)},
     {HTTP_GET, "/api/v1/admin/audit", ADMIN(audit_list_all, NO_BODY)},

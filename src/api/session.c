@@ -86,7 +86,7 @@ static enum status find_who(struct call *c, struct str token, bool by_cookie, st
     return OK;
 }
 
-enum status place_of_call(struct call *c, struct err *err)
+enum status session_find_origin(struct call *c, struct err *err)
 {
     struct origin seen;
     TRY(origin_of(c->settings, c->peer, c->head, c->arena, &seen, err));
@@ -96,12 +96,12 @@ enum status place_of_call(struct call *c, struct err *err)
     return OK;
 }
 
-enum status identity_of_call(struct call *c, struct err *err)
+enum status session_find_caller(struct call *c, struct err *err)
 {
     struct str token;
     bool by_token = read_bearer(http_head_get(c->head, STR("authorization")), &token);
     struct str cookie = http_cookie_get(http_head_get(c->head, STR("cookie")), STR(SESSION_COOKIE));
-    TRY(place_of_call(c, err));
+    TRY(session_find_origin(c, err));
     if (by_token)
         TRY(find_who(c, token, false, err));
     else if (cookie.p)

@@ -11,10 +11,10 @@
  * session: what the endpoint asks for is the caller's to check).  A bearer token wins over
  * the cookie.  E_FORBIDDEN, code "csrf": a change that a browser may have been made to
  * send by another site. */
-enum status identity_of_call(struct call *c, struct err *err);
+enum status session_find_caller(struct call *c, struct err *err);
 
 /* client_address, origin and https alone. */
-enum status place_of_call(struct call *c, struct err *err);
+enum status session_find_origin(struct call *c, struct err *err);
 
 /* Answer headers that set or clear the cookie. */
 void session_set_cookie(struct call *c, const char *token);

@@ -44,7 +44,7 @@ static void request_param(struct request *r, const char *name, int64_t id)
 
 static enum status request_run(struct request *r, call_handler *handle, const char *body)
 {
-    TRY(identity_of_call(&r->c, &r->err));
+    TRY(session_find_caller(&r->c, &r->err));
     if (body) {
         TRY(json_parse(str_of(body), &r->c.doc, &r->err));
         r->c.json = json_root(r->c.doc);
@@ -135,7 +135,7 @@ static enum status call_with(struct site *s, const char *token, enum http_method
         request_header(&r, "Cookie", cookie_of(s, token));
     if (name)
         request_header(&r, name, value);
-    enum status status = identity_of_call(&r.c, &r.err);
+    enum status status = session_find_caller(&r.c, &r.err);
     *ret_known = r.c.who.user_id != 0;
     if (status != OK)
         assert_string_equal(r.err.code, "csrf");
