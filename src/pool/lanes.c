@@ -190,7 +190,7 @@ void entry_settle(struct pool *p, struct entry *e, int64_t now)
     line_serve(p, e, now);
 }
 
-void hold_point(struct hold *hold, struct str model, struct pool_slot *ret)
+void held_slot_show(struct held_slot *hold, struct str model, struct pool_slot *ret)
 {
     struct str mapped = version_map(hold->version, model);
     if (!mapped.p) {
@@ -202,7 +202,8 @@ void hold_point(struct hold *hold, struct str model, struct pool_slot *ret)
 }
 
 /* A call of its group begins.  A pinned one is the second half of one that is counted. */
-static void count_call(struct pool *p, struct hold *hold, const struct pool_want *want, int64_t now)
+static void count_call(struct pool *p, struct held_slot *hold, const struct pool_want *want,
+                       int64_t now)
 {
     hold->counted = !want->only_account && !want->again;
     hold->group_id = want_bucket(want);
@@ -212,8 +213,8 @@ static void count_call(struct pool *p, struct hold *hold, const struct pool_want
     budget_count(&b->budget, now, 1);
 }
 
-void entry_take(struct pool *p, struct entry *e, struct hold *hold, const struct pool_want *want,
-                int64_t now, struct pool_slot *ret)
+void entry_take(struct pool *p, struct entry *e, struct held_slot *hold,
+                const struct pool_want *want, int64_t now, struct pool_slot *ret)
 {
     hold->tick_before = e->used_tick;
     hold->probe_round = want->only_account ? 0 : probe_begin(e, now);
@@ -229,7 +230,7 @@ void entry_take(struct pool *p, struct entry *e, struct hold *hold, const struct
     hold->began_tick = e->used_tick;
     count_call(p, hold, want, now);
     atomic_fetch_add(&e->version->refs, 1);
-    hold_point(hold, want->model, ret);
+    held_slot_show(hold, want->model, ret);
 }
 
 void entry_join_lanes(struct pool *p, struct entry *e)

@@ -258,7 +258,7 @@ static void free_all(struct list *waiters)
     struct list *node;
     while ((node = list_pop_front(waiters))) {
         struct pool_waiter *w = CONTAINER_OF(node, struct pool_waiter, in_pool);
-        struct hold *hold = w->slot.held;
+        struct held_slot *hold = w->slot.held;
         while (w->nodes) {
             struct wait_node *gone = w->nodes;
             w->nodes = gone->next;

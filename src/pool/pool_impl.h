@@ -14,10 +14,13 @@
  *            all accounts.
  *   turn     one caller's place in the line of a lane, with all its waiters there.
  *
- *   pool.c      taking, releasing, marking      lanes.c   which entry stands where
- *   line.c      waiting                         turns.c   whose turn it is
- *   probe.c     trying gently what has failed   budget.c  how often anything is tried again
- *   snapshot.c  reloading                       flush.c   writing what was learned
+ *   choose.c    which account, and its slot     pool.c     releasing, marking, telling
+ *   line.c      waiting                         turns.c    whose turn it is
+ *   lanes.c     which entry stands where        heap.c     in which order
+ *   probe.c     trying gently what has failed   budget.c   how often anything is tried again
+ *   snapshot.c  reloading                       version.c  a row, made usable
+ *   models.c    who serves which names          keys.c     API keys
+ *   flush.c     writing what was learned        marks.c    what an outcome does (pure)
  *
  * Every change of an entry ends in entry_settle(), the one place that puts it into the
  * right heaps and hands free slots to the line.
@@ -203,7 +206,7 @@ struct bucket {
 };
 
 /* What pool_slot.held points to. */
-struct hold {
+struct held_slot {
     struct pool *pool;
     struct entry *entry;
     struct version *version;
@@ -258,7 +261,7 @@ struct pool_waiter {
     struct model_name model;
     char *names; /* what want's views point to */
     struct wait_node *nodes;
-    struct hold *hold;
+    struct held_slot *hold;
     struct pool_slot slot;
     struct loop *loop;
     struct timer timer;
@@ -324,10 +327,10 @@ size_t entry_chain(int64_t id); /* its place in pool.entries */
 struct bucket *bucket_find(struct pool *p, struct str platform, int64_t group_id);
 void entry_settle(struct pool *p, struct entry *e, int64_t now);
 /* Takes one slot of an entry that has one. */
-void entry_take(struct pool *p, struct entry *e, struct hold *hold, const struct pool_want *want,
-                int64_t now, struct pool_slot *ret);
+void entry_take(struct pool *p, struct entry *e, struct held_slot *hold,
+                const struct pool_want *want, int64_t now, struct pool_slot *ret);
 /* What the slot shows, from the version held. */
-void hold_point(struct hold *hold, struct str model, struct pool_slot *ret);
+void held_slot_show(struct held_slot *hold, struct str model, struct pool_slot *ret);
 /* In or out of its lanes, for a version that is put in place or taken away. */
 void entry_join_lanes(struct pool *p, struct entry *e);
 void entry_leave_lanes(struct entry *e);
