@@ -82,6 +82,12 @@ enum dialect_state {
     DIALECT_CANCELLED
 };
 
+/* The task goes on: there will be another outcome. */
+static inline bool dialect_goes_on(enum dialect_state state)
+{
+    return state == DIALECT_PENDING || state == DIALECT_RUNNING;
+}
+
 struct dialect_media {
     struct str url;          /* absolute */
     bool needs_credential;   /* opened by the account's own credential only (GW-9) */

@@ -4,18 +4,19 @@
  *
  * A *hold* is the one thing about a job that lives in memory: the slot it takes in the
  * pool, and its stream if it has one.  A *step* is one claim in one worker.  Files:
- *   jobs.c         rows, start, the end
+ *   jobs.c           rows, start, the end
  *   jobs_schedule.c  the scheduler: which due rows are claimed
- *   jobs_line.c    places in the pool's line
- *   jobs_keep.c    holds, and the keeper of leases and holds
- *   jobs_step.c    one step: load, check, dispatch by state, save the outcome
- *   jobs_submit.c  choosing an account and sending the submission
- *   jobs_inputs.c  the images that go with it
- *   jobs_poll.c    asking for the state
- *   jobs_stream.c  submissions whose answer is the job, on the engine's own loop
- *   jobs_store.c   moving the media and completing
- *   jobs_results.c media that come as bytes, or are asked for as bytes
- *   jobs_cancel.c  what follows a cancellation */
+ *   jobs_line.c      places in the pool's line
+ *   jobs_keep.c      holds, and the keeper of leases and holds
+ *   jobs_step.c      one step: load, check, dispatch by state, save the outcome
+ *   jobs_refusal.c   submissions that were refused, or are not known to have arrived
+ *   jobs_submit.c    choosing an account and sending the submission
+ *   jobs_inputs.c    the images that go with it
+ *   jobs_poll.c      asking for the state
+ *   jobs_stream.c    submissions whose answer is the job, on the engine's own loop
+ *   jobs_store.c     moving the media and completing
+ *   jobs_results.c   media that come as bytes, or are asked for as bytes
+ *   jobs_cancel.c    what follows a cancellation */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -160,9 +161,29 @@ enum status step_fail(struct step *s, const struct failure *failure);
 /* What the code says, without words of the upstream's. */
 enum status step_fail_as(struct step *s, enum failure_class class, const char *code);
 enum status step_note(struct step *s, struct db_conn *tx);
-/* Moves to storing (or ends, for kinds that keep nothing) with what the upstream has. */
-enum status step_delivered(struct step *s, enum job_state from,
-                           const struct dialect_outcome *outcome);
+/* The upstream has ended the task, well or badly; the account did what it should either way. */
+enum status step_finished(struct step *s, enum job_state from,
+                          const struct dialect_outcome *outcome);
+/* Has the slot at the job's own account, if need be taken anew, as after a restart: whatever the
+ * account's marks and limit say, for the work is there already.  False: the account is not known
+ * here, or cannot be used. */
+bool step_retake_slot(struct step *s);
+/* The slot's account as it is now, with a token that has not ended (AC-3); false: it has none.
+ * Both may wait for the token endpoint; pointers into the slot end. */
+bool step_token(struct step *s);
+/* A 401 came: whether there is another token now, so that the same may be asked again. */
+bool step_renew_token(struct step *s);
+/* Logs what a step could not do; its claim ends with its lease. */
+void step_report(struct step *s, enum status status);
+/* Gives the slot back if the outcome was kept; returns its status. */
+enum status step_gives_back(struct step *s, enum status kept);
+/* The process ends, and what was running has been stopped: the row stays as it stands. */
+bool step_is_cut(const struct step *s);
+/* Gives back what the job does not need any more, and the hold. */
+void step_done(struct step *s);
+void step_free(struct step *s);
+
+/* What a submission met with (jobs_refusal.c). */
 /* A received refusal, or a failure before any byte left: another account, or the end. */
 struct refusal {
     int status;   /* 0: nothing was received */
@@ -178,26 +199,12 @@ struct refusal step_read_refusal(struct step *s, const struct dialect_answer *in
 enum status step_refused(struct step *s, enum job_state from, const struct refusal *r);
 /* The account's dialect cannot say it (s->err tells why); another's may. */
 enum status step_not_said(struct step *s, enum job_state from);
-/* The slot's account as it is now, with a token that has not ended (AC-3); false: it has none.
- * Both may wait for the token endpoint; pointers into the slot end. */
-bool step_token(struct step *s);
-/* A 401 came: whether there is another token now, so that the same may be asked again. */
-bool step_renew_token(struct step *s);
 /* Sent, and nobody knows what became of it; outcome: what that means for the account. It is
  * sent again where the account honours the Idempotency-Key. */
 enum status step_unknown(struct step *s, enum job_state from, enum pool_outcome outcome);
-/* Logs what a step could not do; its claim ends with its lease. */
-void step_report(struct step *s, enum status status);
-/* Gives the slot back if the outcome was kept; returns its status. */
-enum status step_gives_back(struct step *s, enum status kept);
-/* The process ends, and what was running has been stopped: the row stays as it stands. */
-bool step_is_cut(const struct step *s);
-/* Gives back what the job does not need any more, and the hold. */
-void step_done(struct step *s);
-void step_free(struct step *s);
+/* Found in submitting or streaming: whoever sent it is dead, and so is its connection. */
+enum status step_orphan(struct step *s);
 
-/* Gives the slot back if the outcome was kept; returns its status. */
-enum status step_gives_back(struct step *s, enum status kept);
 /* What a submission says beside its dialect's words: its key, and how far the request has come. */
 enum { STEP_OWN_HEADERS = 2 };
 size_t step_own_headers(struct step *s, struct http_header *ret);

@@ -67,19 +67,9 @@ static enum status ask_again(struct step *s, int64_t retry_after_ms)
 
 static enum status read_state(struct step *s, const struct dialect_outcome *outcome)
 {
-    switch (outcome->state) {
-    case DIALECT_DONE:
-        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_gives_back(s, step_delivered(s, JOB_POLLING, outcome));
-    case DIALECT_FAILED:
-    case DIALECT_CANCELLED:
-        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_gives_back(s, step_fail(s, &outcome->failure));
-    case DIALECT_PENDING:
-    case DIALECT_RUNNING:
-        break;
-    }
-    return still_running(s, outcome);
+    if (dialect_goes_on(outcome->state))
+        return still_running(s, outcome);
+    return step_finished(s, JOB_POLLING, outcome);
 }
 
 static enum status is_missing(struct step *s, bool for_ever)
@@ -153,24 +143,6 @@ static enum status not_answered(struct step *s)
     return ask_again(s, 0);
 }
 
-/* After a restart the slot is taken again, whatever the account's marks and limit say: the
- * task is there, and it is this account that knows it. */
-static enum status take_slot(struct step *s)
-{
-    struct pool_want want = {.platform = STR("sora"),
-                             .model = s->job.model,
-                             .only_account = s->job.account_id,
-                             .running = true};
-    if (s->hold->slot.account)
-        return OK;
-    if (!s->job.account_id)
-        return step_fail_as(s, FAILURE_ACCOUNT, "account_gone");
-    if (pool_take(s->app->pool, &want, &s->hold->slot, NULL) == POOL_GOT)
-        return OK;
-    /* Not known here yet, or not usable until somebody has mended it. */
-    return ask_again(s, 0);
-}
-
 enum status step_polling(struct step *s)
 {
     struct dialect_task task = {s->job.upstream_id, s->job.upstream_ref};
@@ -178,10 +150,10 @@ enum status step_polling(struct step *s)
     struct fetch_request request;
     struct fetch_answer answer;
 
-    TRY(take_slot(s));
-    if (!s->hold->slot.account)
-        return OK;
-    if (!step_token(s))
+    if (!s->hold->slot.account && !s->job.account_id)
+        return step_fail_as(s, FAILURE_ACCOUNT, "account_gone");
+    /* Not known here yet, or not usable until somebody has mended it. */
+    if (!step_retake_slot(s) || !step_token(s))
         return ask_again(s, 0);
     const struct pool_account *account = s->hold->slot.account;
     TRY(account->dialect->build_poll(&account->target, &task, s->arena, &http, &s->err));
@@ -194,18 +166,12 @@ enum status step_polling(struct step *s)
 
 enum status step_look(struct step *s, struct dialect_outcome *ret)
 {
-    struct pool_want want = {.platform = STR("sora"),
-                             .model = s->job.model,
-                             .only_account = s->job.account_id,
-                             .running = true};
     struct dialect_task task = {s->job.upstream_id, s->job.upstream_ref};
     struct dialect_http http;
     struct fetch_request request;
     struct fetch_answer answer;
 
-    if (!s->hold->slot.account && pool_take(s->app->pool, &want, &s->hold->slot, NULL) != POOL_GOT)
-        return err_set(&s->err, E_UNAVAILABLE, "account_gone");
-    if (!step_token(s))
+    if (!step_retake_slot(s) || !step_token(s))
         return err_set(&s->err, E_UNAVAILABLE, "account_gone");
     const struct pool_account *account = s->hold->slot.account;
     if (account->dialect->streams)

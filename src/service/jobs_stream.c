@@ -117,11 +117,7 @@ static enum status conclude_answer(struct job_stream *st)
     const struct dialect *d = s->hold->slot.account->dialect;
     if (!st->reader || st->unreadable || d->stream_finish(st->reader, &s->err) != OK)
         return step_unknown(s, JOB_STREAMING, POOL_UNAVAILABLE);
-    const struct dialect_outcome *outcome = d->stream_outcome(st->reader);
-    hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
-    if (outcome->state == DIALECT_DONE)
-        return step_gives_back(s, step_delivered(s, JOB_STREAMING, outcome));
-    return step_gives_back(s, step_fail(s, &outcome->failure));
+    return step_finished(s, JOB_STREAMING, d->stream_outcome(st->reader));
 }
 
 static enum status conclude(struct job_stream *st)

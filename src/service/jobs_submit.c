@@ -118,18 +118,8 @@ static enum status accepted(struct step *s, const struct dialect_outcome *outcom
     s->job.upstream_id = outcome->task_id;
     s->job.upstream_ref = outcome->ref;
     s->job.progress = MAX(s->job.progress, outcome->progress);
-    switch (outcome->state) {
-    case DIALECT_DONE:
-        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_gives_back(s, step_delivered(s, JOB_SUBMITTING, outcome));
-    case DIALECT_FAILED:
-    case DIALECT_CANCELLED:
-        hold_note(s->jobs, s->hold, POOL_SUCCESS, 0);
-        return step_gives_back(s, step_fail(s, &outcome->failure));
-    case DIALECT_PENDING:
-    case DIALECT_RUNNING:
-        break;
-    }
+    if (!dialect_goes_on(outcome->state))
+        return step_finished(s, JOB_SUBMITTING, outcome);
     pool_proven(s->app->pool, &s->hold->slot);
     s->job.state = JOB_POLLING;
     s->job.attempts = 0;
