@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pool/pool.h"
+#include "service/accounts_impl.h"
 #include "service/events.h"
 #include "service/oauth_flow.h"
 #include "service/settings.h"

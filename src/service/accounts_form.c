@@ -7,7 +7,7 @@
 #include "net/guard.h"
 #include "net/tls.h"
 #include "net/url.h"
-#include "service/accounts.h"
+#include "service/accounts_impl.h"
 #include "service/settings.h"
 
 /* ---- addresses ---- */

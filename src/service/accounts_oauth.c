@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "pool/tokens.h"
-#include "service/accounts.h"
+#include "service/accounts_impl.h"
 #include "service/settings.h"
 #include "store/account_tokens.h"
 

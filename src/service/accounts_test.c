@@ -6,7 +6,7 @@
 #include "dialect/dialect.h"
 #include "net/fetch.h"
 #include "pool/tokens.h"
-#include "service/accounts.h"
+#include "service/accounts_impl.h"
 #include "service/oauth_flow.h"
 #include "service/settings.h"
 #include "store/account_tokens.h"

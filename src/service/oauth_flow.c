@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/json_out.h"
 #include "platform/json_in.h"
+#include "service/accounts_impl.h"
 #include "service/settings.h"
 #include "store/accounts.h"
 #include "store/oauth_flows.h"
