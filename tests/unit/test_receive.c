@@ -2,7 +2,6 @@
 /* A real server, real workers, clients on loopback. */
 #include "net/receive.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "loopback.h"
 
 enum { BODY_SIZE = 3 * 1000 * 1000 + 7, FLOOD_SIZE = 64 << 20, WORDS = 64, WORKERS = 2, QUEUE = 8 };
 
@@ -121,9 +121,6 @@ static void *thread_start(void *ctx)
 
 static int setup(void **state)
 {
-    struct err err = {0};
-    struct sockaddr_in address;
-    socklen_t size = sizeof(address);
     (void)state;
     memset(&seen, 0, sizeof(seen));
     seen.same = true;
@@ -139,11 +136,7 @@ static int setup(void **state)
                                                      .thread_start = thread_start,
                                                      .ctx = &f});
     f.server = server_new(&(struct server_config){.loop = f.loop, .on_request = on_request});
-    int fd = server_bind(STR("127.0.0.1:0"), false, &err);
-    assert_true(fd >= 0);
-    getsockname(fd, (struct sockaddr *)&address, &size);
-    f.port = ntohs(address.sin_port);
-    server_listen(f.server, fd);
+    f.port = loopback_listen(f.server);
     pthread_create(&f.thread, NULL, run, NULL);
     return 0;
 }
@@ -165,11 +158,7 @@ static int teardown(void **state)
 
 static int dial(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(f.port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
+    return loopback_dial(f.port);
 }
 
 static void say(int fd, const char *text)

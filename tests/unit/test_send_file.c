@@ -2,7 +2,6 @@
 /* Real files, real workers, a real server on loopback. */
 #include "net/send_file.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "loopback.h"
 #include "net/server_impl.h"
 
 enum { LARGE_SIZE = 16 << 20 };
@@ -115,9 +115,6 @@ static void write_file(void)
 
 static int setup(void **state)
 {
-    struct err err = {0};
-    struct sockaddr_in address;
-    socklen_t size = sizeof(address);
     (void)state;
     memset(&f, 0, sizeof(f));
     sem_init(&f.done, 0, 0);
@@ -135,11 +132,7 @@ static int setup(void **state)
                                                   .out_high = 256 * 1024,
                                                   .out_low = 64 * 1024,
                                                   .on_request = on_request});
-    int fd = server_bind(STR("127.0.0.1:0"), false, &err);
-    assert_true(fd >= 0);
-    getsockname(fd, (struct sockaddr *)&address, &size);
-    f.port = ntohs(address.sin_port);
-    server_listen(f.server, fd);
+    f.port = loopback_listen(f.server);
     pthread_create(&f.thread, NULL, run, NULL);
     return 0;
 }
@@ -160,11 +153,8 @@ static int teardown(void **state)
 
 static int dial(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(f.port)};
     struct timeval limit = {.tv_sec = 10};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    int fd = loopback_dial(f.port);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     return fd;
 }

@@ -2,7 +2,6 @@
 /* A real server on loopback in a thread of its own; the tests are plain sockets. */
 #include "net/server.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -18,6 +17,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "loopback.h"
 #include "watches.h"
 
 enum { BIG = 8 * 1024 * 1024, ANSWER_MAX = 16 * 1024 * 1024, MAX_CONNECTIONS = 40 };
@@ -275,9 +275,6 @@ static void *run(void *arg)
 
 static int start(int timeout_ms)
 {
-    struct err err = {0};
-    struct sockaddr_in address;
-    socklen_t size = sizeof(address);
     memset(&f, 0, sizeof(f));
     sem_init(&f.ended, 0, 0);
     sem_init(&f.task_ran, 0, 0);
@@ -294,11 +291,7 @@ static int start(int timeout_ms)
         .out_low = 64 * 1024,
         .on_request = on_request,
     });
-    int fd = server_bind(STR("127.0.0.1:0"), true, &err);
-    assert_true(fd >= 0);
-    getsockname(fd, (struct sockaddr *)&address, &size);
-    f.port = ntohs(address.sin_port);
-    server_listen(f.server, fd);
+    f.port = loopback_listen(f.server);
     pthread_create(&f.thread, NULL, run, NULL);
     return 0;
 }
@@ -349,11 +342,8 @@ static void on_loop(void (*fn)(void))
 
 static int dial(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(f.port)};
     struct timeval limit = {.tv_sec = 10};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    int fd = loopback_dial(f.port);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
     return fd;
