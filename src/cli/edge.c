@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/loop.h"
 #include "net/server.h"
 #include "net/upstream.h"
@@ -130,11 +131,10 @@ static enum status open_lane(struct app *app, struct lane *lane, int fd, struct 
                                    .ctx = lane->dispatch};
     lane->server = server_new(&config);
     server_listen(lane->server, fd);
-    int failed = pthread_create(&lane->thread, NULL, lane_main, lane);
-    if (failed) {
+    status = thread_start(&lane->thread, lane_main, lane, "an event loop", err);
+    if (status != OK) {
         release_lane(lane);
-        errno = failed;
-        return err_errno(err, "start a loop");
+        return status;
     }
     lane->edge->count++;
     return OK;

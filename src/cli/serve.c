@@ -11,6 +11,7 @@
 #include "api/dispatch.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "cli/commands.h"
 #include "cli/edge.h"
 #include "cli/home.h"
@@ -71,7 +72,8 @@ static void worker_end(void *state, void *ctx)
     free(w);
 }
 
-static struct workers *start_workers(struct app *app, const char *name, int threads)
+static enum status start_workers(struct app *app, const char *name, int threads,
+                                 struct workers **ret, struct err *err)
 {
     struct workers_config config = {.name = name,
                                     .threads = threads,
@@ -80,7 +82,18 @@ static struct workers *start_workers(struct app *app, const char *name, int thre
                                     .thread_start = worker_start,
                                     .thread_end = worker_end,
                                     .ctx = app};
-    return workers_new(&config);
+    *ret = workers_new(&config);
+    return *ret ? OK : thread_refused("the workers", err);
+}
+
+static enum status start_all_workers(struct app *app, struct err *err)
+{
+    TRY(start_workers(app, "api", 8, &app->api_workers, err));
+    TRY(start_workers(app, "submit", 24, &app->submit_workers, err));
+    TRY(start_workers(app, "step", 8, &app->step_workers, err));
+    TRY(start_workers(app, "transfer", 6, &app->transfer_workers, err));
+    TRY(start_workers(app, "file", 4, &app->file_workers, err));
+    return start_workers(app, "upload", 6, &app->upload_workers, err);
 }
 
 /* ---- opening */
@@ -122,7 +135,7 @@ static enum status open_tokens(struct app *app, struct err *err)
                                          .networks = allowed_networks,
                                          .ctx = app};
     app->tokens = tokens_new(&config);
-    return app->tokens ? OK : err_set(err, E_INTERNAL, "internal_error");
+    return app->tokens ? OK : thread_refused("the accounts' tokens", err);
 }
 
 /* What a dead process has left undone, where there can be no other than this one.  Where servers
@@ -152,17 +165,12 @@ static enum status open_services(struct serving *s, struct db_conn *db, struct e
     TRY(local_open(app->data_dir, &app->local, err));
     app->storage = storage_new();
     TRY(storage_tell_node(app, db, err));
-    app->api_workers = start_workers(app, "api", 8);
-    app->submit_workers = start_workers(app, "submit", 24);
-    app->step_workers = start_workers(app, "step", 8);
-    app->transfer_workers = start_workers(app, "transfer", 6);
-    app->file_workers = start_workers(app, "file", 4);
-    app->upload_workers = start_workers(app, "upload", 6);
+    TRY(start_all_workers(app, err));
     if (s->home.old_pid == 0)
         TRY(take_up(s, err));
     TRY(jobs_start(app, err));
-    s->janitor = janitor_start(app);
-    app->keeper = store_keeper_start(app);
+    TRY(janitor_start(app, &s->janitor, err));
+    TRY(store_keeper_start(app, &app->keeper, err));
     return db_listen(app->db, on_notice, s, err);
 }
 

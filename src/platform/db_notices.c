@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/queue.h"
+#include "base/thread.h"
 #include "platform/db_impl.h"
 
 enum { QUEUE_MAX = 4096 };
@@ -48,8 +49,7 @@ static void *dispatch(void *ctx)
 
 enum status notices_start(struct notices *n, struct err *err)
 {
-    if (pthread_create(&n->thread, NULL, dispatch, n) != 0)
-        return err_set(err, E_UNAVAILABLE, "no_thread");
+    TRY(thread_start(&n->thread, dispatch, n, "notices of the database", err));
     atomic_store(&n->started, true);
     return OK;
 }

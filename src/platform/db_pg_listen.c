@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "platform/db_impl.h"
 #include "platform/db_pg.h"
 
@@ -102,8 +103,8 @@ enum status pg_listener_start(struct db *db, const char *url, struct pg_listener
     enum status status = l->stop < 0 ? err_errno(err, "eventfd") : OK;
     if (status == OK)
         status = connect_listener(url, &l->conn, err);
-    if (status == OK && pthread_create(&l->thread, NULL, run, l) != 0)
-        status = err_set(err, E_UNAVAILABLE, "no_thread");
+    if (status == OK)
+        status = thread_start(&l->thread, run, l, "what PostgreSQL tells", err);
     if (status != OK) {
         PQfinish(l->conn);
         if (l->stop >= 0)

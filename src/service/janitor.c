@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "pool/pool.h"
 #include "pool/tokens.h"
 #include "service/identity.h"
@@ -202,13 +203,23 @@ static void *janitor_main(void *arg)
     return NULL;
 }
 
-struct janitor *janitor_start(struct app *app)
+static void free_janitor(struct janitor *j)
+{
+    db_conn_free(j->db);
+    free(j);
+}
+
+enum status janitor_start(struct app *app, struct janitor **ret, struct err *err)
 {
     struct janitor *j = mem_zalloc(sizeof(*j));
     j->app = app;
     j->db = db_conn_new(app->db);
-    pthread_create(&j->thread, NULL, janitor_main, j);
-    return j;
+    enum status status = thread_start(&j->thread, janitor_main, j, "the janitor", err);
+    if (status == OK)
+        *ret = j;
+    else
+        free_janitor(j);
+    return status;
 }
 
 void janitor_leave(struct janitor *j)
@@ -227,8 +238,7 @@ void janitor_stop(struct janitor *j)
         return;
     atomic_store(&j->stopping, true);
     pthread_join(j->thread, NULL);
-    db_conn_free(j->db);
-    free(j);
+    free_janitor(j);
 }
 
 void janitor_reload_pool(struct janitor *j)

@@ -8,12 +8,12 @@
 #include "service/app.h"
 
 struct janitor;
-struct janitor *janitor_start(struct app *app);
+enum status janitor_start(struct app *app, struct janitor **ret, struct err *err);
 /* The server was replaced, and the newcomer does all periodic work: from now on only what calls
  * have marked here is written, once a second, and the newcomer told when a change was made here
  * that SQLite tells nobody else of. */
 void janitor_leave(struct janitor *j);
-/* One last round of what must not be lost, then the thread ends. */
+/* One last round of what must not be lost, then the thread ends.  NULL is fine. */
 void janitor_stop(struct janitor *j);
 /* The pool must read accounts, groups and keys anew; any thread. */
 void janitor_reload_pool(struct janitor *j);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json_out.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "platform/json_in.h"
 #include "service/events.h"
 #include "service/jobs_impl.h"
@@ -221,6 +222,18 @@ enum status jobs_take_up(struct app *app, struct err *err)
     return status;
 }
 
+/* In this order: the scheduler, which begins jobs, comes last. */
+static enum status start_threads(struct jobs *j, struct err *err)
+{
+    TRY(thread_start(&j->stream_thread, stream_main, j, "the jobs' streams", err));
+    j->streaming = true;
+    TRY(thread_start(&j->keeper, keeper_main, j, "the jobs' leases", err));
+    j->keeping = true;
+    TRY(thread_start(&j->scheduler, scheduler_main, j, "the jobs' schedule", err));
+    j->scheduling = true;
+    return OK;
+}
+
 enum status jobs_start(struct app *app, struct err *err)
 {
     struct jobs *j = mem_zalloc(sizeof(*j));
@@ -249,10 +262,7 @@ enum status jobs_start(struct app *app, struct err *err)
     }
     app->jobs = j;
     events_tap(app->events, on_event, j);
-    pthread_create(&j->stream_thread, NULL, stream_main, j);
-    pthread_create(&j->scheduler, NULL, scheduler_main, j);
-    pthread_create(&j->keeper, NULL, keeper_main, j);
-    return OK;
+    return start_threads(j, err);
 }
 
 void jobs_drain(struct app *app)
@@ -262,7 +272,8 @@ void jobs_drain(struct app *app)
     j->stopping = true;
     pthread_cond_signal(&j->wake);
     pthread_mutex_unlock(&j->lock);
-    pthread_join(j->scheduler, NULL);
+    if (j->scheduling)
+        pthread_join(j->scheduler, NULL);
 }
 
 int jobs_busy_count(struct app *app)
@@ -299,9 +310,11 @@ void jobs_cut(struct app *app)
         streams_cut(j);
         nanosleep(&pause, NULL);
     }
-    pthread_join(j->keeper, NULL);
+    if (j->keeping)
+        pthread_join(j->keeper, NULL);
     loop_stop(j->loop);
-    pthread_join(j->stream_thread, NULL);
+    if (j->streaming)
+        pthread_join(j->stream_thread, NULL);
 }
 
 const atomic_bool *jobs_are_cut(struct app *app)

@@ -49,7 +49,8 @@ void jobs_wake(struct jobs *j);
  * "already_finished". */
 enum status jobs_cancel(struct db_conn *tx, int64_t job_id, struct err *err);
 
-/* Starts the scheduler and the lease keeper. */
+/* Starts the scheduler and the lease keeper.  What has begun before a failure is taken down as all
+ * of it would be: jobs_drain(), jobs_cut(), jobs_free(). */
 enum status jobs_start(struct app *app, struct err *err);
 /* Takes up what an ended process of the same data folder held, without waiting for its leases'
  * end.  Not while that process may still work: its steps would be done twice. */

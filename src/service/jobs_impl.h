@@ -63,7 +63,8 @@ struct hold {
 struct jobs {
     struct app *app;
     pthread_t scheduler, keeper, stream_thread;
-    pthread_mutex_t lock; /* of all below */
+    bool scheduling, keeping, streaming; /* whose threads have begun */
+    pthread_mutex_t lock;                /* of all below */
     pthread_cond_t wake;
     bool woken, stopping;
     bool look;                            /* woken because the line may move */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "media/local.h"
 #include "net/fetch.h"
 #include "service/quota.h"
@@ -362,15 +363,27 @@ static void *keeper_main(void *arg)
     return NULL;
 }
 
-struct store_keeper *store_keeper_start(struct app *app)
+static void free_keeper(struct store_keeper *k)
+{
+    fetcher_free(k->fetcher);
+    db_conn_free(k->db);
+    arena_free(k->arena);
+    free(k);
+}
+
+enum status store_keeper_start(struct app *app, struct store_keeper **ret, struct err *err)
 {
     struct store_keeper *k = mem_zalloc(sizeof(*k));
     k->app = app;
     k->db = db_conn_new(app->db);
     k->fetcher = fetcher_new(str_of(app->resolver));
     k->arena = arena_new(ARENA_BYTES);
-    pthread_create(&k->thread, NULL, keeper_main, k);
-    return k;
+    enum status status = thread_start(&k->thread, keeper_main, k, "the stores' keeper", err);
+    if (status == OK)
+        *ret = k;
+    else
+        free_keeper(k);
+    return status;
 }
 
 void store_keeper_stop(struct store_keeper *k)
@@ -379,8 +392,5 @@ void store_keeper_stop(struct store_keeper *k)
         return;
     atomic_store(&k->stopping, true);
     pthread_join(k->thread, NULL);
-    fetcher_free(k->fetcher);
-    db_conn_free(k->db);
-    arena_free(k->arena);
-    free(k);
+    free_keeper(k);
 }

@@ -6,6 +6,6 @@
 #include "service/app.h"
 
 struct store_keeper;
-struct store_keeper *store_keeper_start(struct app *app);
+enum status store_keeper_start(struct app *app, struct store_keeper **ret, struct err *err);
 /* Cuts what is under way with the bucket; one last look at the disk's deletions.  NULL is fine. */
 void store_keeper_stop(struct store_keeper *k);

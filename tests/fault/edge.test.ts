@@ -114,7 +114,7 @@ test("a loop whose thread cannot be started ends the start", async () => {
     timeout: 60_000, // it serves, with a loop that nobody runs
   });
   assert.equal(status, 2, stderr);
-  assert.match(stderr, /start a loop/);
+  assert.match(stderr, /no thread to be had for an event loop/);
   assert.doesNotMatch(stderr, /Sanitizer/);
 });
 

@@ -11,7 +11,7 @@
  * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any;
  *         `@N` of a write: that goes beyond the file's byte N, and what fits before is written
  * ACTION  kill   SIGKILL before the call (recv: after it)
- *         go     the call goes through, and the next line counts
+ *         go     the call goes through, and the next line counts; go7: seven such calls
  *         wait   likewise, and the thread that made it sleeps for two seconds
  *         hold   likewise, and it sleeps until there is a new file, or none; `FILE.held` says so
  *         ENOSPC, EMFILE, EAGAIN, EIO, EACCES   the call fails so, for as long as the rule stands
@@ -55,7 +55,7 @@ struct rule {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const char *rules_path;
 static struct rule rules[MAX_RULES];
-static int rule_count, current;
+static int rule_count, current, gone; /* gone: calls that the current one has let through */
 static ino_t read_inode;
 /* Of this thread's write: where it begins, and the byte that it may not go beyond. */
 static __thread off_t write_from, write_end;
@@ -75,7 +75,7 @@ __attribute__((constructor)) static void begin(void)
 static void parse_rules(char *text)
 {
     char *rest = text;
-    rule_count = current = 0;
+    rule_count = current = gone = 0;
     for (char *line; rule_count < MAX_RULES && (line = strsep(&rest, "\n"));) {
         struct rule *r = &rules[rule_count];
         if (sscanf(line, "%127s %127s %127s %127s", r->call, r->what, r->text, r->action) != 4)
@@ -118,6 +118,21 @@ static bool matches(const struct rule *r, const char *call, const char *what, co
         return write_from + (off_t)n > write_end;
     }
     return strcmp(r->text, "-") == 0 || (bytes && memmem(bytes, n, r->text, strlen(r->text)));
+}
+
+static bool goes(const char *action)
+{
+    return strncmp(action, "go", 2) == 0;
+}
+
+/* Under the lock. */
+static void let_through(const char *action)
+{
+    int most = goes(action) ? atoi(action + 2) : 1;
+    if (++gone < most)
+        return;
+    gone = 0;
+    current++;
 }
 
 static int error_of(const char *action)
@@ -165,8 +180,8 @@ static int act(const char *call, const char *what, const void *bytes, size_t n)
         held = strcmp(action, "hold") == 0;
         if (strcmp(action, "kill") == 0)
             die();
-        else if (wait || held || strcmp(action, "go") == 0)
-            current++;
+        else if (wait || held || goes(action))
+            let_through(action);
         else
             fault = error_of(action);
     }

@@ -29,6 +29,16 @@ export function newDatabase(): string {
   return url.toString();
 }
 
+// Of a program that goes by a file of rules (tests/fault/shim.c). drops: each death is a power cut.
+export function shimmed(rules: string, drops = false): Record<string, string> {
+  return {
+    LD_PRELOAD: SHIM,
+    KINORA_SHIM: rules,
+    ...(drops ? { KINORA_SHIM_DROPS: "1" } : {}),
+    ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
+  };
+}
+
 export interface WorldOptions {
   engine?: Engine;
   demo?: string[];
@@ -65,12 +75,7 @@ export class World {
       args: ["--drain", "5", ...(options.args ?? [])],
       // Empty: not undefined, which would make the harness choose.
       database: options.database ?? (engine === "postgres" ? newDatabase() : ""),
-      env: {
-        LD_PRELOAD: SHIM,
-        KINORA_SHIM: join(folder, "rules"),
-        ...(options.drops ? { KINORA_SHIM_DROPS: "1" } : {}),
-        ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:verify_asan_link_order=0`,
-      },
+      env: shimmed(join(folder, "rules"), options.drops),
     });
     const world = new World(demo, kinora, engine, folder, options.drops ?? false);
     world.person = await kinora.admin();
