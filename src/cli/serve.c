@@ -224,7 +224,7 @@ static void let_end(struct serving *s, const sigset_t *signals)
     int64_t until = began + (s->replaced ? s->drain_replaced_s * CLOCK_SECOND_MS : drain);
     while (is_busy(s) && clock_mono_ms() < until) {
         int caught = sigtimedwait(signals, NULL, &pause);
-        if (caught == SIGTERM || caught == SIGINT)
+        if (caught > 0 && caught != SIGUSR2)
             until = MIN(until, clock_mono_ms() + drain);
     }
 }
@@ -376,10 +376,14 @@ static int set_log_level(void)
     return options_fail("--log-level takes debug, info, warn or error, not \"%s\"", opt_log_level);
 }
 
-/* Every thread inherits the mask; only the main thread waits for them. */
+/* Every thread inherits the mask; only the main thread waits for them.  A terminal that closes ends
+ * the server as anybody does who asks it to stop, but not under nohup. */
 static void block_signals(sigset_t *signals)
 {
+    struct sigaction hangup;
     sigemptyset(signals);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaddset(signals, SIGHUP);
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGINT);
     sigaddset(signals, SIGUSR2);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands: what they say and what they end with (docs/spec.md, section 10).
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -89,6 +90,23 @@ test("A second server on the same folder is refused, and the first goes on", asy
   const second = run(["serve", "--data", kinora.data, "--listen", "127.0.0.1:0"]);
   assertUsage(second, /another server/);
   assert.equal((await fetch(`${kinora.url}/healthz`)).status, 200);
+});
+
+test("A terminal that closes stops a server as SIGTERM does, but not one that is to outlive it", async () => {
+  const asked = await Kinora.start();
+  await asked.stop({ keep: true, signal: "SIGHUP" });
+  const { host } = new URL(asked.url);
+  const serve = asked.words(["serve", "--listen", host]);
+  const child = spawn("sh", ["-c", 'trap "" HUP; exec "$0" "$@"', BINARY, ...serve]);
+  let log = "";
+  child.stderr.on("data", (piece) => (log += String(piece)));
+  await eventually("it answers", () => fetch(`${asked.url}/healthz`).then((a) => a.ok, () => false));
+  child.kill("SIGHUP");
+  child.kill("SIGTERM");
+  const [code] = await once(child, "exit");
+  assert.equal(code, 0, log);
+  assert.match(log, /"?stopping"?.*Terminated/);
+  rmSync(asked.data, { recursive: true });
 });
 
 test("A socket from the starter must be one that listens, else one clear line and status 2", () => {

@@ -109,21 +109,22 @@ export class Kinora {
   }
 
   // Ends it as an init system would; anything but a clean end is an error.
-  async stop({ keep = false } = {}): Promise<void> {
+  async stop({ keep = false, signal = "SIGTERM" as NodeJS.Signals } = {}): Promise<void> {
     const { exitCode, signalCode } = this.child;
     if (!this.killed && (exitCode !== null || signalCode !== null))
       throw new Error(`kinora ended by itself with ${exitCode ?? signalCode}: ${this.log}`);
     if (this.child.exitCode === null && this.child.signalCode === null) {
       const ended = once(this.child, "exit");
-      this.child.kill("SIGTERM");
-      const [code, signal] = await ended;
-      if (code !== 0) throw new Error(`kinora ended with ${code ?? signal}: ${this.log}`);
+      this.child.kill(signal);
+      const [code, by] = await ended;
+      if (code !== 0) throw new Error(`kinora ended with ${code ?? by}: ${this.log}`);
     }
     if (REPORT.test(this.log)) throw new Error(`a sanitizer reported: ${this.log}`);
     if (!keep) rmSync(this.data, { recursive: true, force: true });
   }
 
-  private words(args: string[]): string[] {
+  // A command with where its data are.
+  words(args: string[]): string[] {
     return [...args, "--data", this.data, ...(this.database ? ["--database", this.database] : [])];
   }
 
