@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "cli/options.h"
 #include "platform/file.h"
-#include "platform/migrate.h"
 #include "service/secrets.h"
 
 const char *home_data = "data", *home_database;
@@ -147,21 +146,18 @@ static int open_folder(struct home *h, enum home_use use)
 static int check_no_secrets(struct home *h, const char *path)
 {
     struct err err = {0};
-    struct secrets_count count = {0};
+    size_t sealed = 0;
     struct db_conn *db = db_conn_new(h->db);
-    bool tables;
-    enum status status = migrate_begun(db, &tables, &err);
-    if (status == OK && tables)
-        status = secrets_check(db, NULL, &count, &err);
+    enum status status = secrets_count(db, &sealed, &err);
     db_conn_free(db);
     if (status != OK)
         return home_fail(&err);
-    if (count.sealed == 0)
+    if (sealed == 0)
         return 0;
     return options_fail("the key file %s is missing, and %zu secrets in the database are sealed "
                         "with it: put it back, from a backup or from another server of this "
                         "database, or give its lines in KINORA_SECRET_KEYS",
-                        path, count.sealed);
+                        path, sealed);
 }
 
 static int open_keys(struct home *h, enum home_use use)

@@ -246,6 +246,18 @@ enum status migrate_begun(struct db_conn *c, bool *ret, struct err *err)
     return table_exists(c, ret, err);
 }
 
+enum status migrate_count(struct db_conn *c, size_t *ret, struct err *err)
+{
+    int64_t count = 0;
+    bool exists;
+    TRY(table_exists(c, &exists, err));
+    if (exists)
+        TRY(db_query_int(c, "SELECT COUNT(*) FROM schema_migrations", DB_NO_ARGS, &count, NULL,
+                         err));
+    *ret = (size_t)count;
+    return OK;
+}
+
 void migrate_digest(size_t count, char out[MIGRATE_DIGEST_SIZE])
 {
     struct sha256 sum;

@@ -21,6 +21,8 @@ enum status migrate_run(struct db_conn *c, int *ret_applied, struct err *err);
 enum status migrate_check(struct db_conn *c, struct err *err);
 /* Whether any was ever applied: the database is somebody's. */
 enum status migrate_begun(struct db_conn *c, bool *ret, struct err *err);
+/* How many were applied; 0: none, or the database is empty. */
+enum status migrate_count(struct db_conn *c, size_t *ret, struct err *err);
 enum { MIGRATE_DIGEST_SIZE = 65 };
 /* Of the first `count` migrations' texts, in hex: two programs with the same have the same tables
  * after them.  count is at most embedded_sql_count. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/secrets.h"
 
+#include "platform/migrate.h"
 #include "service/settings_table.h"
 #include "store/account_secrets.h"
 #include "store/accounts.h"
 #include "store/settings.h"
 #include "store/stores.h"
 
-enum { SECRET_BYTES = 4 << 20 };
+enum { SECRET_BYTES = 4 << 20, STORES_SINCE = 19 /* sql/migrations/0019_stores.sql */ };
 
 struct checking {
     const struct key_ring *keys;
@@ -63,5 +64,22 @@ enum status secrets_check(struct db_conn *db, const struct key_ring *keys,
     TRY(settings_rows_read(db, on_setting, &c, err));
     TRY(store_each_secret(db, on_bucket, &c, err));
     *ret = c.count;
+    return OK;
+}
+
+enum status secrets_count(struct db_conn *db, size_t *ret, struct err *err)
+{
+    _cleanup_(arena_freep) struct arena *a = arena_new(SECRET_BYTES);
+    struct checking c = {.arena = a};
+    size_t migrations, accounts = 0;
+    TRY(migrate_count(db, &migrations, err));
+    /* Of an account only that it is there: its columns are those of its time. */
+    if (migrations > 0) {
+        TRY(accounts_count(db, &accounts, err));
+        TRY(settings_rows_read(db, on_setting, &c, err));
+    }
+    if (migrations >= STORES_SINCE)
+        TRY(store_each_secret(db, on_bucket, &c, err));
+    *ret = accounts + c.count.sealed;
     return OK;
 }

@@ -326,6 +326,14 @@ enum status accounts_each(struct db_conn *db, accounts_fn *fn, void *ctx, struct
     }
 }
 
+enum status accounts_count(struct db_conn *db, size_t *ret, struct err *err)
+{
+    int64_t count;
+    TRY(db_query_int(db, "SELECT COUNT(*) FROM accounts", DB_NO_ARGS, &count, NULL, err));
+    *ret = (size_t)count;
+    return OK;
+}
+
 enum status accounts_any_active_sora(struct db_conn *db, bool *ret, struct err *err)
 {
     int64_t one;

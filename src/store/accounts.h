@@ -45,6 +45,8 @@ enum status accounts_list(struct db_conn *db, const struct accounts_filter *filt
 /* Every account by id, one at a time; the views live until fn returns. */
 typedef enum status accounts_fn(void *ctx, const struct account *account, struct err *err);
 enum status accounts_each(struct db_conn *db, accounts_fn *fn, void *ctx, struct err *err);
+/* How many there are; of the columns it needs none. */
+enum status accounts_count(struct db_conn *db, size_t *ret, struct err *err);
 /* ID-5: is there an active account of platform sora? */
 enum status accounts_any_active_sora(struct db_conn *db, bool *ret, struct err *err);
 

@@ -129,6 +129,35 @@ ON_EVERY_ENGINE(the_keys_of_buckets_are_among_the_secrets)
     site_close(&s);
 }
 
+/* Whoever has lost the key file is told so by the newest program, however old the tables are. */
+ON_EVERY_ENGINE(secrets_are_counted_at_every_age_of_the_database)
+{
+    static const char account_sql[] =
+        "INSERT INTO accounts (name, platform, type, dialect, base_url, credentials, priority, "
+        "concurrency, models, model_mapping, status, created_at, updated_at) "
+        "VALUES ('a', 'sora', 'apikey', 'chat', '', '1:sealed', 1, 1, '[]', '{}', 'active', 1, 1)";
+    static const char setting_sql[] =
+        "INSERT INTO settings (key, value, updated_at) VALUES "
+        "('sora_s3_secret_access_key', '1:sealed', 1), ('sora_s3_access_key_id', 'id', 1), "
+        "('sora_s3_endpoint', 'https://s3.example', 1), ('sora_s3_bucket', 'b', 1)";
+    struct db_conn *db = db_conn_new(e->db);
+    size_t n = 1, stores = 0;
+    ok(secrets_count(db, &n, err));
+    assert_int_equal(n, 0);
+    for (size_t age = 1; age <= embedded_sql_count; age++) {
+        ok(migrate_run_files(db, embedded_sql, age, NULL, err));
+        if (age == 1) {
+            script(db, account_sql);
+            script(db, setting_sql);
+        }
+        ok(secrets_count(db, &n, err));
+        stores |= n - 2; /* migration 19 makes one out of the settings */
+        assert_int_equal(n, 2 + stores);
+    }
+    assert_int_equal(stores, 1);
+    db_conn_free(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +167,8 @@ int main(void)
                    a_bucket_without_its_key_is_not_configured),
         EVERYWHERE("[AC-1] the keys of old buckets are among the secrets that are counted",
                    the_keys_of_buckets_are_among_the_secrets),
+        EVERYWHERE("[AC-1] secrets are counted at every age of the database",
+                   secrets_are_counted_at_every_age_of_the_database),
     };
     ok(crypto_init(err));
     return cmocka_run_group_tests(tests, NULL, NULL);
