@@ -30,7 +30,16 @@ struct local_writer {
     int fd;
     int64_t size, started; /* bytes written, and of them those on their way to the disk */
     char path[PATH_BYTES + KEY_BYTES];
+    char *becomes; /* the name that it gets when it is whole; NULL: it has it */
 };
+
+static void free_writer(struct local_writer *w)
+{
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w->becomes);
+    free(w);
+}
 
 enum status local_open(const char *data_dir, struct local_store **ret, struct err *err)
 {
@@ -219,6 +228,27 @@ enum status local_reopen(struct local_store *s, struct str key, struct local_wri
     return OK;
 }
 
+/* Under a name beside it that no key can have, so that no walk takes it for a file; what was left
+ * there by one that died is written over. */
+enum status local_replace(struct local_store *s, struct str key, struct local_writer **ret,
+                          struct err *err)
+{
+    struct local_writer *w = mem_zalloc(sizeof(*w));
+    w->fd = -1;
+    enum status status = path_of(s, key, w->path, err);
+    if (status == OK) {
+        w->becomes = mem_strdup(w->path);
+        parent_of(w->becomes, w->path);
+        strncat(w->path, "/.new", sizeof(w->path) - strlen(w->path) - 1);
+        status = make_file(w, O_TRUNC, err);
+    }
+    if (status == OK)
+        *ret = w;
+    else
+        free_writer(w);
+    return status;
+}
+
 enum status local_lock(struct local_writer *w, struct err *err)
 {
     while (flock(w->fd, LOCK_EX) < 0) {
@@ -257,10 +287,8 @@ enum status local_sync(struct local_writer *w, struct err *err)
 
 void local_leave(struct local_writer *w)
 {
-    if (!w)
-        return;
-    close(w->fd);
-    free(w);
+    if (w)
+        free_writer(w);
 }
 
 /* A file system that does not say how large it is has room. */
@@ -295,9 +323,20 @@ enum status local_write(struct local_writer *w, struct str bytes, struct err *er
     return OK;
 }
 
+/* Its bytes are on disk before the name is its own: whatever ends the process, one of the two whole
+ * files has it. */
+static enum status take_name(struct local_writer *w, struct err *err)
+{
+    if (fsync(w->fd) < 0)
+        return disk_error(err, "sync a media file");
+    return rename(w->path, w->becomes) < 0 ? disk_error(err, "name a media file") : OK;
+}
+
 enum status local_finish(struct local_writer *w, struct err *err)
 {
-    enum status status = local_sync(w, err);
+    enum status status = w->becomes ? take_name(w, err) : OK;
+    if (status == OK)
+        status = local_sync(w, err);
     if (status == OK)
         local_leave(w);
     else
@@ -309,9 +348,8 @@ void local_abandon(struct local_writer *w)
 {
     if (!w)
         return;
-    close(w->fd);
     unlink(w->path);
-    free(w);
+    free_writer(w);
 }
 
 enum status local_read(struct local_store *s, struct str key, int *ret_fd, int64_t *ret_size,

@@ -29,6 +29,10 @@ struct local_writer;
 /* E_CONFLICT, code "key_taken": the file is there.  E_NO_SPACE: the disk is full. */
 enum status local_create(struct local_store *s, struct str key, struct local_writer **ret,
                          struct err *err);
+/* In the place of the file that may be there, which stays until local_finish() has the new one
+ * whole; one at a time in a folder, which ends with that or with local_abandon(). */
+enum status local_replace(struct local_store *s, struct str key, struct local_writer **ret,
+                          struct err *err);
 /* A file that several may write at a time, one after the other; it is made when it is not there.
  * Nothing is cut, and local_write() begins at the first byte, until local_cut(). */
 enum status local_reopen(struct local_store *s, struct str key, struct local_writer **ret,

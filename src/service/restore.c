@@ -196,13 +196,6 @@ static enum status end_file(struct reading *r, struct err *err)
     return file ? local_finish(file, err) : OK;
 }
 
-/* What stands under the name was left by a restore that did not come to its end. */
-static enum status begin_file(struct reading *r, struct str key, struct err *err)
-{
-    TRY(local_remove(r->app->local, key, err));
-    return local_create(r->app->local, key, &r->file, err);
-}
-
 static enum status read_file(struct reading *r, struct str text, struct err *err)
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
@@ -213,7 +206,9 @@ static enum status read_file(struct reading *r, struct str text, struct err *err
     if (r->file_left < 0)
         return damaged(err);
     r->facts.files++;
-    return r->db ? begin_file(r, json_str_or(json_get(json_root(doc), "key"), STR("")), err) : OK;
+    struct str key = json_str_or(json_get(json_root(doc), "key"), STR(""));
+    /* What stands under the name may be all that is left of it, if we die here. */
+    return r->db ? local_replace(r->app->local, key, &r->file, err) : OK;
 }
 
 static enum status read_bytes(struct reading *r, struct str bytes, struct err *err)

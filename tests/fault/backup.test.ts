@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Demo } from "../lib/demo.ts";
 import { doctor } from "../lib/doctor.ts";
@@ -13,7 +13,7 @@ import { settled } from "../lib/invariants.ts";
 import { Kinora, type Person } from "../lib/kinora.ts";
 import { stopAll } from "../lib/raw.ts";
 import { type Row, Rows } from "../lib/rows.ts";
-import { engines, FULL, newDatabase } from "./world.ts";
+import { engines, FULL, newDatabase, shimmed } from "./world.ts";
 
 const BINARY = process.env.KINORA_BIN ?? "build/asan/kinora";
 const folder = mkdtempSync(join(tmpdir(), "kinora-backup-"));
@@ -138,6 +138,57 @@ describe("one engine to the other", { skip: engines.length < 2 }, () => {
     }
     await stopAll(demo);
     rmSync(first.data, { recursive: true });
+  });
+});
+
+// Rules of the shim: the calls that go through, and the one at which the power fails.
+const DEATHS = [
+  "open /.new - kill", "write /.new - kill", "fsync /.new - kill", "rename a.png - kill",
+  "rename a.png - go|fsync - - kill", "rename a.png - go|write /.new - kill", "rename b.png - go|pwrite -wal - kill",
+];
+
+describe("a restore that dies", () => {
+  const [source, target] = [join(folder, "dies-from"), join(folder, "dies")];
+  const backup = join(folder, "dies.backup");
+  const keys = ["sora/1/a.png", "sora/1/b.png"];
+  const media = (at: string, key: string) => join(at, "media", key);
+  const fill = (at: string, word: string) => keys.forEach((key, i) => {
+    mkdirSync(dirname(media(at, key)), { recursive: true });
+    writeFileSync(media(at, key), `${word} ${i}`);
+  });
+  const have = () => keys.map((key) => readFileSync(media(target, key), "utf8"));
+
+  before(() => {
+    const made = spawnSync(BINARY, ["user", "add", "a@example.com", "--password-stdin", "--data", source],
+      { encoding: "utf8", input: "a good long password\n" });
+    assert.equal(made.status, 0, made.stderr);
+    const rows = new Rows({ data: source } as Kinora);
+    for (const key of keys)
+      rows.change("INSERT INTO objects (user_id, counter, storage, key, state, size, type, created_at) " +
+        `VALUES (1, 'free', 'local', '${key}', 'stored', 5, 'image/png', 1)`);
+    fill(source, "new");
+    assert.equal(run("backup", backup, "--media", "--data", source).status, 0);
+  });
+
+  function die(rules: string): void {
+    const file = join(folder, "dies.rules");
+    writeFileSync(file, rules.replaceAll("|", "\n"));
+    const env = { ...process.env, ...shimmed(file, true) };
+    const died = spawnSync(BINARY, ["restore", backup, "--data", target], { encoding: "utf8", env });
+    assert.equal(died.signal, "SIGKILL", `${rules}: ${died.stdout}${died.stderr}`);
+  }
+
+  test("[V-7] Whatever step of a restore is its last, each file is the old or the new one whole, and it can be begun again", () => {
+    for (const rules of DEATHS) {
+      fill(target, "old");
+      die(rules);
+      have().forEach((text, i) => assert.match(text, new RegExp(`^(old|new) ${i}$`), rules));
+    }
+    const again = run("restore", backup, "--data", target);
+    assert.equal(again.status, 0, again.stderr);
+    assert.deepEqual(have(), ["new 0", "new 1"]);
+    assert.deepEqual(readdirSync(dirname(media(target, keys[0]))).sort(), ["a.png", "b.png"]);
+    assert.deepEqual(contents(new Rows({ data: target } as Kinora)), contents(new Rows({ data: source } as Kinora)));
   });
 });
 

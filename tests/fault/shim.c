@@ -5,9 +5,9 @@
  *
  *     CALL WHAT TEXT ACTION
  *
- * CALL    open, write, pwrite, send, recv, connect, bind, fsync, fstatvfs, unlink, epoll_add,
- *         thread, signal (kill(2)); `-`: any
- * WHAT    a part of the path, or ":PORT" of the peer; `-`: any
+ * CALL    open, write, pwrite, send, recv, connect, bind, fsync, fstatvfs, unlink, rename,
+ *         epoll_add, thread, signal (kill(2)); `-`: any
+ * WHAT    a part of the path (rename: the new one), or ":PORT" of the peer; `-`: any
  * TEXT    a part of the bytes that are sent, or were received, `~` for a space; `-`: any;
  *         `@N` of a write: that goes beyond the file's byte N, and what fits before is written
  * ACTION  kill   SIGKILL before the call (recv: after it)
@@ -362,6 +362,12 @@ FSTATVFS(fstatvfs64, struct statvfs64)
 int unlink(const char *path)
 {
     return path_fault("unlink", path) ? -1 : (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+}
+
+int rename(const char *from, const char *to)
+{
+    return path_fault("rename", to) ? -1
+                                    : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int connect(int fd, const struct sockaddr *address, socklen_t size)

@@ -145,6 +145,18 @@ static void files_come_in_the_order_of_their_keys(void **state)
     local_close(store);
 }
 
+/* ---- gone on with */
+
+static void assert_holds(const char *path, const char *text)
+{
+    char have[16] = "";
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(have, 1, sizeof(have) - 1, file), strlen(text));
+    fclose(file);
+    assert_string_equal(have, text);
+}
+
 static struct local_writer *reopened(struct local_store *store, int64_t size)
 {
     struct local_writer *writer = NULL;
@@ -157,7 +169,7 @@ static struct local_writer *reopened(struct local_store *store, int64_t size)
 static void a_file_that_is_gone_on_with_has_what_was_kept_and_then_what_comes(void **state)
 {
     struct local_store *store = NULL;
-    char path[2048], have[16] = "";
+    char path[2048];
     (void)state;
     assert_int_equal(local_open(folder, &store, &err), OK);
     struct local_writer *first = reopened(store, 0);
@@ -169,15 +181,53 @@ static void a_file_that_is_gone_on_with_has_what_was_kept_and_then_what_comes(vo
     assert_int_equal(local_write(second, STR("XY"), &err), OK);
     local_leave(second);
     local_path(store, STR("uploads/a.png"), path, sizeof(path));
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_int_equal(fread(have, 1, sizeof(have) - 1, file), 6);
-    fclose(file);
-    assert_string_equal(have, "abcdXY");
+    assert_holds(path, "abcdXY");
 
     assert_int_equal(local_cut(first, 7, &err), E_GONE);
     assert_string_equal(err.code, "upload_lost");
     local_abandon(first);
+    assert_int_equal(access(path, F_OK), -1);
+    local_close(store);
+}
+
+/* ---- in the place of another */
+
+static void a_file_that_is_replaced_stays_until_the_new_one_is_whole(void **state)
+{
+    static const char *const endings[] = {"old", "new"};
+    struct local_store *store = NULL;
+    char path[2048], beside[2048];
+    (void)state;
+    assert_int_equal(local_open(folder, &store, &err), OK);
+    local_path(store, STR("sora/7/a.png"), path, sizeof(path));
+    local_path(store, STR("sora/7/b.png"), beside, sizeof(beside));
+    for (size_t finished = 0; finished < ARRAY_SIZE(endings); finished++) {
+        struct local_writer *writer = NULL;
+        if (!finished) {
+            assert_int_equal(local_create(store, STR("sora/7/a.png"), &writer, &err), OK);
+            assert_int_equal(local_write(writer, STR("old"), &err), OK);
+            assert_int_equal(local_finish(writer, &err), OK);
+        }
+        assert_int_equal(local_replace(store, STR("sora/7/a.png"), &writer, &err), OK);
+        assert_int_equal(local_write(writer, STR("new"), &err), OK);
+        assert_holds(path, "old");
+        if (finished)
+            assert_int_equal(local_finish(writer, &err), OK);
+        else
+            local_abandon(writer);
+        assert_holds(path, endings[finished]);
+    }
+    struct local_writer *first = NULL;
+    assert_int_equal(local_replace(store, STR("sora/7/b.png"), &first, &err), OK);
+    assert_int_equal(local_write(first, STR("there was none"), &err), OK);
+    assert_int_equal(access(beside, F_OK), -1);
+    assert_int_equal(local_finish(first, &err), OK);
+    assert_holds(beside, "there was none");
+    assert_int_equal(local_replace(store, STR("sora/../x"), &first, &err), E_INTERNAL);
+    /* Nothing is left beside them. */
+    assert_int_equal(local_remove(store, STR("sora/7/a.png"), &err), OK);
+    assert_int_equal(local_remove(store, STR("sora/7/b.png"), &err), OK);
+    *strrchr(path, '/') = '\0';
     assert_int_equal(access(path, F_OK), -1);
     local_close(store);
 }
@@ -204,6 +254,7 @@ int main(void)
         cmocka_unit_test(a_key_that_leaves_the_folder_has_no_path),
         cmocka_unit_test(files_come_in_the_order_of_their_keys),
         cmocka_unit_test(a_file_that_is_gone_on_with_has_what_was_kept_and_then_what_comes),
+        cmocka_unit_test(a_file_that_is_replaced_stays_until_the_new_one_is_whole),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
