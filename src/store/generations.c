@@ -85,47 +85,37 @@ enum status generation_load(struct db_conn *db, int64_t id, struct arena *a, str
                     DB_ARGS(P_INT(id)), a, ret, err);
 }
 
-/* A filter is bound as ",word,word," so that one statement serves every choice. */
-static struct str words_of(unsigned set, const char *(*name)(int), int count, struct buf *out)
-{
-    buf_reset(out);
-    if (set) {
-        buf_add_char(out, ',');
-        for (int i = 0; i < count; i++) {
-            if (set & (1u << i))
-                buf_addf(out, "%s,", name(i));
-        }
-    }
-    return buf_str(out);
-}
+/* A set is bound as its bits, so that one statement serves every choice: counting ten thousand rows
+ * by them takes less than half of what lists of words took.  No index is taken for them, which
+ * keeps the rows in the order of their ids. */
+#define IN_SET(set, bit)                                                                           \
+    " AND (CAST(" set " AS BIGINT) = 0 OR (CAST(" set " AS BIGINT) & " bit ") <> 0)"
+#define STATUS                                                                                     \
+    IN_SET("$2", "CASE status WHEN 'pending' THEN 1 WHEN 'generating' THEN 2 "                     \
+                 "WHEN 'completed' THEN 4 WHEN 'failed' THEN 8 WHEN 'cancelled' THEN 16 END")
+#define STORAGE                                                                                    \
+    IN_SET("$3", "CASE storage_type WHEN 's3' THEN 8 WHEN 'local' THEN 4 WHEN 'upstream' THEN 2 "  \
+                 "WHEN 'none' THEN 1 END")
+#define MEDIA  IN_SET("$4", "CASE media_type WHEN 'video' THEN 1 WHEN 'image' THEN 2 END")
+#define SEARCH " AND (CAST($5 AS TEXT) = '' OR LOWER(prompt) LIKE CAST($5 AS TEXT) ESCAPE '!')"
+_Static_assert(GENERATION_PENDING == 0 && GENERATION_GENERATING == 1 && GENERATION_COMPLETED == 2 &&
+                   GENERATION_FAILED == 3 && GENERATION_CANCELLED == 4,
+               "STATUS");
+_Static_assert(STORAGE_NONE == 0 && STORAGE_UPSTREAM == 1 && STORAGE_LOCAL == 2 && STORAGE_S3 == 3,
+               "STORAGE");
+_Static_assert(MEDIA_VIDEO == 0 && MEDIA_IMAGE == 1, "MEDIA");
 
-static const char *status_word(int i)
-{
-    return generation_status_name((enum generation_status)i);
-}
+#define FILTER " FROM sora_generations WHERE user_id = $1" STATUS STORAGE MEDIA SEARCH
+/* Those that run are few among any number of works, and asked for whenever a page opens. */
+#define LIVE_FILTER   FILTER " AND status IN ('pending', 'generating')"
+#define COUNT(filter) "SELECT COUNT(*) FROM (SELECT 1" filter " LIMIT 10000) AS counted"
+#define LIST(filter)  "SELECT " COLUMNS filter " ORDER BY id DESC LIMIT $6 OFFSET $7"
+_Static_assert(GENERATIONS_COUNT_MAX == 10000, "COUNT");
 
-static const char *storage_word(int i)
-{
-    return storage_type_name((enum storage_type)i);
-}
-
-static const char *media_word(int i)
-{
-    return media_type_name((enum media_type)i);
-}
-
-#define FILTER                                                                                     \
-    " FROM sora_generations WHERE user_id = $1"                                                    \
-    " AND (CAST($2 AS TEXT) = '' OR CAST($2 AS TEXT) LIKE '%,' || status || ',%')"                 \
-    " AND (CAST($3 AS TEXT) = '' OR CAST($3 AS TEXT) LIKE '%,' || storage_type || ',%')"           \
-    " AND (CAST($4 AS TEXT) = '' OR CAST($4 AS TEXT) LIKE '%,' || media_type || ',%')"             \
-    " AND (CAST($5 AS TEXT) = '' OR LOWER(prompt) LIKE CAST($5 AS TEXT) ESCAPE '!')"
-
-static enum status read_list(struct db_conn *db, const struct db_param *params, size_t n,
-                             int64_t limit, struct arena *a, struct generation **ret,
+static enum status read_list(struct db_conn *db, const char *sql, const struct db_param *params,
+                             size_t n, int64_t limit, struct arena *a, struct generation **ret,
                              size_t *ret_count, struct err *err)
 {
-    static const char sql[] = "SELECT " COLUMNS FILTER " ORDER BY id DESC LIMIT $6 OFFSET $7";
     _cleanup_(db_rows_freep) struct db_rows *rows = NULL;
     struct generation *list = arena_alloc(a, (size_t)limit * sizeof(*list));
     size_t count = 0;
@@ -148,22 +138,20 @@ enum status generation_list(struct db_conn *db, const struct generation_filter *
                             int64_t offset, struct arena *a, struct generation **ret,
                             size_t *ret_count, int64_t *ret_total, struct err *err)
 {
-    static const char count_sql[] = "SELECT COUNT(*) FROM (SELECT 1" FILTER
-                                    " LIMIT 10000) AS counted";
-    _cleanup_(buf_cleanup) struct buf status = BUF_INIT(256), storage = BUF_INIT(256),
-                                      media = BUF_INIT(64);
-    bool found;
+    bool live = f->statuses && f->statuses >> GENERATION_COMPLETED == 0, found;
     struct db_param params[] = {
         P_INT(f->user_id),
-        P_STR(words_of(f->statuses, status_word, GENERATION_CANCELLED + 1, &status)),
-        P_STR(words_of(f->storages, storage_word, STORAGE_S3 + 1, &storage)),
-        P_STR(words_of(f->media, media_word, MEDIA_IMAGE + 1, &media)),
+        P_INT(f->statuses),
+        P_INT(f->storages),
+        P_INT(f->media),
         P_STR(f->search.n ? like_pattern(a, f->search) : STR("")),
         P_INT(limit),
         P_INT(offset),
     };
-    TRY(db_query_int(db, count_sql, params, 5, ret_total, &found, err));
-    return read_list(db, params, ARRAY_SIZE(params), limit, a, ret, ret_count, err);
+    TRY(db_query_int(db, live ? COUNT(LIVE_FILTER) : COUNT(FILTER), params, 5, ret_total, &found,
+                     err));
+    return read_list(db, live ? LIST(LIVE_FILTER) : LIST(FILTER), params, ARRAY_SIZE(params), limit,
+                     a, ret, ret_count, err);
 }
 
 enum status generation_count_live(struct db_conn *db, int64_t user_id, int64_t *ret,

@@ -97,6 +97,59 @@ ON_EVERY_ENGINE(progress)
     site_close(&s);
 }
 
+/* One work of each status, storage and kind. */
+static void add_every_kind(struct site *s, int64_t *ret_user)
+{
+    static const char sql[] =
+        "INSERT INTO sora_generations (user_id, model, prompt, params, media_urls, "
+        "s3_object_keys, created_at, status, storage_type, media_type) "
+        "VALUES ($1, 'sora2', 'A Boat', '{}', '[]', '[]', 1, $2, $3, $4)";
+    *ret_user = site_add_user(s, "ann@example.com", ROLE_USER).id;
+    ok(db_begin(s->db, err));
+    for (int n = 0; n < 5 * 4 * 2; n++)
+        ok(db_exec(s->db, sql,
+                   DB_ARGS(P_INT(*ret_user), P_Z(generation_status_name(n % 5)),
+                           P_Z(storage_type_name(n / 5 % 4)), P_Z(media_type_name(n / 20))),
+                   NULL, err));
+    ok(db_commit(s->db, err));
+}
+
+static void ask_for(struct site *s, const struct generation_filter *f)
+{
+    struct generation *list;
+    size_t n;
+    int64_t total, wanted = __builtin_popcount(f->statuses ? f->statuses : 31) *
+                            __builtin_popcount(f->storages ? f->storages : 15) *
+                            __builtin_popcount(f->media ? f->media : 3);
+    ok(generation_list(s->db, f, 100, 0, s->a, &list, &n, &total, err));
+    assert_int_equal(total, wanted);
+    assert_int_equal(n, wanted);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(!f->statuses || f->statuses & 1u << list[i].status);
+        assert_true(!f->storages || f->storages & 1u << list[i].storage_type);
+        assert_true(!f->media || f->media & 1u << list[i].media_type);
+        assert_true(i == 0 || list[i].id < list[i - 1].id);
+    }
+    arena_reset(s->a);
+}
+
+ON_EVERY_ENGINE(filters)
+{
+    struct site s;
+    struct generation_filter f = {0};
+    site_open(&s, e);
+    add_every_kind(&s, &f.user_id);
+    for (f.statuses = 0; f.statuses < 32; f.statuses++) {
+        for (f.storages = 0; f.storages < 16; f.storages += 3) {
+            for (f.media = 0; f.media < 4; f.media++)
+                ask_for(&s, &f);
+        }
+    }
+    f = (struct generation_filter){.user_id = f.user_id, .search = STR("a bo")};
+    ask_for(&s, &f);
+    site_close(&s);
+}
+
 int main(void)
 {
     crypto_init(NULL);
@@ -105,6 +158,8 @@ int main(void)
         EVERYWHERE(
             "[ST-2] [ST-5] a row takes those moves and no others: an ended one stays as it is",
             rows),
+        EVERYWHERE("[ST-4] a list holds every set of statuses, storages and kinds, newest first",
+                   filters),
         EVERYWHERE("[ST-2] progress only rises, and only while the job runs", progress),
     };
     return cmocka_run_group_tests_name("generations", tests, NULL, NULL);
