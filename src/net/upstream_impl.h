@@ -113,6 +113,9 @@ struct upstream_conn {
     bool paused, resume_asked;
     bool reading; /* inside read_answer(): bytes may lie behind the answer's end */
     int keep_ms;  /* what the peer promised for an idle connection */
+    /* Its pace: reads in a row close upon each other, how many delay the ACKs, the last one's time. */
+    int steady_reads, steady_wanted;
+    int64_t read_ms;
 };
 
 enum call_phase { CALL_LIVE, CALL_FAILED, CALL_OVER };

@@ -23,6 +23,7 @@ struct call {
     size_t take; /* bytes that on_body takes at most, then it pauses; 0: all */
     enum when cancel_at;
     void (*then)(struct call *c); /* at the end or failure */
+    atomic_int *pieces_taken;     /* counts on_body, for another thread; NULL: nobody asks */
     /* What came. */
     struct upstream_call *call;
     int heads, bodies, ends, fails, drains, status;
@@ -109,6 +110,8 @@ static inline size_t note_body(struct upstream_call *u, struct str piece, void *
     assert_true(piece.n > 0);
     assert_false(timer_is_set(&c->timer)); /* nothing may come while paused */
     c->bodies++;
+    if (c->pieces_taken)
+        atomic_fetch_add(c->pieces_taken, 1);
     buf_add(&c->answer, str_to(piece, taken));
     if (cancel_now(c, AT_BODY)) {
         buf_add(&c->answer, piece); /* the view still holds */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client on a real loop against real servers that behave badly on purpose. */
+#include <linux/tcp.h> /* tcpi_segs_in, which netinet does not know */
+
 #include "net/upstream_impl.h"
 #include "upstream_contract.h"
 
@@ -280,6 +282,43 @@ static void a_lent_body_is_not_copied_to_wait(void **state)
     finish();
 }
 
+enum { PIECES = 600 };
+static atomic_int taken, acks;
+
+/* Small pieces, each sent when the one before has been read, and how many segments came back. */
+static void serve_pieces(struct peer_link *l)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof(info);
+    peer_request(l);
+    setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    peer_send(l, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < PIECES && !atomic_load(&peer->stop); i++) {
+        peer_send(l, "5\r\nhello\r\n");
+        while (atomic_load(&taken) <= i && !atomic_load(&peer->stop))
+            sched_yield();
+    }
+    getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    atomic_store(&acks, (int)info.tcpi_segs_in);
+    peer_send(l, "0\r\n\r\n");
+}
+
+static void a_fast_stream_is_acknowledged_less_often_than_read(void **state)
+{
+    (void)state;
+    begin(serve_pieces);
+    /* On a machine that is busy with other things a stream may not be fast for long. */
+    for (int i = 0; i < 10 && (i == 0 || 4 * atomic_load(&acks) > 3 * PIECES); i++) {
+        struct call c = {.url = here(), .level = GUARD_ADMIN, .pieces_taken = &taken};
+        atomic_store(&taken, 0);
+        call_run(&c);
+        expect_answer(&c, 200, NULL);
+        assert_int_equal(c.bodies, PIECES);
+    }
+    assert_true(4 * atomic_load(&acks) < 3 * PIECES);
+    finish();
+}
+
 /* ---- what never leaves ---- */
 
 static void a_connection_that_does_not_come_about_times_out(void **state)
@@ -380,6 +419,8 @@ int main(void)
         TEST("cancelled inside a callback, nothing more comes",
              cancelled_inside_a_callback_nothing_more_comes),
         TEST("a lent body is not copied to wait", a_lent_body_is_not_copied_to_wait),
+        TEST("a fast stream is acknowledged less often than it is read",
+             a_fast_stream_is_acknowledged_less_often_than_read),
         TEST("a client freed under live calls forgets them",
              a_client_freed_under_live_calls_forgets_them),
         TEST("[GW-5] a connection that does not come about times out",
