@@ -183,6 +183,8 @@ static enum status fetch(struct worker *w, const struct generation *g, struct li
                                     .ret_token_refused = &refused,
                                     .saving = true};
     enum status status = library_fetch(w, g, &source, a, ret, err);
+    if (library_was_lost(status, err)) /* a dead one's upload, swept as we went on with it */
+        status = library_fetch(w, g, &source, a, ret, err);
     if (!refused || !tokens_hold_another(w->app->tokens, &links->account))
         return status;
     source.account = links->account.account;

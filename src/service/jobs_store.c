@@ -186,7 +186,7 @@ enum status step_storing(struct step *s)
         return step_is_cut(s) ? OK : not_stored(s, &g, status);
     library_describe(&take, s->arena, &g);
     status = finish(s, &g, &take);
-    if (status == E_CONFLICT && str_eq(str_of(s->err.code), STR("object_lost")))
+    if (library_was_lost(status, &s->err))
         return not_stored(s, &g, status);
     return status;
 }

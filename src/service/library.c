@@ -306,6 +306,11 @@ static enum status discard_unfinished(struct worker *w, const struct generation 
     return OK;
 }
 
+bool library_was_lost(enum status status, const struct err *err)
+{
+    return status == E_CONFLICT && str_eq(str_of(err->code), STR("object_lost"));
+}
+
 enum status library_discard_dead(struct worker *w, const struct generation *g, struct arena *a,
                                  struct err *err)
 {

@@ -72,6 +72,9 @@ enum status library_give_up(struct worker *w, const struct generation *g, struct
                             struct err *err);
 /* In a transaction that holds the owner's lock. */
 enum status library_settle(struct db_conn *tx, const struct library_take *take, struct err *err);
+/* A fetch or a settlement found that the sweep had taken its rows for a dead one's: to be done
+ * again from the first byte. */
+bool library_was_lost(enum status status, const struct err *err);
 /* What the record then says of storage, keys, size and facts. */
 void library_describe(const struct library_take *take, struct arena *a, struct generation *g);
 /* In a transaction of its own. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An upstream of the Videos dialect whose jobs are done at once and whose files have whatever size
 // and manners the prompt names: "size=20000000 chunked", "noranges", "cut=9000000" (once),
-// "hold=9000000" (until release()), "changes" (another file each time), "gone".
+// "hold=9000000" (until release()), "late" (the same, before the head of a rest), "changes" (another file each time), "gone".
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -121,6 +121,7 @@ export class Source {
     const rest = film.bytes.subarray(from);
     if (!wishes.has("chunked")) headers["content-length"] = String(rest.length);
     if (from) headers["content-range"] = `bytes ${from}-${film.bytes.length - 1}/${film.bytes.length}`;
+    if (from && wishes.delete("late")) await new Promise<void>((resolve) => this.held.push(resolve));
     res.writeHead(status, headers);
     if (status === 403) return void res.end();
     await this.pour(res, film, rest, from);

@@ -111,6 +111,33 @@ test("[ST-6] [V-11] what only a deleted account's credential opens has expired",
   assertError(await save(admin, g.id), 410, "link_expired");
 });
 
+test("[ST-6] a save whose begun upload is swept before it can go on starts from the first byte", async () => {
+  const prompt = "size=8900000 hold=8600000 late";
+  await use(off);
+  const account = await source.account(admin);
+  const g = await admin.ended(await admin.generate(prompt));
+  assert.equal(g.storage_type, "upstream", JSON.stringify(g));
+  await use();
+  const first = save(admin, g.id).catch(() => {});
+  await eventually("a part's row", async () => rows.query("SELECT number FROM object_parts").length > 0);
+  await kinora.kill();
+  source.release();
+  await first;
+  rows.change("UPDATE sora_generations SET saving_until = 0");
+  await kinora.launch();
+
+  const second = save(admin, g.id);
+  await eventually("the rest is asked for", async () => source.holding > 0);
+  rows.change("DELETE FROM object_parts");
+  source.release();
+  const answer = await second;
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.equal((await bucket.read(answer.body.s3_object_keys[0])).sha256, source.sha256(prompt));
+  assert.deepEqual(source.film(prompt).asked.slice(-2).map((a) => a.status), [206, 200]);
+  await eventually("the begun upload is gone", async () => (await bucket.uploads()).length === 0);
+  await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
+});
+
 test("[ST-6] whoever waits for another node's save does not keep the process from ending", async () => {
   await use(off);
   const account = await source.account(admin);
