@@ -105,10 +105,13 @@ static enum status check_url(const struct setting *s, struct str *text, struct a
                              struct err *err)
 {
     struct url url;
+    struct err why = {0};
     if (text->n == 0)
         return OK;
-    if (url_parse(*text, a, &url, NULL) != OK || str_has_char(*text, '#') || url.query.n > 0)
-        return invalid(s, err, "must be an address that begins with http:// or https://");
+    if (str_has_char(*text, '#') || str_has_char(*text, '?'))
+        return invalid(s, err, "may have no query and no fragment");
+    if (url_parse(*text, a, &url, &why) != OK)
+        return err_field(err, "invalid_field", s->key, "%s: %s", s->key, why.text);
     *text = without_slashes(*text);
     return OK;
 }

@@ -173,6 +173,8 @@ const SETTINGS: Wrong[] = [
   ["sora_default_storage_quota_bytes", -1],
   ["sora_default_storage_quota_bytes", "1"],
   ["sora_s3_endpoint", "minio:9000"],
+  ["sora_s3_endpoint", "https://key:secret@minio:9000"],
+  ["sora_s3_cdn_url", "https://cdn.example/?key=1"],
   ["sora_s3_bucket", "a b"],
   ["sora_s3_prefix", "a//b"],
   ["sora_s3_ca_pem", "no certificate"],
