@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service/models.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/json_in.h"
@@ -192,9 +193,9 @@ static void read_model(struct list *l, struct json j)
         m->seconds[m->seconds_count++] = json_int_or(json_at(seconds, i), 0);
 }
 
-static bool is_enhancer(struct json j)
+static bool is_enhancer(struct str id)
 {
-    return str_starts(json_str_or(json_get(j, "id"), STR("")), STR("prompt-enhance-"));
+    return str_starts(id, STR("prompt-enhance-"));
 }
 
 static enum status read_settings(struct list *l, struct str text, bool with_enhancers,
@@ -204,8 +205,9 @@ static enum status read_settings(struct list *l, struct str text, bool with_enha
     TRY(json_parse(text, &doc, err));
     struct json root = json_root(doc);
     for (size_t i = 0; i < json_size(root); i++) {
-        if (with_enhancers || !is_enhancer(json_at(root, i)))
-            read_model(l, json_at(root, i));
+        struct json j = json_at(root, i);
+        if (with_enhancers || !is_enhancer(json_str_or(json_get(j, "id"), STR(""))))
+            read_model(l, j);
     }
     return OK;
 }
@@ -264,11 +266,14 @@ enum status models_describe(struct str id, struct arena *a, struct model *ret, s
 
 struct listing {
     struct list list, built_in;
+    bool with_enhancers;
 };
 
 static void add_listed(struct str id, void *ctx)
 {
     struct listing *l = ctx;
+    if (!l->with_enhancers && is_enhancer(id))
+        return;
     struct model *m = find(&l->list, id);
     struct str own = m ? m->id : arena_str(l->list.arena, id);
     if (!m && own.p && (m = list_add(&l->list, own)))
@@ -277,15 +282,21 @@ static void add_listed(struct str id, void *ctx)
         m->served = true;
 }
 
-static enum status fill(struct listing *l, const struct settings *settings, bool with_enhancers,
-                        struct arena *a, struct err *err)
+static int by_id(const void *a, const void *b)
+{
+    const struct model *x = a, *y = b;
+    return str_cmp(x->id, y->id);
+}
+
+static enum status fill(struct listing *l, const struct settings *settings, struct arena *a,
+                        struct err *err)
 {
     TRY(list_new(a, &l->list, err));
     TRY(list_new(a, &l->built_in, err));
     add_built_in(&l->built_in, true);
     if (settings->models.n)
-        return read_settings(&l->list, settings->models, with_enhancers, err);
-    add_built_in(&l->list, with_enhancers);
+        return read_settings(&l->list, settings->models, l->with_enhancers, err);
+    add_built_in(&l->list, l->with_enhancers);
     return OK;
 }
 
@@ -294,9 +305,11 @@ enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool 
 {
     _cleanup_(settings_dropp) const struct settings *settings = settings_hold(app);
     struct pool_want want = {.platform = STR("sora"), .group_id = group_id, .ungrouped = ungrouped};
-    struct listing l;
-    TRY(fill(&l, settings, with_hidden || !settings->hide_prompt_enhance, a, err));
+    struct listing l = {.with_enhancers = with_hidden || !settings->hide_prompt_enhance};
+    TRY(fill(&l, settings, a, err));
+    size_t own = l.list.count;
     bool all = pool_each_model(app->pool, &want, add_listed, &l);
+    qsort(l.list.models + own, l.list.count - own, sizeof(*l.list.models), by_id);
     for (size_t i = 0; i < l.list.count; i++)
         l.list.models[i].served |= all;
     *ret = l.list.models;

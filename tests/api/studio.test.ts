@@ -548,10 +548,12 @@ describe("What there is", () => {
     const enhancers = (await ids()).filter((id) => id.startsWith("prompt-enhance-"));
     assert.equal(enhancers.length, 9);
     await admin.ask("PATCH", "/api/v1/admin/settings", { hide_prompt_enhance: true });
-    const second = await admin.account(demo, "videos", { models: ["wan-2-landscape-5s"] });
+    const listed = ["prompt-enhance-short-10s", "wan-2-landscape-5s", "kling-v4", "veo-3.1", "hailuo"];
+    const second = await admin.account(demo, "videos", { models: listed });
     await eventually("the account's model is listed", async () =>
       (await ids()).includes("wan-2-landscape-5s"),
     );
+    assert.deepEqual((await ids()).slice(inOrder.length), listed.slice(1).sort(), "hidden, whoever lists it");
     await admin.ask("DELETE", `/api/v1/admin/accounts/${second.id}`);
     await admin.ask("PATCH", "/api/v1/admin/settings", { models: [{ id: "only-one" }] });
     assert.deepEqual(await ids(), ["only-one"]);
