@@ -290,33 +290,13 @@ enum status sora_quota(struct call *c, struct err *err)
     return OK;
 }
 
-/* The built-in models' words in the caller's language (ST-10, UI-9).  What an administrator has
- * written is nobody's to translate. */
-static struct str said(struct str words, enum language language)
-{
-    static const char *const zh[][2] = {
-        {"Video with sound", "有声视频"},
-        {"Finer video with sound", "画质更高的有声视频"},
-        {"Finer video in high definition", "高清、画质更高的视频"},
-        {"Still image", "静态图片"},
-        {"Writes a fuller prompt", "扩写提示词"},
-        {"GPT Image, landscape", "GPT Image 横屏"},
-        {"GPT Image, portrait", "GPT Image 竖屏"},
-    };
-    for (size_t i = 0; language == LANG_ZH && i < ARRAY_SIZE(zh); i++) {
-        if (str_eq(words, str_of(zh[i][0])))
-            return str_of(zh[i][1]);
-    }
-    return words.p ? words : STR("");
-}
-
 static void write_model(struct json_out *j, const struct model *m, enum language language)
 {
     json_object(j);
     json_kv_str(j, "id", m->id);
-    json_kv_str(j, "name", said(m->name, language));
+    json_kv_str(j, "name", models_name(m, language));
     json_kv_z(j, "media_type", media_type_name(m->media_type));
-    json_kv_str(j, "description", said(m->description, language));
+    json_kv_str(j, "description", models_description(m, language));
     json_key(j, "orientations");
     json_array(j);
     if (m->orientation.n) {

@@ -12,37 +12,49 @@ enum { BUILT_IN_BYTES = 256 << 10 };
 
 /* A family is spelled out into one model per orientation and length. */
 struct family {
-    const char *id, *name, *description, *landscape, *portrait;
+    const char *id, *name, *description, *description_zh;
+    const char *landscape, *portrait; /* sizes */
     int lengths[4];
-    bool hidden;
 };
 
 static const struct family families[] = {
-    {"sora2", "Sora 2", "Video with sound", "1280x720", "720x1280", {10, 15, 25}, false},
-    {"sora2pro",
-     "Sora 2 Pro",
-     "Finer video with sound",
-     "1280x720",
-     "720x1280",
-     {10, 15, 25},
-     false},
-    {"sora2pro-hd",
-     "Sora 2 Pro HD",
-     "Finer video in high definition",
-     "1792x1024",
-     "1024x1792",
-     {10, 15},
-     false},
+    {
+        .id = "sora2",
+        .name = "Sora 2",
+        .description = "Video with sound",
+        .description_zh = "有声视频",
+        .landscape = "1280x720",
+        .portrait = "720x1280",
+        .lengths = {10, 15, 25},
+    },
+    {
+        .id = "sora2pro",
+        .name = "Sora 2 Pro",
+        .description = "Finer video with sound",
+        .description_zh = "画质更高的有声视频",
+        .landscape = "1280x720",
+        .portrait = "720x1280",
+        .lengths = {10, 15, 25},
+    },
+    {
+        .id = "sora2pro-hd",
+        .name = "Sora 2 Pro HD",
+        .description = "Finer video in high definition",
+        .description_zh = "高清、画质更高的视频",
+        .landscape = "1792x1024",
+        .portrait = "1024x1792",
+        .lengths = {10, 15},
+    },
 };
 
 struct image_model {
-    const char *id, *name, *orientation, *size;
+    const char *id, *name, *name_zh, *orientation, *size;
 };
 
 static const struct image_model images[] = {
-    {"gpt-image", "GPT Image", NULL, "1024x1024"},
-    {"gpt-image-landscape", "GPT Image, landscape", "landscape", "1536x1024"},
-    {"gpt-image-portrait", "GPT Image, portrait", "portrait", "1024x1536"},
+    {"gpt-image", "GPT Image", NULL, NULL, "1024x1024"},
+    {"gpt-image-landscape", "GPT Image, landscape", "GPT Image 横屏", "landscape", "1536x1024"},
+    {"gpt-image-portrait", "GPT Image, portrait", "GPT Image 竖屏", "portrait", "1024x1536"},
 };
 
 static const char *const enhance_lengths[] = {"short", "medium", "long"};
@@ -82,6 +94,7 @@ static void add_video(struct list *l, const struct family *f, const char *orient
         return;
     m->name = arena_printf(l->arena, "%s, %s, %d s", f->name, orientation, seconds);
     m->description = str_of(f->description);
+    m->description_zh = str_of(f->description_zh);
     m->media_type = MEDIA_VIDEO;
     m->orientation = str_of(orientation);
     m->seconds[0] = seconds;
@@ -107,7 +120,9 @@ static void add_images(struct list *l)
         if (!m)
             continue;
         m->name = str_of(images[i].name);
+        m->name_zh = str_of(images[i].name_zh);
         m->description = STR("Still image");
+        m->description_zh = STR("静态图片");
         m->media_type = MEDIA_IMAGE;
         m->orientation = str_of(images[i].orientation);
         m->size = str_of(images[i].size);
@@ -121,8 +136,10 @@ static void add_enhancers(struct list *l)
         for (size_t k = 0; k < ARRAY_SIZE(enhance_seconds); k++) {
             struct model *m = list_add(l, arena_printf(l->arena, "prompt-enhance-%s-%ds",
                                                        enhance_lengths[i], enhance_seconds[k]));
-            if (m)
-                m->description = STR("Writes a fuller prompt");
+            if (!m)
+                continue;
+            m->description = STR("Writes a fuller prompt");
+            m->description_zh = STR("扩写提示词");
         }
     }
 }
@@ -172,7 +189,17 @@ void models_write_built_in(struct json_out *j)
 /* ---- the list in settings: [{"id","name","media_type","description","orientation",
  * "seconds":[…],"size","image_input"}] */
 
-static void read_model(struct list *l, struct json j)
+/* Words that an administrator has left as they were built in stay translated. */
+static void keep_translations(struct model *m, const struct list *built_in)
+{
+    const struct model *known = find(built_in, m->id);
+    if (known && str_eq(known->name, m->name))
+        m->name_zh = known->name_zh;
+    if (known && str_eq(known->description, m->description))
+        m->description_zh = known->description_zh;
+}
+
+static void read_model(struct list *l, const struct list *built_in, struct json j)
 {
     struct str id = json_str_or(json_get(j, "id"), STR_NONE);
     struct model *m = id.n ? list_add(l, arena_str(l->arena, id)) : NULL;
@@ -191,6 +218,7 @@ static void read_model(struct list *l, struct json j)
     struct json seconds = json_get(j, "seconds");
     for (size_t i = 0; i < json_size(seconds) && i < MODEL_MAX_SECONDS; i++)
         m->seconds[m->seconds_count++] = json_int_or(json_at(seconds, i), 0);
+    keep_translations(m, built_in);
 }
 
 static bool is_enhancer(struct str id)
@@ -198,8 +226,8 @@ static bool is_enhancer(struct str id)
     return str_starts(id, STR("prompt-enhance-"));
 }
 
-static enum status read_settings(struct list *l, struct str text, bool with_enhancers,
-                                 struct err *err)
+static enum status read_settings(struct list *l, const struct list *built_in, struct str text,
+                                 bool with_enhancers, struct err *err)
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     TRY(json_parse(text, &doc, err));
@@ -207,7 +235,7 @@ static enum status read_settings(struct list *l, struct str text, bool with_enha
     for (size_t i = 0; i < json_size(root); i++) {
         struct json j = json_at(root, i);
         if (with_enhancers || !is_enhancer(json_str_or(json_get(j, "id"), STR(""))))
-            read_model(l, j);
+            read_model(l, built_in, j);
     }
     return OK;
 }
@@ -295,7 +323,7 @@ static enum status fill(struct listing *l, const struct settings *settings, stru
     TRY(list_new(a, &l->built_in, err));
     add_built_in(&l->built_in, true);
     if (settings->models.n)
-        return read_settings(&l->list, settings->models, l->with_enhancers, err);
+        return read_settings(&l->list, &l->built_in, settings->models, l->with_enhancers, err);
     add_built_in(&l->list, l->with_enhancers);
     return OK;
 }
@@ -315,6 +343,21 @@ enum status models_list(struct app *app, int64_t group_id, bool ungrouped, bool 
     *ret = l.list.models;
     *ret_count = l.list.count;
     return OK;
+}
+
+static struct str in_language(struct str english, struct str chinese, enum language language)
+{
+    return language == LANG_ZH && chinese.p ? chinese : english;
+}
+
+struct str models_name(const struct model *m, enum language language)
+{
+    return in_language(m->name, m->name_zh, language);
+}
+
+struct str models_description(const struct model *m, enum language language)
+{
+    return in_language(m->description, m->description_zh, language);
 }
 
 const struct model *models_find(const struct model *models, size_t n, struct str id)

@@ -18,7 +18,8 @@ struct model {
     size_t seconds_count; /* one: fixed; 0: none, or unknown */
     struct str size;      /* "1280x720" of the result; STR_NONE: unknown */
     bool image_input;
-    bool served; /* an active account of the group would be given it */
+    struct str name_zh, description_zh; /* a built-in model's; STR_NONE: as in English */
+    bool served;                        /* an active account of the group would be given it */
 };
 
 enum { MODELS_MAX = 256 };
@@ -33,5 +34,9 @@ void models_write_built_in(struct json_out *j);
 /* Of one that is in no list, what its name says: a built-in one's facts, or the orientation and
  * length of "…-landscape-10s". */
 enum status models_describe(struct str id, struct arena *a, struct model *ret, struct err *err);
+/* Its words in a language: those of built-in models are translated (ST-10), what an administrator
+ * or an upstream has written is not. */
+struct str models_name(const struct model *m, enum language language);
+struct str models_description(const struct model *m, enum language language);
 /* NULL when it is not in a list. */
 const struct model *models_find(const struct model *models, size_t n, struct str id);

@@ -526,6 +526,12 @@ describe("What there is", () => {
     const [zh, en] = [await words("zh"), await words("en")];
     assert.deepEqual([zh.name, zh.description], ["GPT Image 横屏", "静态图片"]);
     assert.deepEqual([en.name, en.description], ["GPT Image, landscape", "Still image"]);
+    // In an administrator's own list the words that were left as they are stay translated.
+    const kept = { id: en.id, name: en.name, media_type: "image", description: "For posters" };
+    await admin.ask("PATCH", "/api/v1/admin/settings", { models: [kept] });
+    const own = await words("zh");
+    await admin.ask("PATCH", "/api/v1/admin/settings", { models: null });
+    assert.deepEqual([own.name, own.description], ["GPT Image 横屏", "For posters"]);
   });
 
   test("[ST-11] The built-in models are there, the prompt enhancers by a setting, and what accounts list", async () => {
