@@ -218,23 +218,35 @@ static enum status find_joined(struct db_conn *db, const struct direct_order *o,
     return found ? join(db, &row, o->once.hash, a, ret, ret_joined, err) : OK;
 }
 
-static enum status check_room(struct db_conn *db, int64_t user_id, struct err *err)
+static enum status refuse_full(struct err *err)
 {
-    int64_t of_user, all, kept;
-    TRY(job_count_direct(db, user_id, &of_user, &all, err));
-    TRY(object_sum_kept(db, &kept, err));
-    if (of_user < DIRECT_JOBS_OF_USER && all < DIRECT_JOBS_IN_ALL && kept < DIRECT_KEPT_IN_ALL)
-        return OK;
     err_set(err, E_LIMIT, "queue_full");
     err->retry_after_ms = QUEUE_RETRY_MS;
     return E_LIMIT;
+}
+
+static enum status check_places(struct db_conn *db, int64_t user_id, struct err *err)
+{
+    int64_t of_user, all;
+    TRY(job_count_direct(db, user_id, &of_user, &all, err));
+    return of_user < DIRECT_JOBS_OF_USER && all < DIRECT_JOBS_IN_ALL ? OK : refuse_full(err);
+}
+
+/* What is kept grows where jobs end: to look at it under the lock would hold all others up, and
+ * keep none of it away. */
+static enum status check_room(struct db_conn *db, int64_t user_id, struct err *err)
+{
+    int64_t kept;
+    TRY(check_places(db, user_id, err));
+    TRY(object_sum_kept(db, &kept, err));
+    return kept < DIRECT_KEPT_IN_ALL ? OK : refuse_full(err);
 }
 
 static enum status add(struct db_conn *tx, const struct job_spec *spec, const struct inputs *in,
                        struct job *ret, struct err *err)
 {
     TRY(quota_lock_user(tx, spec->user_id, err));
-    TRY(check_room(tx, spec->user_id, err));
+    TRY(check_places(tx, spec->user_id, err));
     for (size_t i = 0; i < in->count; i++)
         TRY(quota_settle(tx, &in->objects[i], err));
     return jobs_add(tx, spec, in->a, ret, err);
