@@ -124,6 +124,13 @@ static enum status check(struct renewal *r, struct err *err)
     return status;
 }
 
+/* One that is dead for good is not asked about at every look. */
+static enum status leave(const struct job *job, enum status status)
+{
+    link_askers_leave(&askers, job->id, status == E_GONE, clock_mono_ms());
+    return status;
+}
+
 static enum status come_again(struct err *err)
 {
     err_set(err, E_UNAVAILABLE, "overloaded");
@@ -136,12 +143,12 @@ enum status direct_links_renew(struct worker *w, struct job *job, struct arena *
     struct renewal r = {.w = w, .arena = a, .job = job};
     if (clock_wall_ms() - job->ended_at < FRESH_MS)
         return OK;
-    enum link_asking asking = link_askers_enter(&askers, job->id);
+    enum link_asking asking = link_askers_enter(&askers, job->id, clock_mono_ms());
+    if (asking == LINK_GONE)
+        return err_set(err, E_GONE, "link_expired");
     if (asking != LINK_MINE)
         return asking == LINK_DEAD ? come_again(err) : OK;
-    enum status status = check(&r, err);
-    link_askers_leave(&askers, job->id);
-    return status;
+    return leave(job, check(&r, err));
 }
 
 /* ---- one that was given away ---- */
@@ -166,13 +173,15 @@ static enum status renew_now(struct worker *w, struct job *job, struct arena *a,
     struct renewal r = {.w = w, .arena = a, .job = job};
     if (job->state != JOB_ENDED || !job->result.n)
         return err_set(err, E_GONE, "link_expired");
-    if (link_askers_enter(&askers, job->id) != LINK_MINE)
+    enum link_asking asking = link_askers_enter(&askers, job->id, clock_mono_ms());
+    if (asking == LINK_GONE)
+        return err_set(err, E_GONE, "link_expired");
+    if (asking != LINK_MINE)
         return come_again(err);
     tokens_hold(w->app->tokens, job->account_id, &r.account);
     enum status status = renew_dead(&r, err);
     pool_drop(&r.account);
-    link_askers_leave(&askers, job->id);
-    return status;
+    return leave(job, status);
 }
 
 static enum status replace(struct worker *w, const struct relay_link *link, struct arena *a,

@@ -14,9 +14,9 @@
 
 /* *job: an ended one with a result, which is renewed in place (views in the arena).  OK too when
  * the link cannot be tried now: nothing is known of it then.  E_GONE, code "link_expired": the
- * links have died, and the upstream has no others; E_UPSTREAM, code "media_unavailable": it does
- * not say; E_UNAVAILABLE, code "overloaded", with a time to come back after: they have died, and
- * somebody is asking for others. */
+ * links have died, and the upstream has, or a while ago had, no others; E_UPSTREAM, code
+ * "media_unavailable": it does not say; E_UNAVAILABLE, code "overloaded", with a time to come back
+ * after: they have died, and somebody is asking for others. */
 enum status direct_links_renew(struct worker *w, struct job *job, struct arena *a, struct err *err);
 /* What is now in the place of a file whose link, one with a job, was refused by the upstream; url
  * in the arena.  Errors as above; E_UNAVAILABLE also when nobody else may ask now. */
