@@ -19,7 +19,7 @@ static enum status insert(struct worker *w, struct upload *u, struct tus_row *ro
     o.user_id = row->user_id;
     o.counter = upload_counter(row->sub_type);
     o.type = UPLOAD_NO_TYPE;
-    o.key = upload_key(u, "application/octet-stream", u->arena);
+    TRY(upload_key(u, "application/octet-stream", u->arena, &o.key, err));
     TRY(quota_reserve(w->app, tx, &o, row->length, err));
     row->created_at = o.created_at;
     row->expires_at = o.created_at + TUS_LIFE_MS;

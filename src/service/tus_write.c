@@ -141,10 +141,10 @@ static enum status put_tail(struct tus_upload *t, struct object *ret, struct err
                           .counter = COUNTER_FREE,
                           .storage = STORAGE_S3,
                           .store_id = u->object.store_id,
-                          .key = upload_key(u, "application/octet-stream", u->arena),
                           .type = UPLOAD_NO_TYPE};
     if (!bytes.n)
         return OK;
+    TRY(upload_key(u, "application/octet-stream", u->arena, &tail.key, err));
     {
         _cleanup_(db_tx_end) struct db_conn *tx = w->db;
         TRY(library_lock(w, tail.user_id, err));

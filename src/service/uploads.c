@@ -197,7 +197,6 @@ static void find_facts(struct upload *u, struct media_facts *ret)
                             .counter = COUNTER_FREE,
                             .storage = u->object.storage,
                             .store_id = u->object.store_id,
-                            .key = upload_key(u, "image/jpeg", u->arena),
                             .type = STR("image/jpeg")};
     struct err ignored;
     struct str jpeg;
@@ -206,7 +205,8 @@ static void find_facts(struct upload *u, struct media_facts *ret)
     if (!upload_is_video(u->wish.sub_type))
         return;
     library_look_at(u->worker, &u->object, &u->bucket, true, a, ret, &jpeg);
-    if (jpeg.p && library_write(u->worker, &poster, jpeg, u->arena, &ignored) == OK)
+    if (jpeg.p && upload_key(u, "image/jpeg", u->arena, &poster.key, &ignored) == OK &&
+        library_write(u->worker, &poster, jpeg, u->arena, &ignored) == OK)
         u->poster = poster;
 }
 

@@ -71,7 +71,9 @@ enum status upload_sink_write(struct upload *u, struct str bytes, struct err *er
 /* All of it is in the store when this returns OK, with its checksum in the object. */
 enum status upload_sink_finish(struct upload *u, struct err *err);
 void upload_sink_close(struct upload *u);
-/* "{folder}/{user}/…/{yyyy}/{mm}/{uuid}.{ext}" (UP-2). */
-struct str upload_key(const struct upload *u, const char *type, struct arena *a);
+/* "{folder}/{user}/…/{yyyy}/{mm}/{uuid}.{ext}" (UP-2), in the arena.  E_NO_MEMORY overloaded: it is
+ * full. */
+enum status upload_key(const struct upload *u, const char *type, struct arena *a, struct str *ret,
+                       struct err *err);
 /* The lease of its room, when it is time. */
 enum status upload_sink_keep(struct upload *u, struct err *err);

@@ -34,7 +34,8 @@ enum status upload_sink_choose(struct upload *u, struct err *err)
     return OK;
 }
 
-struct str upload_key(const struct upload *u, const char *type, struct arena *a)
+enum status upload_key(const struct upload *u, const char *type, struct arena *a, struct str *ret,
+                       struct err *err)
 {
     struct str prefix = u->bucket.settings ? u->bucket.settings->sora_s3_prefix : STR_NONE;
     struct str slash = prefix.n ? STR("/") : STR("");
@@ -50,9 +51,10 @@ struct str upload_key(const struct upload *u, const char *type, struct arena *a)
     else
         folder = arena_printf(a, "uploads/%.*s/%s", STR_ARG(u->user_uuid),
                               upload_sub_type_name(sub_type));
-    return arena_printf(a, "%.*s%.*s%.*s/%04d/%02d/%s.%s", STR_ARG(prefix), STR_ARG(slash),
+    *ret = arena_printf(a, "%.*s%.*s%.*s/%04d/%02d/%s.%s", STR_ARG(prefix), STR_ARG(slash),
                         STR_ARG(folder), day.tm_year + 1900, day.tm_mon + 1, uuid,
                         media_type_extension(type));
+    return folder.p && ret->p ? OK : err_set(err, E_NO_MEMORY, "overloaded");
 }
 
 /* ---- room */
@@ -154,10 +156,8 @@ static enum status name_object(struct upload *u, const char *type, struct err *e
 {
     struct object *o = &u->object;
     _cleanup_(db_tx_end) struct db_conn *tx = u->worker->db;
-    o->key = upload_key(u, type, u->arena);
+    TRY(upload_key(u, type, u->arena, &o->key, err));
     o->type = str_of(type);
-    if (!o->key.p)
-        return err_set(err, E_NO_MEMORY, "overloaded");
     TRY(library_lock(u->worker, o->user_id, err));
     TRY(u->guard->check(u->guard->ctx, tx, err));
     TRY(object_set_key(tx, o, err));
@@ -185,10 +185,8 @@ enum status upload_sink_open(struct upload *u, const char *type, struct err *err
         return open_guarded(u, type, err);
     o->user_id = u->wish.user_id;
     o->counter = upload_counter(u->wish.sub_type);
-    o->key = upload_key(u, type, u->arena);
+    TRY(upload_key(u, type, u->arena, &o->key, err));
     o->type = str_of(type);
-    if (!o->key.p)
-        return err_set(err, E_NO_MEMORY, "overloaded");
     TRY(reserve(u, u->look.head_n, err));
     if (o->storage == STORAGE_LOCAL) {
         sha256_init(&u->digest);
