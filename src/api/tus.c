@@ -284,11 +284,13 @@ static enum status show(struct call *c, const struct tus_row *row, struct err *e
     struct upload_record r;
     if (!row->done)
         return err_set(err, E_CONFLICT, "upload_unfinished");
-    if (row->upload_uuid.p)
+    if (row->upload_uuid.p) {
         TRY(upload_find(c->db, row->user_id, row->upload_uuid, c->arena, &r, err));
-    else
+    } else {
         TRY(upload_find_reference(c->db, row->user_id, row->object_id, STR_NONE, c->arena, &r,
                                   err));
+        tus_read_size(row, &r.width, &r.height);
+    }
     view_upload(c->worker, c->arena, c->origin, &bucket, &r, call_json(c, 200));
     return OK;
 }

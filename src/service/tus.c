@@ -62,6 +62,14 @@ enum status tus_look(struct db_conn *db, int64_t user_id, struct str uuid, struc
     return ret->expires_at >= clock_wall_ms() ? OK : err_set(err, E_GONE, "upload_expired");
 }
 
+void tus_read_size(const struct tus_row *row, int *ret_width, int *ret_height)
+{
+    struct media_look look = {0};
+    bool known = tus_read_state(row->look, &look, sizeof(look)) && look.state == LOOK_KNOWN;
+    *ret_width = known ? (int)MIN(look.width, (uint32_t)INT32_MAX) : 0;
+    *ret_height = known ? (int)MIN(look.height, (uint32_t)INT32_MAX) : 0;
+}
+
 /* ---- ending */
 
 static enum status discard_object(struct db_conn *tx, int64_t id, struct arena *a, struct err *err)

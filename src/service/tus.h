@@ -24,6 +24,8 @@ enum status tus_create(struct worker *w, const struct upload_wish *wish, struct 
 /* One's own.  E_NOT_FOUND upload_not_found; E_GONE upload_expired. */
 enum status tus_look(struct db_conn *db, int64_t user_id, struct str uuid, struct arena *a,
                      struct tus_row *ret, struct err *err);
+/* Of a finished image as it is shown; 0: not known, as of a video. */
+void tus_read_size(const struct tus_row *row, int *ret_width, int *ret_height);
 /* Its room, its bytes and its row; a finished one's file stays. */
 enum status tus_terminate(struct worker *w, int64_t user_id, struct str uuid, struct err *err);
 /* In a transaction of its own: rows of finished ones that are a day old. */

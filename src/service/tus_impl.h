@@ -34,6 +34,9 @@ struct tus_upload {
 enum status tus_discard(struct db_conn *tx, const struct tus_row *row, struct arena *a,
                         struct err *err);
 
+/* Out of the hex of a row; STR_NONE leaves *ret as it is.  False: it is not of this program. */
+bool tus_read_state(struct str hex, void *ret, size_t size);
+
 /* A writer behind the durable bytes of t->upload, whose object is loaded.  E_GONE upload_lost: they
  * are not there any more; E_UNAVAILABLE storage_unavailable: they lie where we cannot look. */
 enum status tus_restore(struct tus_upload *t, struct err *err);

@@ -13,7 +13,7 @@ static enum status lost(struct err *err)
     return err_set(err, E_GONE, "upload_lost");
 }
 
-static bool read_state(struct str hex, void *ret, size_t size)
+bool tus_read_state(struct str hex, void *ret, size_t size)
 {
     return !hex.p || (hex.n == 2 * size && hex_decode(hex, ret));
 }
@@ -86,8 +86,8 @@ enum status tus_restore(struct tus_upload *t, struct err *err)
     t->named_before = !str_eq(u->object.type, UPLOAD_NO_TYPE);
     TRY(open_store(u, err));
     u->bucket.s3.cancelled = &t->lost;
-    if (!read_state(t->row.look, &u->look, sizeof(u->look)) ||
-        !read_state(t->row.digest, &u->digest, sizeof(u->digest)))
+    if (!tus_read_state(t->row.look, &u->look, sizeof(u->look)) ||
+        !tus_read_state(t->row.digest, &u->digest, sizeof(u->digest)))
         return lost(err);
     if (!media_look_has_head(&u->look))
         return OK;

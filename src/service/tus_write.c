@@ -208,13 +208,18 @@ static enum status step(struct tus_upload *t, struct err *err)
 
 /* ---- going on */
 
+/* A reference has no other row for what was seen of it. */
 static enum status settled(void *ctx, struct db_conn *tx, const char *uuid, struct err *err)
 {
     struct tus_upload *t = ctx;
+    char look[2 * sizeof(t->upload->look) + 1];
+    hex_encode(&t->upload->look, sizeof(t->upload->look), look);
+    t->row.look = str_of(look);
     t->row.upload_uuid = uuid[0] ? arena_str(t->arena, str_of(uuid)) : STR_NONE;
     t->row.expires_at = clock_wall_ms() + TUS_LIFE_MS;
-    TRY(tus_finish(tx, &t->row, claim_of(t), err));
-    return drop_tail(t, tx, err);
+    enum status status = tus_finish(tx, &t->row, claim_of(t), err);
+    t->row.look = STR_NONE;
+    return status == OK ? drop_tail(t, tx, err) : status;
 }
 
 static enum status stands_at(struct tus_upload *t, struct db_conn *tx, int64_t user_id,

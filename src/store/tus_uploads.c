@@ -130,12 +130,12 @@ enum status tus_finish(struct db_conn *tx, const struct tus_row *row, struct str
 {
     static const char sql[] =
         "UPDATE tus_uploads SET position = length, done = 1, upload_uuid = $3, expires_at = $4, "
-        "claim = '', busy_until = 0, look = NULL, digest = NULL, tail_object_id = NULL "
+        "claim = '', busy_until = 0, look = $5, digest = NULL, tail_object_id = NULL "
         "WHERE id = $1 AND claim = $2";
     int64_t changed;
     TRY(db_exec(tx, sql,
                 DB_ARGS(P_INT(row->id), P_STR(claim), P_STR_OR_NULL(row->upload_uuid),
-                        P_INT(row->expires_at)),
+                        P_INT(row->expires_at), P_STR_OR_NULL(row->look)),
                 &changed, err));
     return need_change(tx, row, claim, changed, err);
 }

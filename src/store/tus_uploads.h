@@ -50,7 +50,7 @@ enum status tus_set_busy(struct db_conn *tx, const struct tus_row *row, struct s
 /* position, look, digest, tail, expires_at; it is busy no more. */
 enum status tus_advance(struct db_conn *tx, const struct tus_row *row, struct str claim,
                         struct err *err);
-/* done, with its upload_uuid and expires_at; nobody has a claim any more. */
+/* done, with its upload_uuid, look and expires_at; nobody has a claim any more. */
 enum status tus_finish(struct db_conn *tx, const struct tus_row *row, struct str claim,
                        struct err *err);
 
