@@ -19,6 +19,8 @@ static const struct message table[] = {
     {"method_not_allowed", 405, "该地址不支持此方法", "This address does not take this method."},
     {"too_large", 413, "内容超过大小上限", "The content is over the size limit."},
     {"unsupported_media_type", 415, "不支持的内容类型", "This content type is not supported."},
+    {"reference_gone", 409, "所引用的内容刚被删除，请刷新后重试",
+     "What this refers to has just been deleted. Reload and try again."},
     {"result_gone", 410, "该 Idempotency-Key 对应的结果已不再保留",
      "The result of this Idempotency-Key is no longer kept."},
     {"idempotency_mismatch", 422, "该 Idempotency-Key 已用于另一个请求",

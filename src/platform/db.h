@@ -91,7 +91,8 @@ void db_tx_end(struct db_conn **c);
 bool db_in_tx(const struct db_conn *c);
 
 /* A statement without rows, inside a transaction.  ret_changed (may be NULL): rows
- * it touched.  E_CONFLICT, code "unique": a unique or foreign key stands against it. */
+ * it touched.  E_CONFLICT, code "unique" or, of a foreign key, "reference_gone": such a
+ * key stands against it. */
 enum status db_exec(struct db_conn *c, const char *sql, const struct db_param *params, size_t n,
                     int64_t *ret_changed, struct err *err);
 

@@ -23,7 +23,7 @@ struct meaning {
 
 static const struct meaning meanings[] = {
     {"23505", E_CONFLICT, "unique"},
-    {"23503", E_CONFLICT, "unique"},
+    {"23503", E_CONFLICT, "reference_gone"},
     {"23", E_INTERNAL, "constraint"},
     {"40", E_UNAVAILABLE, "database_busy"},
     {"55P03", E_UNAVAILABLE, "database_busy"},

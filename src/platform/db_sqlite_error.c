@@ -7,8 +7,10 @@ static enum status status_of(sqlite3 *db, const char **ret_code)
     case SQLITE_CONSTRAINT_UNIQUE:
     case SQLITE_CONSTRAINT_PRIMARYKEY:
     case SQLITE_CONSTRAINT_ROWID:
-    case SQLITE_CONSTRAINT_FOREIGNKEY:
         *ret_code = "unique";
+        return E_CONFLICT;
+    case SQLITE_CONSTRAINT_FOREIGNKEY:
+        *ret_code = "reference_gone";
         return E_CONFLICT;
     }
     switch (sqlite3_errcode(db) & 0xff) {

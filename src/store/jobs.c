@@ -62,15 +62,18 @@ enum status job_insert(struct db_conn *tx, struct job *j, struct err *err)
         "created_at, ungrouped, pinned_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
         "'queued', $11, $12, $13, $14, $15, $16) RETURNING id";
     bool found;
-    return db_query_int(tx, sql,
-                        DB_ARGS(P_STR(j->public_id), P_Z(job_kind_name(j->kind)),
-                                P_INT_OR_NULL(j->generation_id), P_INT(j->user_id),
-                                P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id), P_STR(j->model),
-                                P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
-                                P_STR(j->idempotency_key), P_INT(j->next_at),
-                                P_INT(j->pending_until), P_INT(j->deadline_at),
-                                P_INT(j->created_at), P_INT(j->ungrouped), P_INT(j->pinned_to)),
-                        &j->id, &found, err);
+    enum status status = db_query_int(
+        tx, sql,
+        DB_ARGS(P_STR(j->public_id), P_Z(job_kind_name(j->kind)), P_INT_OR_NULL(j->generation_id),
+                P_INT(j->user_id), P_INT_OR_NULL(j->api_key_id), P_INT(j->group_id),
+                P_STR(j->model), P_STR(j->request), P_INT_OR_NULL(j->input_object_id),
+                P_STR(j->idempotency_key), P_INT(j->next_at), P_INT(j->pending_until),
+                P_INT(j->deadline_at), P_INT(j->created_at), P_INT(j->ungrouped),
+                P_INT(j->pinned_to)),
+        &j->id, &found, err);
+    bool key_gone = status == E_CONFLICT && j->api_key_id &&
+                    str_eq(str_of(err->code), STR("reference_gone"));
+    return key_gone ? err_set(err, E_AUTH, "invalid_api_key") : status;
 }
 
 /* The last of its texts is there only if all are. */

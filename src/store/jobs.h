@@ -7,7 +7,8 @@
 #include "model/job.h"
 #include "platform/db.h"
 
-/* Inserts as queued and fills j->id. */
+/* Inserts as queued and fills j->id.  E_AUTH, code "invalid_api_key": the key that it is for has
+ * been deleted since its call was let in. */
 enum status job_insert(struct db_conn *tx, struct job *j, struct err *err);
 /* E_NOT_FOUND, code "job_not_found". */
 enum status job_load(struct db_conn *db, int64_t id, struct arena *a, struct job *ret,

@@ -30,6 +30,21 @@ static struct job add_job(struct site *s, enum job_kind kind)
     return j;
 }
 
+/* Its call was let in, then its key was deleted: there is nobody to do it for. */
+ON_EVERY_ENGINE(none_for_a_deleted_key)
+{
+    struct site s;
+    struct err why;
+    begin(&s, e);
+    struct job j = add_job(&s, JOB_CHAT);
+    j.public_id = STR("job_2");
+    j.api_key_id = 99;
+    ok(db_begin(s.db, err));
+    assert_refused(job_insert(s.db, &j, err), E_AUTH, "invalid_api_key");
+    db_rollback(s.db);
+    site_close(&s);
+}
+
 static enum status save(struct site *s, const struct job *j, enum job_state from, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = s->db;
@@ -287,6 +302,8 @@ int main(void)
         {"[ST-2] a job moves as its table says, and not otherwise", moves, NULL, NULL, NULL},
         EVERYWHERE("[GW-4] in line for the same, each user's oldest job stands before a second",
                    turns),
+        EVERYWHERE("[ID-3] [GW-10] no job is made for a key that has just been deleted",
+                   none_for_a_deleted_key),
         EVERYWHERE("[ST-3] a stale lease's number changes nothing", stale_numbers),
         EVERYWHERE("[ST-2] a row is not saved by a move that is not allowed", no_other_moves),
         EVERYWHERE("[ST-5] a job that its owner ended takes no late result, and ends once",

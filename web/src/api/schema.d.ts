@@ -1942,6 +1942,7 @@ export interface components {
       | 'method_not_allowed'
       | 'too_large'
       | 'unsupported_media_type'
+      | 'reference_gone'
       | 'result_gone'
       | 'idempotency_mismatch'
       | 'unauthenticated'
