@@ -107,6 +107,19 @@ static enum status read_figures(struct json body, struct account_form *form, str
     return OK;
 }
 
+/* Each once, and in order: who names the same groups locks them in the same order. */
+static void add_group(struct account_form *form, int64_t id)
+{
+    size_t at = form->group_count;
+    while (at > 0 && form->group_ids[at - 1] > id)
+        at--;
+    if (at > 0 && form->group_ids[at - 1] == id)
+        return;
+    for (size_t i = form->group_count++; i > at; i--)
+        form->group_ids[i] = form->group_ids[i - 1];
+    form->group_ids[at] = id;
+}
+
 static enum status read_groups(struct json body, struct account_form *form, struct err *err)
 {
     struct json ids = json_get(body, "group_ids");
@@ -115,11 +128,7 @@ static enum status read_groups(struct json body, struct account_form *form, stru
     bool good = json_is_array(ids) && json_size(ids) <= ACCOUNT_MAX_GROUPS;
     for (size_t i = 0; good && i < json_size(ids); i++) {
         int64_t id = json_int_or(json_at(ids, i), 0);
-        bool known = false;
-        for (size_t k = 0; k < form->group_count; k++)
-            known |= form->group_ids[k] == id;
-        if (!known)
-            form->group_ids[form->group_count++] = id;
+        add_group(form, id);
         good = id > 0;
     }
     if (!good)

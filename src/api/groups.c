@@ -96,6 +96,6 @@ enum status groups_remove(struct call *c, struct err *err)
     const struct actor actor = call_actor(c);
     int64_t id;
     TRY(call_id(c, "id", &id, err));
-    TRY(people_delete_group(c->db, &actor, id, err));
+    TRY(people_delete_group(c->db, &actor, id, c->arena, err));
     return call_empty(c);
 }

@@ -61,7 +61,7 @@ static enum status check_groups(struct db_conn *tx, const struct account_form *f
 {
     struct group group;
     for (size_t i = 0; form->set & ACCOUNT_GROUPS && i < form->group_count; i++) {
-        enum status status = groups_find(tx, form->group_ids[i], a, &group, err);
+        enum status status = groups_lock(tx, form->group_ids[i], a, &group, err);
         if (status == E_NOT_FOUND)
             return err_field(err, "invalid_field", "group_ids", "there is no group %lld",
                              (long long)form->group_ids[i]);

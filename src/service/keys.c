@@ -35,10 +35,10 @@ static enum status check_issue(struct db_conn *tx, const struct user *user, int6
     return E_CONFLICT;
 }
 
-static enum status find_group(struct db_conn *tx, int64_t id, struct arena *a, struct group *ret,
+static enum status lock_group(struct db_conn *tx, int64_t id, struct arena *a, struct group *ret,
                               struct err *err)
 {
-    enum status status = groups_find(tx, id, a, ret, err);
+    enum status status = groups_lock(tx, id, a, ret, err);
     if (status != E_NOT_FOUND)
         return status;
     return err_field(err, "invalid_field", "group_id", "group_id must be an existing group");
@@ -58,7 +58,7 @@ enum status api_key_issue(struct db_conn *db, const struct identity *who,
     TRY(users_lock(tx, who->user_id, a, &user, err));
     int64_t group_id = form->group_id ? form->group_id : user.group_id;
     TRY(check_issue(tx, &user, group_id, err));
-    TRY(find_group(tx, group_id, a, &group, err));
+    TRY(lock_group(tx, group_id, a, &group, err));
     struct api_key key = {
         .user_id = user.id,
         .group_id = group_id,
@@ -81,8 +81,11 @@ enum status api_key_change(struct db_conn *db, const struct identity *who, int64
                            struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = db;
+    struct user user;
     struct api_key key;
     TRY(db_begin(tx, err));
+    /* Two who change a key at once each keep what the other has changed. */
+    TRY(users_lock(tx, who->user_id, a, &user, err));
     TRY(keys_find_owned(tx, who->user_id, id, a, &key, err));
     if (set & API_KEY_NAME)
         key.name = wanted->name;

@@ -71,7 +71,7 @@ static void apply_form(const struct person_form *form, const struct credentials 
 static enum status check_group(struct db_conn *tx, int64_t id, struct arena *a, struct err *err)
 {
     struct group group;
-    enum status status = groups_find(tx, id, a, &group, err);
+    enum status status = groups_lock(tx, id, a, &group, err);
     if (status != E_NOT_FOUND)
         return status;
     return err_field(err, "invalid_field", "group_id", "group_id must be an existing group");
@@ -278,6 +278,7 @@ enum status people_change_group(struct db_conn *db, const struct actor *actor, i
     struct deed deed = {.action = "group.update", .kind = "group", .id = id};
     struct group group;
     TRY(db_begin(tx, err));
+    TRY(groups_lock(tx, id, a, &group, err));
     TRY(groups_find_counted(tx, id, a, &group, err));
     apply_group_form(form, &group);
     TRY(groups_update(tx, &group, err));
@@ -290,12 +291,14 @@ enum status people_change_group(struct db_conn *db, const struct actor *actor, i
 }
 
 enum status people_delete_group(struct db_conn *db, const struct actor *actor, int64_t id,
-                                struct err *err)
+                                struct arena *a, struct err *err)
 {
     _cleanup_(db_tx_end) struct db_conn *tx = db;
     struct deed deed = {.action = "group.delete", .kind = "group", .id = id};
+    struct group group;
     int64_t uses;
     TRY(db_begin(tx, err));
+    TRY(groups_lock(tx, id, a, &group, err));
     TRY(groups_count_uses(tx, id, &uses, err));
     if (uses > 0) {
         err_set(err, E_CONFLICT, "group_in_use");

@@ -78,4 +78,4 @@ enum status people_change_group(struct db_conn *db, const struct actor *actor, i
                                 struct err *err);
 /* E_CONFLICT, code "group_in_use", with the number "count": users, keys and accounts. */
 enum status people_delete_group(struct db_conn *db, const struct actor *actor, int64_t id,
-                                struct err *err);
+                                struct arena *a, struct err *err);

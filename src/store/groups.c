@@ -12,6 +12,7 @@ static const char sql_insert[] =
     "INSERT INTO groups (name, platform, sora_storage_quota_bytes, created_at, updated_at) "
     "VALUES ($1, $2, $3, $4, $4) RETURNING id";
 static const char sql_find[] = "SELECT " COLUMNS ", 0, 0 FROM groups WHERE id = $1";
+static const char sql_lock[] = "SELECT " COLUMNS ", 0, 0 FROM groups WHERE id = $1 {row_lock}";
 static const char sql_find_counted[] = "SELECT " COLUMNS COUNTS " FROM groups WHERE id = $1";
 static const char sql_find_default[] =
     "SELECT id FROM groups ORDER BY CASE WHEN name = 'default' THEN 0 ELSE 1 END, id LIMIT 1";
@@ -71,6 +72,12 @@ enum status groups_find(struct db_conn *db, int64_t id, struct arena *a, struct 
                         struct err *err)
 {
     return find(db, sql_find, id, a, ret, err);
+}
+
+enum status groups_lock(struct db_conn *tx, int64_t id, struct arena *a, struct group *ret,
+                        struct err *err)
+{
+    return find(tx, sql_lock, id, a, ret, err);
 }
 
 enum status groups_find_counted(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,

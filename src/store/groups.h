@@ -12,6 +12,10 @@ enum status groups_insert(struct db_conn *tx, struct group *group, struct err *e
 /* Its counts are 0.  E_NOT_FOUND, code "group_not_found". */
 enum status groups_find(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,
                         struct err *err);
+/* The same, and until the end of the transaction nobody else changes it, deletes it or makes a row
+ * that names it.  After the user's row, where both are locked. */
+enum status groups_lock(struct db_conn *tx, int64_t id, struct arena *a, struct group *ret,
+                        struct err *err);
 /* With its counts of users and accounts. */
 enum status groups_find_counted(struct db_conn *db, int64_t id, struct arena *a, struct group *ret,
                                 struct err *err);

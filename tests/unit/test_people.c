@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "service/keys.h"
 #include "site.h"
 #include "store/audit.h"
 #include "store/groups.h"
+#include "store/keys.h"
 #include "store/users.h"
 
 static enum status change(struct site *s, int64_t id, struct person_form form, struct err *err)
@@ -178,7 +180,7 @@ ON_EVERY_ENGINE(a_group_in_use_says_by_how_many)
     ok(groups_find_default(s.db, &default_id, err));
     site_add_user(&s, "ann@example.com", ROLE_USER);
     site_add_user(&s, "bob@example.com", ROLE_USER);
-    assert_refused(people_delete_group(s.db, &site_actor, default_id, err), E_CONFLICT,
+    assert_refused(people_delete_group(s.db, &site_actor, default_id, s.a, err), E_CONFLICT,
                    "group_in_use");
     assert_string_equal(why.numbers[0].name, "count");
     assert_int_equal(why.numbers[0].value, 2);
@@ -188,9 +190,75 @@ ON_EVERY_ENGINE(a_group_in_use_says_by_how_many)
     assert_true(str_eq(group.platform, STR("sora")));
     assert_refused(people_add_group(s.db, &site_actor, &form, s.a, &group, err), E_CONFLICT,
                    "group_name_taken");
-    ok(people_delete_group(s.db, &site_actor, group.id, err));
-    assert_refused(people_delete_group(s.db, &site_actor, group.id, err), E_NOT_FOUND,
+    ok(people_delete_group(s.db, &site_actor, group.id, s.a, err));
+    assert_refused(people_delete_group(s.db, &site_actor, group.id, s.a, err), E_NOT_FOUND,
                    "group_not_found");
+    site_close(&s);
+}
+
+/* Changes the key's and the group's names while another connection holds them, changed. */
+struct namer {
+    struct db *db;
+    struct identity who;
+    int64_t key_id, group_id;
+    enum status of_key, of_group;
+};
+
+static void *change_names(void *arg)
+{
+    struct namer *n = arg;
+    struct db_conn *db = db_conn_new(n->db);
+    struct arena *a = arena_new(1 << 20);
+    const struct api_key wanted = {.name = STR("named")};
+    const struct group_form form = {.set = GROUP_NAME, .name = STR("named")};
+    struct api_key key;
+    struct group group;
+    struct err err;
+    n->of_key = api_key_change(db, &n->who, n->key_id, API_KEY_NAME, &wanted, a, &key, &err);
+    n->of_group = people_change_group(db, &site_actor, n->group_id, &form, a, &group, &err);
+    arena_free(a);
+    db_conn_free(db);
+    return NULL;
+}
+
+ON_EVERY_ENGINE(changes_at_once_keep_each_others_fields)
+{
+    struct site s;
+    struct group group;
+    struct api_key key;
+    struct user user;
+    char secret[API_KEY_SIZE];
+    pthread_t thread;
+    site_open(&s, e);
+    struct user ann = site_add_user(&s, "ann@example.com", ROLE_USER);
+    struct namer namer = {.db = e->db, .who = {.user_id = ann.id, .group_id = ann.group_id}};
+    ok(api_key_issue(s.db, &namer.who, &(struct api_key_form){.name = STR("k")}, s.a, &key, secret,
+                     err));
+    ok(people_add_group(s.db, &site_actor,
+                        &(struct group_form){.set = GROUP_NAME, .name = STR("friends")}, s.a,
+                        &group, err));
+    namer.key_id = key.id;
+    namer.group_id = group.id;
+
+    ok(db_begin(s.db, err));
+    ok(users_lock(s.db, ann.id, s.a, &user, err));
+    ok(groups_lock(s.db, group.id, s.a, &group, err));
+    pthread_create(&thread, NULL, change_names, &namer);
+    usleep(100000); /* it stands before our locks now, or comes after us: both have to be right */
+    key.disabled = true;
+    ok(keys_update(s.db, &key, err));
+    group.storage_quota_bytes = 7;
+    ok(groups_update(s.db, &group, err));
+    ok(db_commit(s.db, err));
+    pthread_join(thread, NULL);
+    assert_int_equal(namer.of_key, OK);
+    assert_int_equal(namer.of_group, OK);
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM api_keys WHERE name = 'named' "
+                                    "AND status = 'disabled'"),
+                     1);
+    assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM groups WHERE name = 'named' "
+                                    "AND sora_storage_quota_bytes = 7"),
+                     1);
     site_close(&s);
 }
 
@@ -246,6 +314,9 @@ int main(void)
                    a_deleted_user_leaves_only_work_to_do),
         EVERYWHERE("[ID-8] a group in use is not deleted and says by how many it is used",
                    a_group_in_use_says_by_how_many),
+        EVERYWHERE(
+            "[ID-3] [AD-1] who changes a key or a group at once with another keeps the other's",
+            changes_at_once_keep_each_others_fields),
         EVERYWHERE("[AD-2] what an admin does is kept, without secrets",
                    deeds_are_kept_without_secrets),
     };
