@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { excerpt, formatBytes, formatClock, parseBytes } from './format'
+import { excerpt, formatBytes, formatClock, formatCount, formatNumber, parseBytes } from './format'
 
 it('[UI-2] writes sizes as people read them', () => {
   expect([0, 900, 1024, 2.1 * 2 ** 30, 5 * 2 ** 30, 164 * 2 ** 30].map(formatBytes)).toEqual([
@@ -10,6 +10,11 @@ it('[UI-2] writes sizes as people read them', () => {
     '5 GB',
     '164 GB',
   ])
+})
+
+it('[AD-2, ST-4] tells what was counted to its end from what was not', () => {
+  expect([formatNumber(21_490, 'en'), formatNumber(3, 'zh')]).toEqual(['21,490', '3'])
+  expect([formatCount(1234, 'en'), formatCount(10_000, 'en')]).toEqual(['1,234', '10,000+'])
 })
 
 it('[AD-1] reads sizes as people write them', () => {

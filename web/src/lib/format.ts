@@ -29,7 +29,12 @@ export const countedTo = 10_000
 
 /** 1234 → "1,234"; at the bound of counting "10,000+". */
 export function formatCount(n: number, locale: string): string {
-  return new Intl.NumberFormat(locale).format(n) + (n >= countedTo ? '+' : '')
+  return formatNumber(n, locale) + (n >= countedTo ? '+' : '')
+}
+
+/** 21490 → "21,490": what was counted to its end. */
+export function formatNumber(n: number, locale: string): string {
+  return new Intl.NumberFormat(locale).format(n)
 }
 
 /** 108000 → "1:48", 3725000 → "1:02:05". */
