@@ -6,6 +6,7 @@
 #include "api/handlers.h"
 #include "api/messages.h"
 #include "api/session.h"
+#include "api/views.h"
 #include "base/clock.h"
 #include "pool/pool.h"
 
@@ -48,6 +49,7 @@ static void view_state(struct json_out *j, struct pool *pool, const struct accou
     json_kv_time(j, "last_used_at", now.last_used_at);
     json_kv_int(j, "successes_24h", now.successes_24h);
     json_kv_int(j, "failures_24h", now.failures_24h);
+    view_hours(j, now.hours);
 }
 
 /* Secrets can be written and never read. */

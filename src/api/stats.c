@@ -5,6 +5,7 @@
 #include "api/handlers.h"
 #include "api/messages.h"
 #include "api/query.h"
+#include "api/views.h"
 #include "base/clock.h"
 #include "media/local.h"
 
@@ -92,7 +93,7 @@ static void view_jobs(struct call *c, struct json_out *j, const struct stats_job
 
 /* ---- who waits, who uses it */
 
-static void view_user(struct json_out *j, const struct stats_user *u, const char *value)
+static void view_ranked(struct json_out *j, const struct stats_user *u, const char *value)
 {
     json_object(j);
     json_kv_int(j, "user_id", u->user_id);
@@ -115,7 +116,7 @@ static enum status write_live(struct call *c, struct json_out *j, struct err *er
     json_key(j, "users");
     json_array(j);
     for (size_t i = 0; i < n; i++) {
-        view_user(j, &users[i], "waiting");
+        view_ranked(j, &users[i], "waiting");
         json_kv_time(j, "since", users[i].since);
         json_object_end(j);
     }
@@ -136,14 +137,14 @@ static enum status write_top(struct call *c, struct json_out *j, int64_t since, 
     json_key(j, "by_bytes");
     json_array(j);
     for (size_t i = 0; i < n_bytes; i++) {
-        view_user(j, &by_bytes[i], "bytes");
+        view_ranked(j, &by_bytes[i], "bytes");
         json_object_end(j);
     }
     json_array_end(j);
     json_key(j, "by_jobs");
     json_array(j);
     for (size_t i = 0; i < n_jobs; i++) {
-        view_user(j, &by_jobs[i], "jobs");
+        view_ranked(j, &by_jobs[i], "jobs");
         json_kv_int(j, "failed", by_jobs[i].failed);
         json_object_end(j);
     }
@@ -170,15 +171,7 @@ static void view_health(struct call *c, struct json_out *j, const struct stats_h
     json_kv_int(j, "concurrency", h->concurrency);
     json_kv_int(j, "successes_24h", h->now.successes_24h);
     json_kv_int(j, "failures_24h", h->now.failures_24h);
-    json_key(j, "hours");
-    json_array(j);
-    for (size_t i = 0; i < STATS_HOURS; i++) {
-        json_object(j);
-        json_kv_int(j, "successes", h->hours[i].successes);
-        json_kv_int(j, "failures", h->hours[i].failures);
-        json_object_end(j);
-    }
-    json_array_end(j);
+    view_hours(j, h->hours);
     json_object_end(j);
 }
 

@@ -54,3 +54,16 @@ void view_api_key(struct json_out *j, const struct api_key *k, const char *secre
     json_kv_time(j, "created_at", k->created_at);
     json_object_end(j);
 }
+
+void view_hours(struct json_out *j, const struct pool_hour *hours)
+{
+    json_key(j, "hours");
+    json_array(j);
+    for (size_t i = 0; i < POOL_HOURS; i++) {
+        json_object(j);
+        json_kv_int(j, "successes", hours[i].successes);
+        json_kv_int(j, "failures", hours[i].failures);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}

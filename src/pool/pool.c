@@ -259,6 +259,20 @@ void pool_clear(struct pool *p, int64_t account_id)
 
 /* ---- looking ---- */
 
+static void fill_hours(const struct entry *e, int64_t now, struct pool_status *ret)
+{
+    int64_t first = now - now % CLOCK_HOUR_MS - (POOL_HOURS - 1) * CLOCK_HOUR_MS;
+    for (size_t i = 0; i < POOL_HOURS; i++) {
+        const struct hour_count *h = &e->hours[i];
+        int64_t place = (h->hour - first) / CLOCK_HOUR_MS;
+        if (h->hour < first || place >= POOL_HOURS)
+            continue;
+        ret->hours[place] = (struct pool_hour){h->successes, h->failures};
+        ret->successes_24h += h->successes;
+        ret->failures_24h += h->failures;
+    }
+}
+
 static void fill_status(const struct entry *e, int64_t now, struct pool_status *ret)
 {
     const struct version *v = e->version;
@@ -276,12 +290,7 @@ static void fill_status(const struct entry *e, int64_t now, struct pool_status *
     ret->rate_limited_until = e->marks.rate_limited_until > now ? e->marks.rate_limited_until : 0;
     int64_t overloaded_until = MAX(e->marks.overloaded_until, e->tokenless_until);
     ret->overloaded_until = overloaded_until > now ? overloaded_until : 0;
-    for (size_t i = 0; i < POOL_HOURS; i++) {
-        if (e->hours[i].hour <= now - CLOCK_DAY_MS)
-            continue;
-        ret->successes_24h += e->hours[i].successes;
-        ret->failures_24h += e->hours[i].failures;
-    }
+    fill_hours(e, now, ret);
 }
 
 void pool_status_of(struct pool *p, int64_t account_id, struct pool_status *ret)

@@ -166,6 +166,13 @@ bool pool_each_model(struct pool *p, const struct pool_want *want,
                      void (*fn)(struct str model, void *ctx), void *ctx);
 bool pool_has_active(struct pool *p, struct str platform);
 
+enum { POOL_HOURS = 24 };
+
+/* Calls that ended in one hour. */
+struct pool_hour {
+    int64_t successes, failures;
+};
+
 /* For the account list (AC-6): the state of this moment, ahead of the database. */
 struct pool_status {
     bool known; /* false: not loaded (yet) */
@@ -173,6 +180,7 @@ struct pool_status {
     char reason[ERR_CODE_MAX]; /* of the error or the cool-down: a code of api/messages */
     int64_t in_flight, rate_limited_until, overloaded_until, last_used_at; /* wall ms; 0: none */
     int64_t successes_24h, failures_24h;
+    struct pool_hour hours[POOL_HOURS]; /* what those sum up; the last one is this hour */
 };
 void pool_status_of(struct pool *p, int64_t account_id, struct pool_status *ret);
 /* One click: clears cool-downs and an error. */

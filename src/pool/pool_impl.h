@@ -41,7 +41,6 @@
 enum {
     TABLE_SIZE = 8192,
     CLASS_CHAINS = 1024,
-    POOL_HOURS = 24,
     EXPIRE_AT_ONCE = 64, /* of one lane, while the lock is held: thousands may end together */
 };
 

@@ -149,7 +149,7 @@ static void take_hour(void *ctx, const struct account_hour *hour)
 {
     struct hours *hours = ctx;
     size_t i = (size_t)((hour->hour - hours->first) / CLOCK_HOUR_MS);
-    if (i >= STATS_HOURS)
+    if (i >= POOL_HOURS)
         return;
     hours->health->hours[i].successes = hour->successes;
     hours->health->hours[i].failures = hour->failures;
@@ -159,7 +159,7 @@ enum status stats_gather_accounts(struct app *app, struct db_conn *db, struct ar
                                   struct stats_accounts *ret, struct err *err)
 {
     struct gathering g = {app->pool, a, ret, clock_wall_ms()};
-    int64_t first = floor_to(g.now, CLOCK_HOUR_MS) - (STATS_HOURS - 1) * CLOCK_HOUR_MS;
+    int64_t first = floor_to(g.now, CLOCK_HOUR_MS) - (POOL_HOURS - 1) * CLOCK_HOUR_MS;
     memset(ret, 0, sizeof(*ret));
     TRY(stats_each_account(db, take_account, &g, err));
     for (size_t i = 0; i < ret->worst_count; i++) {

@@ -14,7 +14,6 @@ enum {
     STATS_STEPS_MAX = 30,
     STATS_LIST = 8,      /* people and causes */
     STATS_ACCOUNTS = 12, /* with their hours, the worst first */
-    STATS_HOURS = 24,
     STATS_DAYS = 30,
 };
 
@@ -44,10 +43,8 @@ struct stats_health {
     int64_t id, concurrency;
     struct str name;
     struct pool_status now;
-    int64_t cooling_ms; /* left; 0: not cooling down */
-    struct {
-        int64_t successes, failures;
-    } hours[STATS_HOURS]; /* the last one is this hour */
+    int64_t cooling_ms;                 /* left; 0: not cooling down */
+    struct pool_hour hours[POOL_HOURS]; /* of every node; the last one is this hour */
 };
 struct stats_accounts {
     int64_t total, active, cooling, error, disabled, in_flight, slots; /* slots: of usable ones */

@@ -51,7 +51,8 @@ static const char sql_groups_add[] =
     "AND (CAST($4 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM account_groups g "                       \
     "WHERE g.account_id = accounts.id AND g.group_id = $4))"
 static const char sql_count[] = "SELECT COUNT(*) " FILTER;
-static const char sql_list[] = "SELECT " COLUMNS " " FILTER " ORDER BY id DESC LIMIT $5 OFFSET $6";
+static const char sql_list[] = "SELECT " COLUMNS " " FILTER
+                               " ORDER BY priority, id LIMIT $5 OFFSET $6";
 static const char sql_all[] = "SELECT " COLUMNS " FROM accounts ORDER BY id";
 static const char sql_all_groups[] =
     "SELECT account_id, group_id FROM account_groups ORDER BY account_id, group_id";

@@ -310,13 +310,16 @@ ON_EVERY_ENGINE(lists)
     open_desk(&d, e);
     for (int i = 0; i < 5; i++) {
         struct account_form form = form_of(i == 3 ? "http://Odd.example" : "http://127.0.0.1");
+        form.set |= ACCOUNT_PRIORITY;
+        form.priority = i == 1 ? 5 : 10;
         create(&d, &form);
     }
     struct accounts_filter filter = {0};
     ok(accounts_list(d.world.db, &filter, 2, 1, d.world.arena, &rows, &n, &total, err));
     assert_int_equal(total, 5);
-    assert_int_equal(n, 2);
-    assert_int_equal(rows[0].id, 4);
+    assert_int_equal(n, 2); /* of 2, then 1, 3, 4, 5 */
+    assert_int_equal(rows[0].id, 1);
+    assert_int_equal(rows[1].id, 3);
     filter.q = STR("ODD.ex");
     ok(accounts_list(d.world.db, &filter, 9, 0, d.world.arena, &rows, &n, &total, err));
     assert_int_equal(n, 1);
@@ -455,7 +458,7 @@ int main(void)
         TEST("[ID-8] an account with live jobs is not deleted, and their number is told", in_use),
         TEST("[AC-6] one click, or a new key, clears every mark", resets),
         TEST("[AC-1] a proxy's password is sealed and kept when the page sends it back", proxies),
-        TEST("[AC-6] accounts are listed by pages, newest first, and found by words", lists),
+        TEST("[AC-6] accounts are listed by pages, the preferred first, and found by words", lists),
         TEST("[AC-5] a connection test names the cause of what it met", connection_answers),
         TEST("[AC-5] a saved account is tested with its own key and joined address",
              connection_of_saved),

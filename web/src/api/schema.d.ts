@@ -1263,6 +1263,7 @@ export interface components {
       last_used_at: string | null
       successes_24h: number
       failures_24h: number
+      hours: components['schemas']['AccountHours']
       /** Format: date-time */
       created_at: string
       /** Format: date-time */
@@ -1677,6 +1678,11 @@ export interface components {
         jobs: number
       }[]
     }
+    /** @description The last 24 hours; the last one is this hour. */
+    AccountHours: {
+      successes: number
+      failures: number
+    }[]
     AccountHealth: {
       id: number
       name: string
@@ -1689,10 +1695,7 @@ export interface components {
       concurrency: number
       successes_24h: number
       failures_24h: number
-      hours: {
-        successes: number
-        failures: number
-      }[]
+      hours: components['schemas']['AccountHours']
     }
     StoredDay: {
       /** Format: date-time */
