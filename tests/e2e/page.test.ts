@@ -181,6 +181,24 @@ onPhone(stage, "[UI-4, V-6] a link that closes counts down, turns red, tells in 
   assert.equal(await v.at("countdown", closed).count(), 0);
 });
 
+onPhone(stage, "[UI-4, UI-7] a picture is shown whole where it was made, and large in the library", async (enter) => {
+  const v = await enter({ person: admin });
+  const prompt = "wordwithoutanyspace".repeat(9);
+  await showWorks(v, [work(2, { prompt, width: 1024, height: 1024 }), work(1, { width: 720, height: 1280 })]);
+  await v.go("/sora");
+  const card = v.card(prompt);
+  const stageOf = (await card.locator(".card__stage").boundingBox())!;
+  assert.ok(Math.abs(stageOf.width - stageOf.height) < 2, "a square stage");
+  const cut = await v.at("job-prompt", card).evaluate((e) => e.scrollWidth - e.clientWidth);
+  assert.ok(cut <= 0, "a long word is broken");
+  await v.at("card-open", card).click();
+  await v.see("preview-prompt", prompt);
+  await v.click("preview-older");
+  await v.see("preview-prompt", "work 1");
+  const media = (await v.page.locator(".preview__media").boundingBox())!;
+  if (v.size.phone) assert.equal(Math.round(media.width), v.size.width, "a tall one has all of the width");
+});
+
 inWindow(stage, "[UI-4, ST-8] every state of a job has its own card and words", async (enter) => {
   const v = await enter({ person: admin });
   await showWorks(v, everyState());

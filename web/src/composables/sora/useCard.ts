@@ -49,7 +49,7 @@ export function useCard(props: { generation: Generation }) {
 
   const state = computed(() => cardState(props.generation, clock.now.value))
   const running = computed(() => isRunning(props.generation))
-  const portrait = computed(() => shapeOf(props.generation) === 'tall')
+  const shape = computed(() => shapeOf(props.generation))
   const slim = computed(() => ['pending', 'failed', 'unsent', 'cancelled', 'expired'].includes(state.value))
   const since = computed(() => Date.parse(props.generation.started_at ?? props.generation.created_at))
   const elapsed = computed(() => Math.max(0, clock.now.value - since.value))
@@ -144,7 +144,7 @@ export function useCard(props: { generation: Generation }) {
   return {
     state,
     running,
-    portrait,
+    shape,
     slim,
     elapsed,
     progress,
