@@ -83,6 +83,8 @@ export function useCard(props: { generation: Generation }) {
     const message = props.generation.error_message
     switch (state.value) {
       case 'pending': {
+        // A stand-in, until the server has given it a number.
+        if (props.generation.id < 0) return t('card.sending')
         const place = props.generation.queue_position
         return place && place > 0
           ? t('card.inLine', { place: t(`card.place.${ordinal(place)}`, { n: place }) })
