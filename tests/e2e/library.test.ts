@@ -143,6 +143,10 @@ atDesk(stage, "[UI-7] the sheet has four, three, two or one column, and says wha
   await v.click("preview-older");
   const remove = (await (await v.see("preview-delete")).boundingBox())!;
   assert.ok(remove.y + remove.height <= 900, "what can be done with a picture of any shape is in view");
+  await v.see("preview-prompt", "work 28");
+  await v.page.keyboard.press("Delete");
+  await v.see("preview-prompt", "work 27");
+  await v.click("toast-action");
 });
 
 atDesk(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before", async (enter) => {

@@ -65,6 +65,7 @@ inWindow(stage, "[UI-8] the dialogs of keys, accounts, users and groups have an 
   assert.equal(query(v), "");
   await v.click("key-add");
   await v.see("key-dialog");
+  if (!v.size.phone) await v.page.locator('[data-testid="key-name"]:focus').waitFor();
   assert.equal(query(v), "?dialog=new");
   await v.page.goBack();
   await v.gone("key-dialog");
