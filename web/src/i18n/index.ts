@@ -29,12 +29,16 @@ export type I18n = ReturnType<typeof createMessages>
 export function createSpeech(i18n: I18n) {
   const needed = new Set<Part>(['page'])
 
+  async function take(part: Part, language: Language): Promise<void> {
+    const { default: messages } = await catalogues[part][language]()
+    i18n.global.mergeLocaleMessage(language, messages)
+  }
+
   async function load(language: Language): Promise<void> {
-    // A part that becomes needed meanwhile is still met: that is how sets are walked.
-    for (const part of needed) {
-      const { default: messages } = await catalogues[part][language]()
-      i18n.global.mergeLocaleMessage(language, messages)
-    }
+    const asked = new Set(needed)
+    await Promise.all([...asked].map((part) => take(part, language)))
+    // What became needed meanwhile was asked for in the language of that moment.
+    for (const part of needed) if (!asked.has(part)) await take(part, language)
   }
 
   /** From now on another part, too. */

@@ -28,8 +28,12 @@ export function createRouter(speech: Speech) {
     // Nothing is known of anyone yet: the address stays, for the next try.
     if (!session.ready) return false
     const answer = guard(to, session)
-    if (answer === true && session.isAdmin && to.meta.adminWords) await speech.learn('admin')
+    // Asked for here and awaited below, so that the view's own code comes meanwhile.
+    if (answer === true && session.isAdmin && to.meta.adminWords) speech.learn('admin').catch(() => undefined)
     return answer
+  })
+  router.beforeResolve(async (to) => {
+    if (useSession().isAdmin && to.meta.adminWords) await speech.learn('admin')
   })
   router.afterEach((to) => {
     document.documentElement.classList.toggle(

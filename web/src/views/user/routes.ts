@@ -1,4 +1,12 @@
 import type { RouteRecordRaw } from 'vue-router'
+import { useSession } from '@/stores/session'
+
+/** With the part of it that this person sees, which the view itself would ask for only later. */
+function loadDashboard() {
+  const part = useSession().isAdmin ? import('@/views/admin/OverviewView.vue') : import('./OwnDashboard.vue')
+  part.catch(() => undefined)
+  return import('./DashboardView.vue')
+}
 
 const meta = { requiresAuth: true, requiresAdmin: false }
 
@@ -7,7 +15,7 @@ export const userRoutes: RouteRecordRaw[] = [
   {
     path: 'dashboard',
     name: 'dashboard',
-    component: () => import('./DashboardView.vue'),
+    component: loadDashboard,
     meta: { ...meta, title: 'nav.dashboard', adminWords: true },
   },
   {

@@ -1,0 +1,28 @@
+import { createPinia } from 'pinia'
+import { describe, expect, it, vi } from 'vitest'
+import { createApp } from 'vue'
+import { fakeServer } from '@/test-helpers'
+import { createRouter } from '.'
+
+describe('an address of administration', () => {
+  it('[AD-1] has its words and its view on their way at the same time', async () => {
+    const server = fakeServer()
+    server.answers['GET /api/v1/settings/public'] = () => ({ language: 'en' })
+    server.answers['GET /api/v1/auth/me'] = () => ({ id: 1, role: 'admin' })
+    const app = createApp({ render: () => null })
+    server.provide(app)
+    app.use(createPinia())
+    let come = () => {}
+    const words = new Promise<void>((resolve) => (come = resolve))
+    const router = createRouter({ learn: () => words, speak: async () => undefined })
+    const view = vi.fn(async () => ({ render: () => null }))
+    router.addRoute({ path: '/made', component: view, meta: { requiresAdmin: true, adminWords: true } })
+
+    const there = router.push('/made')
+    await vi.waitFor(() => expect(view).toHaveBeenCalled())
+    expect(router.currentRoute.value.path).toBe('/')
+    come()
+    await there
+    expect(router.currentRoute.value.path).toBe('/made')
+  })
+})
