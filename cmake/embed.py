@@ -66,7 +66,9 @@ def main():
     ap.add_argument("--compress", action="store_true")
     args = ap.parse_args()
 
-    files = sorted(pathlib.Path(line) for line in args.list.read_text().splitlines())
+    listed = (pathlib.Path(line) for line in args.list.read_text().splitlines())
+    # What is hidden tells of the build, and is no part of the page.
+    files = sorted(f for f in listed if not f.relative_to(args.root).parts[0].startswith("."))
     blobs = args.out / f"embedded_{args.name}.d"
     shutil.rmtree(blobs, ignore_errors=True)
     blobs.mkdir(parents=True)
