@@ -524,4 +524,31 @@ inWindow(stage, "[UI-9] a hundred hostile strings are shown as they are, and non
   assert.deepEqual((await shown('[data-testid="key-row"] .name')).length, 100);
   assert.deepEqual(await shown('[data-testid="key-row"] .name'), HOSTILE);
   await harmless("keys");
+
+  // What administrators see of others: names, addresses, models, what went wrong upstream.
+  for (const [list, row, fields] of [
+    ["groups", "group-row", ["name", "platform"]],
+    ["users", "user-row", ["email"]],
+    ["accounts", "account-row", ["name", "status_reason", "platform"]],
+    ["jobs", "job-row", ["model", "public_id", "user_email", "account_name", "error_message"]],
+  ] as const) {
+    const address = `/api/v1/admin/${list}`;
+    const [one] = (await admin.ask("GET", address)).data;
+    const failed = list === "groups" ? {} : { status: list === "jobs" ? "failed" : list === "users" ? "active" : "error" };
+    const data = HOSTILE.map((text, n) => {
+      const words = Object.fromEntries(fields.map((field) => [field, text]));
+      return { ...one, ...failed, ...words, id: n + 1 };
+    });
+    await v.page.route(new RegExp(`${address}(\\?|$)`), (route) =>
+      route.fulfill({ json: { data, total: 100, page: 1, page_size: 100 } }),
+    );
+    await v.go(`/admin/${list}`);
+    await v.see(row);
+    assert.deepEqual(await shown(`[data-testid="${row}"] .name`), HOSTILE, list);
+    await harmless(list);
+  }
+
+  const policy = (await fetch(stage.kinora.url)).headers.get("content-security-policy")!;
+  assert.match(policy, /default-src 'self'/);
+  assert.doesNotMatch(policy, /unsafe-/);
 });
