@@ -21,6 +21,8 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1:halt_on_error=1}
 for folder in tests "tests/$suite"; do
     [ ! -e "$folder/package-lock.json" ] || scripts/npm-ci.sh "$folder"
 done
+# Lighthouse, which only the full run has time for.
+[ "$suite-${KINORA_FULL-}" != e2e-1 ] || scripts/npm-ci.sh bench/page
 [ $# -gt 0 ] || mapfile -t files < <(find "tests/$suite" -name '*.test.ts' -not -path '*/node_modules/*' | sort)
 [ $# -eq 0 ] || files=("$@")
 # How many files at once: they wait more than they work, but for browsers and children;

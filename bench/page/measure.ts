@@ -23,7 +23,7 @@ try {
       );
     },
     click: () => partClick(stage, maker, rounds),
-    scroll: () => partScroll(stage, size("BENCH_WORKS", 50_000), size("BENCH_SECONDS", 20)),
+    scroll: () => partScroll(stage, size("BENCH_WORKS", 50_000), size("BENCH_SECONDS", 15)),
   };
   await report("docs/bench-page.md", parts, [
     "# The page's figures",

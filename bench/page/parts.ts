@@ -4,7 +4,8 @@ import { gzipSync } from "node:zlib";
 import type { BrowserContext, Page } from "playwright-core";
 import type { Person } from "../../tests/lib/kinora.ts";
 import { median, quantile } from "../lib/figures.ts";
-import type { Line, Table } from "../lib/report.ts";
+import type { Goal, Line, Table } from "../lib/report.ts";
+import { lighthouse, type Scores } from "./lighthouse.ts";
 import { DESKTOP, MOBILE, type Size, type Stage } from "./stage.ts";
 
 const round = (n: number, digits = 0) => Number(n.toFixed(digits));
@@ -38,7 +39,13 @@ export async function partScript(stage: Stage, person: Person): Promise<Table> {
     lines.push([`\`${path}\``, files, round(plain / 1024, 1), round(gzip / 1024, 1)]);
     await context.close();
   }
-  return { title: "Script before the first view, cache empty", head: ["page", "files", "KB", "KB gzip"], lines };
+  const most = Math.max(...lines.map((line) => Number(line[3])));
+  return {
+    title: "Script before the first view, cache empty",
+    head: ["page", "files", "KB", "KB gzip"],
+    lines,
+    goals: [["script before the first view, KB gzip, the largest of five pages", "≤ 150", most, most <= 150]],
+  };
 }
 
 // ---- from click to card
@@ -67,6 +74,7 @@ async function clickToCard(page: Page, prompt: string): Promise<number> {
 
 export async function partClick(stage: Stage, person: Person, rounds: number): Promise<Table> {
   const lines: Line[] = [];
+  const goals: Goal[] = [];
   for (const size of [DESKTOP, MOBILE]) {
     const context = await stage.visit(person, size);
     const page = await context.newPage();
@@ -79,13 +87,16 @@ export async function partClick(stage: Stage, person: Person, rounds: number): P
       const { data } = await person.ask("GET", "/api/v1/sora/generations?page_size=1");
       await person.ended(data[0].id as number);
     }
-    lines.push([size.name, rounds, round(median(times)), round(Math.max(...times))]);
+    const middle = round(median(times));
+    lines.push([size.name, rounds, middle, round(Math.max(...times))]);
+    goals.push([`from the click to the card, ${size.name}, ms`, "≤ 100", middle, middle <= 100]);
     await context.close();
   }
   return {
     title: "From the click on Generate to the card on the screen, 20 cards there before",
     head: ["", "rounds", "median ms", "longest ms"],
     lines,
+    goals,
   };
 }
 
@@ -121,14 +132,16 @@ function scroll(page: Page, seconds: number, first: 1 | -1): Promise<Frames> {
   );
 }
 
-// Loads all of it: the height no longer grows.
+// Loads all of it: for a second the height has not grown.
 async function toTheEnd(page: Page): Promise<void> {
   await page.evaluate(async () => {
-    for (let height = 0, still = 0; still < 40; ) {
+    let height = 0;
+    for (let grown = performance.now(); performance.now() - grown < 1000; ) {
       scrollTo(0, document.documentElement.scrollHeight);
-      await new Promise((done) => setTimeout(done, 50));
-      still = document.documentElement.scrollHeight === height ? still + 1 : 0;
+      await new Promise((done) => setTimeout(done, 5));
+      if (document.documentElement.scrollHeight === height) continue;
       height = document.documentElement.scrollHeight;
+      grown = performance.now();
     }
   });
 }
@@ -140,72 +153,80 @@ async function heapMb(page: Page): Promise<number> {
   return usedSize / 2 ** 20;
 }
 
+// At the newest works of a fresh page first; then all are loaded, and scrolled at the other end.
 export async function partScroll(stage: Stage, works: number, seconds: number): Promise<Table> {
   const person = await stage.collector(works);
   const lines: Line[] = [];
-  for (const size of [DESKTOP, MOBILE]) {
-    const context = await stage.visit(person, size);
-    const page = await context.newPage();
+  const rates: number[] = [];
+  const sizes: number[] = [];
+  const note = async (page: Page, name: string, { deltas, elements }: Frames) => {
+    const slow = deltas.filter((ms) => ms > 34).length;
+    const rate = round((1000 * deltas.length) / deltas.reduce((all, ms) => all + ms, 0), 1);
+    rates.push(rate);
+    sizes.push(elements);
+    const share = `${round((100 * slow) / deltas.length, 1)} %`;
+    lines.push([name, rate, round(quantile(deltas, 0.99), 1), share, elements, round(await heapMb(page), 1)]);
+  };
+  const context = await stage.visit(person, MOBILE);
+  const page = await context.newPage();
+  const show = async (size: Size) => {
+    await page.setViewportSize(size);
     await page.goto("/sora/library", { waitUntil: "load" });
     await page.getByTestId("library-tile").first().waitFor();
-    for (const place of ["the newest", "the oldest"]) {
-      const oldest = place === "the oldest";
-      if (oldest) await toTheEnd(page);
-      const { deltas, elements } = await scroll(page, seconds, oldest ? -1 : 1);
-      const slow = deltas.filter((ms) => ms > 34).length;
-      lines.push([
-        `${size.name}, ${place}`,
-        round(median(deltas), 1),
-        round(quantile(deltas, 0.99), 1),
-        `${round((100 * slow) / deltas.length, 1)} %`,
-        elements,
-        round(await heapMb(page), 1),
-      ]);
-    }
-    await context.close();
+  };
+  for (const size of [MOBILE, DESKTOP]) {
+    await show(size);
+    await note(page, `${size.name}, the newest`, await scroll(page, seconds, 1));
   }
+  await toTheEnd(page);
+  for (const size of [DESKTOP, MOBILE]) {
+    await page.setViewportSize(size);
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await note(page, `${size.name}, the oldest`, await scroll(page, seconds, -1));
+  }
+  await context.close();
+  const least = Math.min(...rates);
+  const most = Math.max(...sizes);
+  const many = works.toLocaleString("en");
   return {
-    title: `Scrolling a library of ${works.toLocaleString("en")} works at 4,000 pixels a second`,
-    head: ["", "frame, median ms", "p99 ms", "over 34 ms", "elements, most", "heap MB"],
+    title: `Scrolling a library of ${many} works at 4,000 pixels a second`,
+    head: ["", "frames/s", "frame, p99 ms", "over 34 ms", "elements, most", "heap MB"],
     lines,
+    goals: [
+      [`frames a second while ${many} works are scrolled, the least of four`, "≥ 50", least, least >= 50],
+      ["elements meanwhile, the most", "≤ 1500", most, most <= 1500],
+    ],
   };
 }
 
 // ---- Lighthouse
 
-const CATEGORIES = ["performance", "accessibility", "best-practices"];
-const AUDITS = ["first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift"];
-
-async function lighthouseOnce(stage: Stage, person: Person, path: string, size: Size): Promise<number[]> {
-  const { default: lighthouse, desktopConfig } = await import("lighthouse");
-  const flags = {
-    port: stage.port,
-    onlyCategories: CATEGORIES,
-    logLevel: "error" as const,
-    extraHeaders: { Cookie: stage.cookie(person) },
-  };
-  const result = await lighthouse(stage.kinora.url + path, flags, size === DESKTOP ? desktopConfig : undefined);
-  if (!result || result.lhr.runtimeError) throw new Error(`lighthouse: ${result?.lhr.runtimeError?.message}`);
-  const { categories, audits } = result.lhr;
-  return [
-    ...CATEGORIES.map((name) => 100 * (categories[name]?.score ?? 0)),
-    ...AUDITS.map((name) => audits[name]?.numericValue ?? 0),
-  ];
-}
+type Figure = Exclude<keyof Scores, "faults">;
+const FIGURES: Figure[] = ["performance", "accessibility", "best-practices", "fcp", "lcp", "tbt", "cls"];
 
 export async function partLighthouse(stage: Stage, pages: [string, string, Person][], rounds: number): Promise<Table> {
   const lines: Line[] = [];
+  const goals: Goal[] = [];
   for (const [name, path, person] of pages) {
     for (const size of [DESKTOP, MOBILE]) {
-      const runs: number[][] = [];
-      for (let n = 0; n < rounds; n++) runs.push(await lighthouseOnce(stage, person, path, size));
-      const middle = runs[0]!.map((_, place) => median(runs.map((run) => run[place]!)));
-      lines.push([`${name}, ${size.name}`, ...middle.map((value, place) => round(value, place === 6 ? 3 : 0))]);
+      const mobile = size === MOBILE;
+      const runs: Scores[] = [];
+      for (let n = 0; n < rounds; n++)
+        runs.push(await lighthouse({ port: stage.port, person, path, mobile, performance: true }));
+      const middle = (figure: Figure) => median(runs.map((run) => run[figure]));
+      lines.push([`${name}, ${size.name}`, ...FIGURES.map((figure) => round(middle(figure), figure === "cls" ? 3 : 0))]);
+      const wanted = mobile ? 90 : 95;
+      const fast = middle("performance");
+      goals.push([`Lighthouse performance, ${name}, ${size.name}`, `≥ ${wanted}`, fast, fast >= wanted]);
+      const fair = Math.min(...runs.flatMap((run) => [run.accessibility, run["best-practices"]]));
+      goals.push([`accessibility and best practices, ${name}, ${size.name}`, "100", fair, fair === 100]);
+      for (const fault of new Set(runs.flatMap((run) => run.faults))) console.error(`${name}, ${size.name}: ${fault}`);
     }
   }
   return {
     title: `Lighthouse, medians of ${rounds}`,
     head: ["", "performance", "accessibility", "best practices", "FCP ms", "LCP ms", "TBT ms", "CLS"],
     lines,
+    goals,
   };
 }

@@ -52,10 +52,6 @@ export class Stage {
     await this.demo.stop();
   }
 
-  cookie(person: Person): string {
-    return `kinora_session=${person.token}`;
-  }
-
   // Someone's browser, with an empty cache.
   async visit(person: Person, size: Size): Promise<BrowserContext> {
     const { width, height } = size;
@@ -69,14 +65,16 @@ export class Stage {
     return context;
   }
 
-  // Someone with this many works, made one after the other as people do: of three, two are films.
+  // Someone with this many works, as many at a time as the studio runs: of three, two are films.
   async maker(name: string, works: number): Promise<Person> {
     const person = await this.admin.member(`${name}@example.org`);
-    for (let n = 0; n < works; n++) {
+    const make = async (n: number) => {
       const model = n % 3 === 2 ? "gpt-image" : "sora2-landscape-10s";
       const { status } = await person.ended(await person.generate(`${name} ${n + 1}`, { model }));
       if (status !== "completed") throw new Error(`${name} ${n + 1} is ${status}`);
-    }
+    };
+    for (let n = 0; n < works; n += 3)
+      await Promise.all(Array.from({ length: Math.min(3, works - n) }, (_, i) => make(n + i)));
     return person;
   }
 
