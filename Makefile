@@ -32,7 +32,7 @@ format:
 	@scripts/format.sh
 	@scripts/coverage --write
 
-# make fuzz SECONDS=600 TARGET=http1
+# make fuzz SECONDS=600 TARGET=http1_request
 fuzz:
 	@scripts/setup.sh lint
 	@scripts/fuzz.sh "$(or $(SECONDS),60)" $(TARGET)
