@@ -290,11 +290,11 @@ export class Person {
 
   // Waits until the record is as wanted; the bound is against hanging, not a measurement.
   async until(id: number, wanted: (g: Generation) => boolean, seconds = 60): Promise<Generation> {
-    const end = Date.now() + seconds * 1000;
+    const patience = new Patience(seconds);
     for (;;) {
       const g = await this.generation(id);
       if (wanted(g)) return g;
-      if (Date.now() > end) throw new Error(`still ${JSON.stringify(g)}`);
+      if (patience.isOver) throw new Error(`still ${JSON.stringify(g)}`);
       await sleep(50);
     }
   }
@@ -308,17 +308,35 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+// The bound of a wait, against hanging. A virtual machine may stand still for many seconds, with all
+// that is waited for: between two looks no more than a second counts.
+class Patience {
+  private seen = performance.now();
+  private seconds: number;
+
+  constructor(seconds: number) {
+    this.seconds = seconds;
+  }
+
+  get isOver(): boolean {
+    const now = performance.now();
+    this.seconds -= Math.min((now - this.seen) / 1000, 1);
+    this.seen = now;
+    return this.seconds < 0;
+  }
+}
+
 // Polls until fn gives something; the bound is against hanging.
 export async function eventually<T>(
   what: string,
   fn: () => Promise<T | undefined | false | null>,
   seconds = 30,
 ): Promise<T> {
-  const end = Date.now() + seconds * 1000;
+  const patience = new Patience(seconds);
   for (;;) {
     const found = await fn();
     if (found) return found;
-    if (Date.now() > end) throw new Error(`never: ${what}`);
+    if (patience.isOver) throw new Error(`never: ${what}`);
     await sleep(40);
   }
 }

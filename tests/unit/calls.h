@@ -216,13 +216,13 @@ static inline void call_start(struct call *c)
 static inline void too_long(struct timer *t)
 {
     (void)t;
-    fail_msg("nothing happened for 20 s");
+    fail_msg("nothing happened for a minute");
 }
 
 static inline void calls_run(void)
 {
     struct timer watchdog = {.fn = too_long};
-    timer_set_in(loop, &watchdog, 20 * 1000);
+    timer_set_in(loop, &watchdog, 60 * 1000);
     if (calls_open)
         loop_run(loop);
     timer_unset(loop, &watchdog);

@@ -730,7 +730,7 @@ static void notices_a_client_that_leaves_a_quiet_exchange(void **state)
         int64_t before = clock_mono_ms();
         close(fd);
         sem_wait(&f.ended);
-        assert_true(clock_mono_ms() - before < 2000);
+        assert_true(clock_mono_ms() - before < 15000);
     }
     assert_int_equal(counted(&f.counts.gone), 2);
     assert_int_equal(counted(&f.counts.complete), 0);
@@ -866,7 +866,7 @@ static void a_byte_now_and_then_keeps_no_head_open(void **state)
         poll(NULL, 0, 50);
     }
     read_all(fd, &b);
-    assert_true(clock_mono_ms() - before < 3000);
+    assert_true(clock_mono_ms() - before < 15000);
     assert_true(str_starts(buf_str(&b), STR("HTTP/1.1 408 ")));
     assert_int_equal(counted(&f.counts.requests), 0);
 }
@@ -884,7 +884,7 @@ static void a_byte_now_and_then_keeps_no_body_open(void **state)
         poll(NULL, 0, 50);
     }
     read_all(fd, &b);
-    assert_true(clock_mono_ms() - before < 3000);
+    assert_true(clock_mono_ms() - before < 15000);
     assert_true(str_starts(buf_str(&b), STR("HTTP/1.1 408 ")));
     sem_wait(&f.ended);
 }

@@ -562,7 +562,7 @@ static void an_interim_answer_stops_no_clock(void **state)
     int64_t started = clock_mono_ms();
     call_run(&c);
     expect_fault(&c, UPSTREAM_FIRST_BYTE_TIME);
-    assert_true(clock_mono_ms() - started < 3000);
+    assert_true(clock_mono_ms() - started < 20000);
     finish();
 }
 
