@@ -233,6 +233,8 @@ static enum status read_change(const struct key_ring *keys, struct json body, si
     if (!json_is_null(value)) {
         TRY(s->kind->read(s, value, scratch->arena, &text, err));
         TRY(s->kind->load(s, text, scratch->arena, &scratch->settings, err));
+        if (s->keep)
+            TRY(s->keep(s, text, scratch->arena, err));
         if (s->secret)
             TRY(seal(keys, s, scratch->arena, &text, err));
     }

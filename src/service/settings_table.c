@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "net/guard.h"
 #include "net/url.h"
 
 enum { MAX_PEM = 64 << 10 };
@@ -168,6 +169,52 @@ static enum status check_pem(const struct setting *s, struct str *text, struct a
     bool pem = str_find(*text, STR("-----BEGIN CERTIFICATE-----")) >= 0 &&
                str_find(*text, STR("-----END CERTIFICATE-----")) > 0;
     return text->n == 0 || pem ? OK : invalid(s, err, "must be a certificate in PEM form");
+}
+
+/* --- what is not kept ---------------------------------------------------- */
+
+static enum status keep_words(const struct setting *s, struct str text, struct arena *a,
+                              struct err *err)
+{
+    (void)a;
+    bool blank = text.n && str_trim(text).n == 0;
+    return blank ? invalid(s, err, "must not be blank") : OK;
+}
+
+static enum status keep_prefix(const struct setting *s, struct str text, struct arena *a,
+                               struct err *err)
+{
+    (void)a;
+    while (text.n > 0) {
+        struct str part = str_cut(&text, '/');
+        if (str_trim(part).n != part.n)
+            return invalid(s, err, "must be a path whose parts neither begin nor end with a space");
+    }
+    return OK;
+}
+
+/* Whether no setting would ever let a connection go there. */
+static bool is_out_of_reach(const struct url *url)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    struct cidr all[2];
+    struct guard guard = {GUARD_ADMIN, all, ARRAY_SIZE(all)};
+    return url->host_is_ip && cidr_parse(STR("0.0.0.0/0"), &all[0]) &&
+           cidr_parse(STR("::/0"), &all[1]) &&
+           guard_parse_address(url->host, url->port, &address, &size) &&
+           !guard_allows(&guard, (struct sockaddr *)&address);
+}
+
+static enum status keep_endpoint(const struct setting *s, struct str text, struct arena *a,
+                                 struct err *err)
+{
+    struct url url;
+    struct err why = {0};
+    if (url_parse(text, a, &url, &why) != OK || !is_out_of_reach(&url))
+        return OK;
+    return err_field(err, "url_forbidden", s->key, "%s may not be a link-local or metadata address",
+                     s->key);
 }
 
 /* --- switches and numbers ------------------------------------------------ */
@@ -346,7 +393,7 @@ static const struct setting_kind kind_networks = {networks_read, cidrs_load, cid
 #define OF_UPLOADS(name) .key = "upload_" #name, .offset = offsetof(struct settings, uploads.name)
 
 static const struct setting table[] = {
-    {AT(site_name), .kind = &kind_text, .first = "Kinora", .min = 1, .max = 64},
+    {AT(site_name), .kind = &kind_text, .first = "Kinora", .min = 1, .max = 64, .keep = keep_words},
     {AT(public_url), .kind = &kind_text, .first = "", .max = 512, .check = check_origin},
     {AT(language), .kind = &kind_language, .first = "zh"},
     {AT(registration_enabled), .kind = &kind_bool, .first = "false"},
@@ -361,12 +408,15 @@ static const struct setting table[] = {
     {AT(sora_default_storage_quota_bytes), .kind = &kind_int, .first = "0", .max = MAX_BYTES},
     {AT(sora_s3_enabled), .kind = &kind_bool, .first = "false"},
     {AT(sora_s3_force_path_style), .kind = &kind_bool, .first = "false"},
-    {AT(sora_s3_endpoint), .kind = &kind_text, .first = "", .max = 512, .check = check_url},
-    {AT(sora_s3_region), .kind = &kind_text, .first = "us-east-1", .min = 1, .max = 64},
+    {AT(sora_s3_endpoint), .kind = &kind_text, .first = "", .max = 512, .check = check_url,
+     .keep = keep_endpoint},
+    {AT(sora_s3_region), .kind = &kind_text, .first = "us-east-1", .min = 1, .max = 64,
+     .keep = keep_words},
     {AT(sora_s3_bucket), .kind = &kind_text, .first = "", .max = 255, .check = check_bucket},
-    {AT(sora_s3_access_key_id), .kind = &kind_text, .first = "", .max = 256},
+    {AT(sora_s3_access_key_id), .kind = &kind_text, .first = "", .max = 256, .keep = keep_words},
     {AT(sora_s3_secret_access_key), .kind = &kind_secret, .first = "", .max = 512, .secret = true},
-    {AT(sora_s3_prefix), .kind = &kind_text, .first = "", .max = 256, .check = check_prefix},
+    {AT(sora_s3_prefix), .kind = &kind_text, .first = "", .max = 256, .check = check_prefix,
+     .keep = keep_prefix},
     {AT(sora_s3_cdn_url), .kind = &kind_text, .first = "", .max = 512, .check = check_url},
     {AT(sora_s3_ca_pem), .kind = &kind_text, .first = "", .max = MAX_PEM, .check = check_pem},
     {AT(local_storage_enabled), .kind = &kind_bool, .first = "true"},

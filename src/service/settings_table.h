@@ -30,6 +30,9 @@ struct setting {
     /* A text's own rule; *text may be made canonical.  NULL: any printable text. */
     enum status (*check)(const struct setting *s, struct str *text, struct arena *a,
                          struct err *err);
+    /* What could only be a mistake is not kept; asked of a change alone, so that a row which an
+     * earlier version took is still read.  NULL: nothing. */
+    enum status (*keep)(const struct setting *s, struct str text, struct arena *a, struct err *err);
     bool secret; /* sealed at rest, never shown */
 };
 

@@ -105,6 +105,7 @@ ON_EVERY_ENGINE(all_or_none_and_the_bad_field_is_named)
         {"{\"simple_mode\":\"yes\"}", "simple_mode"},
         {"{\"site_name\":\"\"}", "site_name"},
         {"{\"site_name\":\"a\\nb\"}", "site_name"},
+        {"{\"site_name\":\" \\t \"}", "site_name"},
         {"{\"public_url\":\"ftp://k.example\"}", "public_url"},
         {"{\"public_url\":\"https://k.example/path\"}", "public_url"},
         {"{\"trusted_proxies\":\"10.0.0.0/8\"}", "trusted_proxies"},
@@ -122,7 +123,12 @@ ON_EVERY_ENGINE(all_or_none_and_the_bad_field_is_named)
         {"{\"sora_default_storage_quota_bytes\":-1}", "sora_default_storage_quota_bytes"},
         {"{\"sora_default_storage_quota_bytes\":1.5}", "sora_default_storage_quota_bytes"},
         {"{\"sora_s3_endpoint\":\"s3.example.com\"}", "sora_s3_endpoint"},
+        {"{\"sora_s3_endpoint\":\"http://169.254.169.254\"}", "sora_s3_endpoint"},
+        {"{\"sora_s3_endpoint\":\"https://[fd00:ec2::254]:9000\"}", "sora_s3_endpoint"},
+        {"{\"sora_s3_endpoint\":\"http://[::ffff:169.254.1.1]/s3\"}", "sora_s3_endpoint"},
         {"{\"sora_s3_bucket\":\"a/b\"}", "sora_s3_bucket"},
+        {"{\"sora_s3_prefix\":\"  \"}", "sora_s3_prefix"},
+        {"{\"sora_s3_prefix\":\"a/ /b\"}", "sora_s3_prefix"},
         {"{\"sora_s3_prefix\":\"a/../b\"}", "sora_s3_prefix"},
         {"{\"sora_s3_ca_pem\":\"nothing\"}", "sora_s3_ca_pem"},
         {"{\"models\":[]}", "models"},
@@ -148,6 +154,21 @@ ON_EVERY_ENGINE(all_or_none_and_the_bad_field_is_named)
     }
     assert_int_equal(site_count(&s, "SELECT COUNT(*) FROM settings"), 0);
     assert_shows(&s, "\"simple_mode\":false", true);
+    site_close(&s);
+}
+
+ON_EVERY_ENGINE(what_an_earlier_version_kept_is_still_read)
+{
+    struct site s;
+    site_open(&s, e);
+    ok(db_exec(s.db,
+               "INSERT INTO settings (key, value, updated_at) VALUES "
+               "('site_name', ' ', 0), ('sora_s3_endpoint', 'http://169.254.169.254', 0)",
+               DB_NO_ARGS, NULL, err));
+    ok(settings_reload(&s.app, s.db, err));
+    const struct settings *now = settings_hold(&s.app);
+    assert_true(str_eq(now->sora_s3_endpoint, STR("http://169.254.169.254")));
+    settings_drop(now);
     site_close(&s);
 }
 
@@ -214,6 +235,8 @@ int main(void)
         EVERYWHERE("[SG-1] secrets are sealed and never shown", secrets_are_sealed_and_never_shown),
         EVERYWHERE("[AD-1] a change is made whole or not at all, and the bad field is named",
                    all_or_none_and_the_bad_field_is_named),
+        EVERYWHERE("[SG-1] what an earlier version kept is still read",
+                   what_an_earlier_version_kept_is_still_read),
         EVERYWHERE("who holds settings keeps them while others change",
                    holders_keep_what_they_hold),
         EVERYWHERE("[SG-1] every node is told of a change", a_change_is_announced),
