@@ -153,6 +153,10 @@ atBothWidths(
     await v.at("user-group").selectOption({ label: group });
     await v.click("user-submit");
     await v.see("user-row", email);
+    await v.navigate("groups");
+    const counted = await v.see("group-row", group);
+    await counted.getByTestId("group-people").getByText("1", { exact: true }).waitFor();
+    await counted.getByTestId("group-accounts").getByText("0", { exact: true }).waitFor();
     const { data } = await admin.ask("GET", `/api/v1/admin/groups?page_size=100`);
     const made = data.find((g: { name: string }) => g.name === group);
     assert.equal(made.sora_storage_quota_bytes, 2 * 1024 ** 3);
