@@ -7,6 +7,7 @@ import { soraApi } from './sora'
 import { uploadsApi } from './uploads'
 
 export { ApiError } from './client'
+export { allRows, largestPage } from './pages'
 
 /** Every call the page can make, grouped as the server groups them. */
 export function createApi(client: Client) {

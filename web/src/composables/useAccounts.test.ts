@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { nextTick } from 'vue'
 import type { Account } from '@/api/types'
 import { fakeServer, pageOf, withSetup } from '@/test-helpers'
 import { accountState, coolUntil, useAccounts } from './useAccounts'
@@ -99,5 +100,44 @@ describe('the upstream accounts', () => {
     expect(server.sentTo(`GET ${path}`)).toHaveLength(4)
     await expect(accounts.remove(stored[3]!)).rejects.toThrow()
     expect(server.sentTo(`GET ${path}`)).toHaveLength(4)
+  })
+
+  it('[AD-1] are all counted and found however many they are, and shown page by page', async () => {
+    stored = Array.from({ length: 230 }, (_, n) => account(n + 1, n % 2 ? { status: 'disabled' } : {}))
+    server.answers[`GET ${path}`] = ({ page }: { page: number }) => {
+      const from = (page - 1) * 100
+      return { ...pageOf(stored.slice(from, from + 100)), total: stored.length }
+    }
+    const accounts = begin()
+    await accounts.reload()
+    expect(accounts.total.value).toBe(230)
+    expect(accounts.counts.value).toEqual({ active: 115, cooling: 0, error: 0, disabled: 115 })
+    expect(accounts.shown.value.map((row) => row.account.id)).toEqual(stored.slice(0, 50).map(({ id }) => id))
+    accounts.page.value = 5
+    expect(accounts.shown.value.map((row) => row.account.id)).toEqual(stored.slice(200).map(({ id }) => id))
+    accounts.filter.value = 'disabled'
+    await nextTick()
+    expect(accounts.page.value).toBe(1)
+    expect(accounts.found.value).toHaveLength(115)
+    accounts.page.value = 3
+    stored = stored.slice(0, 100)
+    await accounts.reload()
+    expect(accounts.page.value).toBe(1)
+    expect(accounts.shown.value).toHaveLength(50)
+  })
+
+  it('[AD-1] are asked for less often when that takes several questions', async () => {
+    stored = Array.from({ length: 230 }, (_, n) => account(n + 1))
+    server.answers[`GET ${path}`] = ({ page }: { page: number }) => {
+      const from = (page - 1) * 100
+      return { ...pageOf(stored.slice(from, from + 100)), total: stored.length }
+    }
+    const accounts = begin()
+    await accounts.reload()
+    expect(server.asked).toHaveLength(3)
+    await vi.advanceTimersByTimeAsync(14_000)
+    expect(server.asked).toHaveLength(3)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(server.asked).toHaveLength(6)
   })
 })

@@ -1,5 +1,5 @@
-import { computed, onScopeDispose, ref } from 'vue'
-import { useApi } from '@/api'
+import { computed, onScopeDispose, ref, watch } from 'vue'
+import { allRows, largestPage, useApi } from '@/api'
 import type { Account } from '@/api/types'
 import { useClock } from './useClock'
 import { useList } from './useList'
@@ -8,6 +8,7 @@ export type AccountState = 'active' | 'cooling' | 'error' | 'disabled'
 export const accountStates: AccountState[] = ['active', 'cooling', 'error', 'disabled']
 
 const refreshMs = 5000
+const pageSize = 50
 
 /** When an account takes jobs again; 0 where it is not cooling down. */
 export function coolUntil(account: Account): number {
@@ -19,25 +20,40 @@ export function accountState(account: Account, now: number): AccountState {
   return coolUntil(account) > now ? 'cooling' : 'active'
 }
 
-/** The upstream accounts, their figures kept fresh while the page is in view. */
+/** All upstream accounts, as their states are counted over them; their figures kept fresh while the page is in
+ * view, and shown page by page. */
 export function useAccounts() {
   const api = useApi().admin.accounts
   const clock = useClock()
-  const list = useList((query) => api.list(query), 100)
+  const list = useList(async ({ q }) => {
+    const data = await allRows(api.list, { q })
+    return { data, total: data.length, page: 1, page_size: data.length }
+  })
   const filter = ref<AccountState | 'all'>('all')
+  const wanted = ref(1)
 
   const withState = computed(() =>
     list.rows.value.map((account) => ({ account, state: accountState(account, clock.now.value) })),
   )
-  const shown = computed(() => withState.value.filter((row) => filter.value === 'all' || row.state === filter.value))
+  const found = computed(() => withState.value.filter((row) => filter.value === 'all' || row.state === filter.value))
+  watch([filter, list.search], () => (wanted.value = 1))
+  /** Not past the last page, which may have gone. */
+  const page = computed({
+    get: () => Math.min(wanted.value, Math.max(1, Math.ceil(found.value.length / pageSize))),
+    set: (next) => (wanted.value = next),
+  })
+  const shown = computed(() => found.value.slice((page.value - 1) * pageSize, page.value * pageSize))
   const counts = computed(() =>
     Object.fromEntries(
       accountStates.map((state) => [state, withState.value.filter((row) => row.state === state).length]),
     ),
   )
 
+  // What takes more questions is asked for as much less often.
+  let ticks = 0
   const timer = setInterval(() => {
-    if (!document.hidden && list.loaded.value && !list.loading.value) void list.reload()
+    const every = Math.max(1, Math.ceil(list.total.value / largestPage))
+    if (!document.hidden && list.loaded.value && !list.loading.value && ++ticks % every === 0) void list.reload()
   }, refreshMs)
   onScopeDispose(() => clearInterval(timer))
 
@@ -49,7 +65,10 @@ export function useAccounts() {
 
   return {
     ...list,
+    page,
+    pageSize,
     filter,
+    found,
     shown,
     counts,
     test: (account: Account) => api.test(account.id),

@@ -1,5 +1,5 @@
 import { onScopeDispose, reactive, ref, shallowRef, watch } from 'vue'
-import { useApi } from '@/api'
+import { allRows, useApi } from '@/api'
 import type { Account, User } from '@/api/types'
 import { useList } from './useList'
 
@@ -86,10 +86,7 @@ export function useJobs(first: Partial<JobFilter> = {}) {
   })
 
   async function loadAccounts() {
-    accounts.value = await api.accounts.list({ page_size: 100 }).then(
-      (page) => page.data,
-      () => [],
-    )
+    accounts.value = await allRows(api.accounts.list).catch(() => [])
   }
 
   return { ...list, filter, people, accounts, unknown, loadAccounts }
