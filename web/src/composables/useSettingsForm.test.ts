@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createPinia } from 'pinia'
+import { nextTick } from 'vue'
 import { ApiError } from '@/api'
 import { fakeServer, withSetup } from '@/test-helpers'
 import { useSettingsForm } from './useSettingsForm'
@@ -90,6 +91,37 @@ describe('the settings', () => {
     }
     await form.submit()
     expect(form.generalError.value).toBe('Not now.')
+    form.draft.sora_s3_bucket = 'a-bucket'
+    await nextTick()
+    expect(form.generalError.value).toBeNull()
+  })
+
+  it('[AD-1] says in the words of the page what a field takes', async () => {
+    const form = await begin()
+    form.draft.site_name = ''
+    server.answers[`PATCH ${path}`] = () => {
+      throw new ApiError(400, 'invalid_field', 'site_name must have 1 to 64 characters', { field: 'site_name' })
+    }
+    await form.submit()
+    expect(form.problem('site_name')).toBe('Write 1 to 64 characters.')
+  })
+
+  it('[SG-1] points at a bucket that is filled in but switched off, as the fields stand', async () => {
+    const form = await begin()
+    expect(form.advice.value).toBe('incomplete')
+    form.draft.sora_s3_enabled = false
+    expect(form.advice.value).toBeNull()
+    Object.assign(stored, {
+      sora_s3_endpoint: 'https://s3.example',
+      sora_s3_access_key_id: 'id',
+      sora_s3_enabled: false,
+    })
+    await form.load()
+    expect(form.advice.value).toBe('off')
+    form.draft.sora_s3_enabled = true
+    expect(form.advice.value).toBeNull()
+    form.draft.sora_s3_bucket = ''
+    expect(form.advice.value).toBe('incomplete')
   })
 
   it('[SG-1] tests the S3 fields as they stand, without a secret that was not typed', async () => {
@@ -101,6 +133,8 @@ describe('the settings', () => {
     expect(server.sentTo(address)).toEqual([{ sora_s3_enabled: true, sora_s3_bucket: 'others' }])
     expect(form.test.value).toEqual({ ok: true, latency_ms: 4 })
     form.draft.sora_s3_secret_access_key = 'typed'
+    await nextTick()
+    expect(form.test.value).toBeNull()
     await form.testS3()
     expect(server.sentTo(address)[1]).toMatchObject({ sora_s3_secret_access_key: 'typed' })
     delete server.answers[address]

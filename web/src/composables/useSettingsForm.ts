@@ -1,4 +1,4 @@
-import { computed, reactive, ref } from 'vue'
+import { computed, reactive, ref, watch } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { ApiError, useApi } from '@/api'
 import type { AdminSettings, ModelSetting, TestResult } from '@/api/types'
@@ -11,6 +11,7 @@ import {
   type Draft,
   type Setting,
 } from '@/components/admin/settingsTable'
+import { s3Advice } from '@/lib/s3'
 import { useSession } from '@/stores/session'
 import { useErrorText } from './useErrorText'
 import { useSubmit } from './useSubmit'
@@ -20,7 +21,7 @@ export function useSettingsForm() {
   const api = useApi().admin.settings
   const session = useSession()
   const errorText = useErrorText()
-  const { t } = useI18n()
+  const { t, te } = useI18n()
   const stored = ref<AdminSettings>({})
   const draft = reactive<Draft>({})
   const loaded = ref(false)
@@ -63,11 +64,21 @@ export function useSettingsForm() {
     await session.refreshSettings()
   })
 
+  // What was refused or tried is not what stands there now.
+  watch(draft, () => error.value && (error.value = null))
+  const s3Fields = computed(() => all.value.filter(({ key }) => key.startsWith('sora_s3_')))
+  watch(
+    () => s3Fields.value.map(({ key }) => draft[key]),
+    (now, before) => before.length && now.some((value, n) => value !== before[n]) && (test.value = null),
+  )
+
   function problem(key: string): string | null {
     const bad = unreadable.value.find((setting) => setting.key === key)
     if (bad) return t(bad.kind === 'pixels' ? 'settings.pixelsBad' : 'admin.quotaBad')
     const caught = error.value
-    return caught instanceof ApiError && caught.details.field === key ? errorText(caught) : null
+    if (!(caught instanceof ApiError) || caught.details.field !== key) return null
+    const ours = `settings.problem.${key}`
+    return caught.code === 'invalid_field' && te(ours) ? t(ours) : errorText(caught)
   }
 
   const generalError = computed(() => {
@@ -81,9 +92,7 @@ export function useSettingsForm() {
   async function testS3() {
     testing.value = true
     test.value = null
-    const s3 = all.value.filter(
-      ({ key, kind }) => key.startsWith('sora_s3_') && (kind !== 'secret' || draft[key] !== ''),
-    )
+    const s3 = s3Fields.value.filter(({ key, kind }) => kind !== 'secret' || draft[key] !== '')
     try {
       test.value = await api.testS3(
         Object.fromEntries(s3.map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])),
@@ -97,6 +106,8 @@ export function useSettingsForm() {
 
   /** What stands as long as the models are not one's own. */
   const builtInModels = computed(() => (stored.value.models_built_in ?? []) as ModelSetting[])
+
+  const advice = computed(() => s3Advice({ ...stored.value, ...draft }))
 
   const isSet = (key: string) => stored.value[`${key}_set`] === true
 
@@ -115,6 +126,7 @@ export function useSettingsForm() {
     test,
     testing,
     testS3,
+    advice,
     isSet,
     builtInModels,
   }

@@ -34,6 +34,26 @@ describe('the overview', () => {
     expect(server.sentTo(overview).length).toBe(before + 1)
   })
 
+  it('[SG-1] says of a store that is off whether it was filled in, and asks the settings only then', async () => {
+    const settings = 'GET /api/v1/admin/settings'
+    const status = 'GET /api/v1/sora/storage-status'
+    const { bucket, reload } = start()
+    server.answers[status] = () => ({ s3_enabled: true, s3_healthy: true, local_enabled: true })
+    server.answers[settings] = () => ({
+      ...{ sora_s3_enabled: false, sora_s3_endpoint: 'https://s3.example', sora_s3_bucket: 'works' },
+      ...{ sora_s3_access_key_id: 'id', sora_s3_secret_access_key_set: true },
+    })
+    await reload()
+    expect(bucket.value).toBeNull()
+    expect(server.sentTo(settings)).toHaveLength(0)
+    server.answers[status] = () => ({ s3_enabled: false, s3_healthy: false, local_enabled: true })
+    await reload()
+    expect(bucket.value).toBe('off')
+    delete server.answers[settings]
+    await reload()
+    expect(bucket.value).toBeNull()
+  })
+
   it('[AD-2] keeps what it has when the server does not answer', async () => {
     const { stats, error, reload } = start()
     await reload()

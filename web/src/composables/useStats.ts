@@ -1,6 +1,7 @@
 import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { useApi } from '@/api'
 import type { Job, Stats, StatsPeriod, StorageStatus } from '@/api/types'
+import { s3Advice, type S3Advice } from '@/lib/s3'
 
 export const statsRefreshMs = 15_000
 const runningShown = 6
@@ -12,9 +13,16 @@ export function useStats() {
   const stats = shallowRef<Stats | null>(null)
   const running = shallowRef<Job[]>([])
   const store = shallowRef<StorageStatus | null>(null)
+  const bucket = ref<S3Advice>(null)
   const loading = ref(false)
   const error = ref<unknown>(null)
   let turn = 0
+
+  /** Only where the store is off are the settings asked what it could be, and where it is silent, why. */
+  async function adviceOf(status: StorageStatus | null): Promise<S3Advice> {
+    if (!status || status.s3_healthy) return null
+    return api.admin.settings.get().then(s3Advice, () => null)
+  }
 
   async function reload() {
     const mine = ++turn
@@ -25,7 +33,9 @@ export function useStats() {
         api.admin.jobs({ status: 'generating', page_size: runningShown }),
         api.sora.storageStatus().catch(() => null),
       ])
+      const advice = await adviceOf(status)
       if (mine !== turn) return
+      bucket.value = advice
       stats.value = overview
       running.value = jobs.data
       store.value = status
@@ -43,5 +53,5 @@ export function useStats() {
   }, statsRefreshMs)
   onScopeDispose(() => clearInterval(timer))
 
-  return { period, stats, running, store, loading, error, reload }
+  return { period, stats, running, store, bucket, loading, error, reload }
 }
