@@ -179,7 +179,8 @@ function createSora({ owner = 0, open }: SoraOptions) {
   // Accounts and storage may have changed with the settings: so may the models and what can be kept.
   onScopeDispose(events.on('settings', () => void (started && Promise.all([loadModels(), loadStorage()]))))
   onScopeDispose(events.on('quota', (data) => (quota.value = data as Quota)))
-  watch(locale, () => void (started && loadModels()))
+  // The server's sentences on the cards and its words for models are in the language they were asked for in.
+  watch(locale, () => void (started && Promise.all([timeline.refresh(), loadModels()])))
 
   return {
     timeline,
