@@ -11,18 +11,18 @@ const { admin, demo } = stage;
 atBothWidths(
   stage,
   "[AC-2, AC-5, UI-8, V-8] an account is checked while it is typed, tested, and kept",
-  async (enter, size) => {
-    const name = `demo ${size.name}`;
+  async (enter, screen) => {
+    const name = `demo ${screen.name}`;
     const v = await enter({ person: admin, path: "/admin/accounts" });
     await v.click("account-add");
     await v.click("tab-oauth");
     assert.ok(await v.at("account-submit").isDisabled());
     await v.click("tab-apikey");
     await v.click("account-submit");
-    await v.page.getByText("This field is required").first().waitFor();
+    await v.page.getByText(v.words("problem.required")).first().waitFor();
     await v.fill("account-name", name);
     await v.fill("account-base-url", "ftp://example.org");
-    await v.page.getByText("Begin with http:// or https://").waitFor();
+    await v.page.getByText(v.words("problem.scheme")).waitFor();
     await v.fill("account-base-url", `${demo.url}/sora/v1/`);
     await v.see("account-endpoint", `${demo.url}/sora/v1/chat/completions`);
 
@@ -32,7 +32,7 @@ atBothWidths(
     await v.see("account-test-failed");
     await v.fill("account-base-url", demo.url);
     await v.click("account-test");
-    await v.see("account-test-ok", /Connected in \d+ ms/);
+    await v.see("account-test-ok", v.pattern("accounts.connected", { ms: /\d+/ }));
     await v.click("account-submit");
     await v.gone("account-dialog");
     const row = await v.see("account-row", name);
@@ -52,13 +52,13 @@ atBothWidths(
 atBothWidths(
   stage,
   "[AC-3, UI-8, V-8] an administrator signs in at an upstream, and the account is kept",
-  async (enter, size) => {
+  async (enter, screen) => {
     const server = await OAuthServer.start();
     try {
       const v = await enter({ person: admin, path: "/admin/accounts" });
       await v.click("account-add");
       await v.click("tab-oauth");
-      await v.fill("account-name", `signed in ${size.name}`);
+      await v.fill("account-name", `signed in ${screen.name}`);
       await v.fill("account-base-url", server.issuer);
       await v.fill("oauth-issuer", server.issuer);
       await v.fill("oauth-client-id", server.client.client_id);
@@ -67,16 +67,16 @@ atBothWidths(
       await v.fill("oauth-redirect-uri", server.client.redirect_uri);
       await v.click("oauth-copy");
       const link = (await v.at("oauth-link").getAttribute("href"))!;
-      await v.see("oauth-status", /10 minutes/);
+      await v.see("oauth-status", v.words("accounts.waitingForCode"));
       assert.ok(await v.at("account-submit").isDisabled());
       await v.fill("oauth-code", await server.signIn(link));
       await v.page.keyboard.press("Enter");
-      await v.see("oauth-status", /Signed in/);
+      await v.see("oauth-status", v.words("accounts.signedIn"));
       await v.click("account-test");
-      await v.see("account-test-ok", /Connected/);
+      await v.see("account-test-ok", v.pattern("accounts.connected", { ms: /\d+/ }));
       await v.click("account-submit");
       await v.gone("account-dialog");
-      const row = await v.see("account-row", `signed in ${size.name}`);
+      const row = await v.see("account-row", `signed in ${screen.name}`);
       await v.at("account-menu", row).click();
       await v.click("account-menu-remove");
       await v.click("confirm-ok");
@@ -97,7 +97,7 @@ atBothWidths(
     try {
       await v.at("account-menu", await v.see("account-row")).click();
       await v.click("account-menu-test");
-      await v.see("toast", /authentication/i);
+      await v.see("toast", v.sentence("auth_failed"));
     } finally {
       await demo.control("DELETE", "/faults/locked");
       await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
@@ -121,10 +121,10 @@ atBothWidths(
     await refused.text();
     const v = await enter({ person: admin, path: "/admin/accounts" });
     const row = v.page.locator('[data-testid="account-row"][data-state="cooling"]');
-    await row.getByText("The upstream limits this account's rate").waitFor();
+    await row.getByText(v.sentence("account_rate_limited")).waitFor();
     await row.getByText(/^9:\d\d$/).waitFor();
     await row.getByText("0 / 20").waitFor();
-    await row.getByText("1 failed").waitFor();
+    await row.getByText(v.words("accounts.failed", { n: 1 })).waitFor();
     await v.at("account-clear", row).click();
     await v.page.locator('[data-testid="account-row"][data-state="active"]').waitFor();
     await admin.ask("DELETE", `/api/v1/admin/accounts/${account.id}`);
@@ -134,9 +134,9 @@ atBothWidths(
 atBothWidths(
   stage,
   "[AD-1] people and groups are made and changed, settings are kept",
-  async (enter, size) => {
-    const group = `painters ${size.name}`;
-    const email = `new-${size.width}@example.org`;
+  async (enter, screen) => {
+    const group = `painters ${screen.name}`;
+    const email = `new-${screen.name}@example.org`;
     const v = await enter({ person: admin, path: "/admin/groups" });
     await v.see("group-row", "default");
     await v.click("group-add");
@@ -163,10 +163,10 @@ atBothWidths(
 
     await v.navigate("settings");
     await v.see("settings-general");
-    const site = `Studio ${size.name}`;
-    await v.page.getByLabel("Name of this site").fill(site);
+    const site = `Studio ${screen.name}`;
+    await v.page.getByLabel(v.words("settings.name.site_name")).fill(site);
     await v.click("settings-save");
-    await v.see("toast", "Settings saved");
+    await v.see("toast", v.words("settings.saved"));
     const settings = await admin.ask("GET", "/api/v1/admin/settings");
     assert.equal(settings.site_name, site);
 
@@ -178,7 +178,7 @@ atBothWidths(
 atBothWidths(
   stage,
   "[ST-11, UP-5, UP-6] models and the limits of uploads are changed in fields that say what is wrong",
-  async (enter, size) => {
+  async (enter, screen) => {
     const v = await enter({ person: admin, path: "/admin/settings" });
     const settings = () => admin.ask("GET", "/api/v1/admin/settings");
     const save = async (has: (kept: any) => boolean) => {
@@ -188,27 +188,27 @@ atBothWidths(
     await v.see("model-row", "sora2-landscape-10s");
     await v.click("model-add");
     await v.fill("model-id", "sora2-landscape-10s");
-    await v.see("model-dialog", "There is another model with this ID");
+    await v.see("model-dialog", v.words("settings.modelProblem.twice"));
     await v.fill("model-id", "wan-2.2");
     await v.fill("model-seconds", "5, 10");
     await v.fill("model-size", "large");
-    await v.see("model-dialog", "Write a size");
+    await v.see("model-dialog", v.words("settings.modelProblem.size"));
     await v.fill("model-size", "1280 x 720");
     await v.click("model-keep");
     await v.gone("model-dialog");
 
     await v.fill("setting-upload_image_max_bytes", "large");
-    await v.see("settings-uploads", "Write a size");
+    await v.see("settings-uploads", v.words("admin.quotaBad"));
     await v.fill("setting-upload_image_max_bytes", "20 MB");
     await v.click("upload-extra-scene");
     await v.click("rule-add");
     await v.at("rule-group").selectOption({ label: "default" });
-    await v.at("rule-kind").selectOption({ label: "Character portrait" });
+    await v.at("rule-kind").selectOption({ label: v.words("uploads.kinds.oc-avatar") });
     await v.fill("rule-size", "2 MB");
     await v.click("rule-keep");
-    await v.see("rule-row", "default, Character portrait");
+    await v.see("rule-row", v.words("settings.ruleOf", { group: "default", kind: v.words("uploads.kinds.oc-avatar") }));
     const width = await v.page.evaluate(() => document.documentElement.scrollWidth);
-    assert.equal(width, size.width, "nothing is wider than the window");
+    assert.equal(width, screen.width, "nothing is wider than the window");
     const kept = await save(({ models }) => models !== null);
     assert.deepEqual(kept.models.at(-1), {
       ...{ id: "wan-2.2", name: "wan-2.2", media_type: "video", description: "" },
@@ -254,7 +254,7 @@ atBothWidths(
 atBothWidths(
   stage,
   "[AD-2] the overview says what failed and who waits, and leads to the jobs",
-  async (enter, size) => {
+  async (enter, screen) => {
     const account = await admin.account(demo, "chat", { concurrency: 1 });
     const maker = await stage.newcomer();
     try {
@@ -268,23 +268,24 @@ atBothWidths(
       const v = await enter({ person: admin, path: "/" });
       await v.see("overview");
       await v.page.locator('[data-testid="stats-jobs"] [data-drawn="true"]').waitFor();
-      await v.see("stats-lede", /One job waits for an account/);
+      await v.see("stats-lede", v.words("stats.waits", { n: 1 }));
       await v.see("stats-waiting", maker.user.email);
       await v.see("stats-running", maker.user.email);
       await v.see("health-row", "demo chat");
-      await v.see("stats-causes", "The upstream declined this prompt.");
+      await v.see("stats-causes", v.sentence("content_policy"));
       await v.click("stats-period-30d");
-      await v.see("stats-jobs", "Jobs per day");
+      await v.see("stats-jobs", v.words("stats.jobsPer.30d"));
       const width = await v.page.evaluate(() => document.documentElement.scrollWidth);
-      assert.equal(width, size.width, "nothing is wider than the window");
+      assert.equal(width, screen.width, "nothing is wider than the window");
 
       await v.at("stats-waiting").getByRole("link", { name: maker.user.email }).click();
-      await v.see("job-row", "Waiting");
+      await v.see("job-row", v.words("jobs.status.pending"));
       assert.equal(await v.at("job-row").count(), 1);
       await v.click("jobs-status-failed");
-      await v.see("job-row", "The upstream declined this prompt");
+      // The upstream's own words follow it.
+      await v.see("job-row", v.sentence("content_policy").replace(/\.$/, ""));
       await v.fill("jobs-person", "nobody@example.org");
-      await v.page.getByText("Nobody, or more than one person").waitFor();
+      await v.page.getByText(v.words("jobs.nobody")).waitFor();
     } finally {
       await admin.ask("DELETE", `/api/v1/admin/users/${maker.user.id}`);
       await demo.reset();

@@ -33,7 +33,7 @@ inWindow(stage, "[UI-4, V-2, V-3] a work goes to the cloud, else to this server,
   const v = await enter({ person, path: "/sora" });
   await v.ask("a red kite");
   const first = await workOf(v, person, "a red kite", "saved");
-  await first.card.getByText("Saved to the cloud").waitFor();
+  await first.card.getByText(v.words("card.state.saved")).waitFor();
   assert.ok(await bucket.has((first.work.s3_object_keys as string[])[0]));
   assert.equal(await usedBy(person), first.work.file_size_bytes);
   await v.plays(first.card.locator("video"));
@@ -69,7 +69,7 @@ inWindow(stage, "[ST-6, UI-4, V-11] a link is saved by a press, lies in the buck
     way.mend();
     await v.at("job-save", card).click();
     const saved = await workOf(v, person, "a paper lantern", "saved");
-    await v.see("toast", "Saved to storage");
+    await v.see("toast", v.words("sora.savedToast"));
     const [key] = saved.work.s3_object_keys as string[];
     assert.equal((await bucket.read(key)).size, saved.work.file_size_bytes);
     assert.equal(await usedBy(person), saved.work.file_size_bytes);

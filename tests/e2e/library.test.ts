@@ -29,7 +29,7 @@ async function collector(): Promise<Works> {
 
 async function remove(v: Visitor, prompt: string): Promise<void> {
   const tile = v.at("library-tile").filter({ hasText: prompt });
-  if (v.size.phone) {
+  if (v.screen.touch) {
     await v.at("tile-open", tile).tap();
     await v.click("preview-delete");
   } else {
@@ -79,7 +79,7 @@ atBothWidths(
     await remove(v, "kite");
     await v.see("toast", "kite");
     await v.click("toast-action");
-    if (v.size.phone && (await v.at("preview").count()) > 0) await v.click("preview-close");
+    if (v.screen.touch && (await v.at("preview").count()) > 0) await v.click("preview-close");
     await v.see("library-tile", "kite");
     assert.equal((await person.generation(video)).status, "completed");
 
@@ -123,9 +123,9 @@ atDesk(stage, "[UI-7] the sheet has four, three, two or one column, and says wha
   }
   const tile = (id: number) => v.page.locator(`[data-testid="library-tile"][data-id="${id}"]`);
   const badges = (id: number) => tile(id).locator(".badge").allInnerTexts();
-  assert.deepEqual(await badges(30), ["Image"]);
+  assert.deepEqual(await badges(30), [v.words("media.image")]);
   assert.deepEqual(await badges(29), ["0:10"]);
-  assert.deepEqual(await badges(28), ["3 images", "On this server"]);
+  assert.deepEqual(await badges(28), [v.words("sora.pieces", { n: 3 }), v.words("library.onServer")]);
   assert.equal(await tile(29).locator(".tile__acts").count(), 0);
   // The sheet may still be growing, which takes a tile away from under the pointer.
   const actions = ["tile-play", "tile-download", "tile-delete"].map((name) => v.at(name, tile(29)));

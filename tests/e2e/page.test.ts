@@ -6,7 +6,7 @@ import { violations } from "../lib/axe.ts";
 import { atDesk, FULL, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import { HOSTILE } from "../lib/hostile.ts";
 import { eventually } from "../lib/kinora.ts";
-import { DOT, everyState, showWorks, work } from "../lib/works.ts";
+import { DOT, everyState, FAILURES, showWorks, work } from "../lib/works.ts";
 
 const stage = await Stage.open("page");
 const { admin, demo } = stage;
@@ -41,7 +41,7 @@ inWindow(stage, "[UI-7] every filter, search and work of the library has an addr
   await v.see("preview-prompt", "a kite");
   v.allow(/^GET \/api\/v1\/sora\/generations\/404 404$/);
   await v.go("/sora/library?work=404");
-  await v.see("toast", "no longer here");
+  await v.see("toast", v.words("library.gone"));
 });
 
 inWindow(stage, "[UI-4] every job has an address in the timeline, however old it is", async (enter) => {
@@ -65,7 +65,7 @@ inWindow(stage, "[UI-8] the dialogs of keys, accounts, users and groups have an 
   assert.equal(query(v), "");
   await v.click("key-add");
   await v.see("key-dialog");
-  if (!v.size.phone) await v.page.locator('[data-testid="key-name"]:focus').waitFor();
+  if (!v.screen.touch) await v.page.locator('[data-testid="key-name"]:focus').waitFor();
   assert.equal(query(v), "?dialog=new");
   await v.page.goBack();
   await v.gone("key-dialog");
@@ -108,7 +108,7 @@ atDesk(stage, "[UI-3, UI-7] the keyboard searches, helps, goes from work to work
   await v.go("/keys");
   await v.see("keys-page");
   await v.page.keyboard.press("?");
-  await v.see("shortcuts", "Search");
+  await v.see("shortcuts", v.words("keyboard.search"));
   await v.page.keyboard.press("Escape");
   await v.gone("shortcuts");
   await v.page.keyboard.press("/");
@@ -168,7 +168,7 @@ onPhone(stage, "[UI-4, V-6] a link that closes counts down, turns red, tells in 
     work(5, { ...link, prompt: "closing", completed_at: finished(15 * 60 - 5) }),
   ]);
   await v.go("/sora");
-  await v.see("toast", "“soon” closes in 4 min");
+  await v.see("toast", v.words("sora.closesSoon", { prompt: "soon", n: 4 }));
   const left = async (prompt: string) => (await v.at("countdown", v.card(prompt)).textContent())!;
   assert.match(await left("plenty"), /^1[34]:\d\d$/);
   assert.match(await left("urgent"), /^0:[0-5]\d$/);
@@ -178,7 +178,7 @@ onPhone(stage, "[UI-4, V-6] a link that closes counts down, turns red, tells in 
   assert.deepEqual([await red("plenty"), await red("soon"), await red("urgent")], [0, 0, 1]);
   await v.cardIs("over", "expired");
   const closed = await v.cardIs("closing", "expired");
-  await closed.getByText("Link expired").waitFor();
+  await closed.getByText(v.words("card.state.expired")).waitFor();
   assert.equal(await v.at("countdown", closed).count(), 0);
 });
 
@@ -197,21 +197,23 @@ onPhone(stage, "[UI-4, UI-7] a picture is shown whole where it was made, and lar
   await v.click("preview-older");
   await v.see("preview-prompt", "work 1");
   const media = (await v.page.locator(".preview__media").boundingBox())!;
-  if (v.size.phone) assert.equal(Math.round(media.width), v.size.width, "a tall one has all of the width");
+  if (v.screen.sheet) assert.equal(Math.round(media.width), v.screen.width, "a tall one has all of the width");
 });
 
 inWindow(stage, "[UI-4, ST-8] every state of a job has its own card and words", async (enter) => {
   const v = await enter({ person: admin });
   await showWorks(v, everyState());
   await v.go("/sora");
-  await v.card("in line").getByText("In line: 2nd").waitFor();
-  await v.card("begun").getByText("About 1 min left").waitFor();
-  await v.card("slow").getByText("Taking longer than usual").waitFor();
-  await v.card("in the cloud").getByText("Saved to the cloud").waitFor();
-  for (const name of ["upstream", "content policy", "timed out", "storage full", "no account", "outcome unknown", "server error"])
-    await v.at("job-card").getByText(`Failed: ${name}`).waitFor();
-  await v.card("submission_unknown").getByText("may have charged").waitFor();
-  await v.at("refresh").getByText(/Updated .* ago/).waitFor();
+  await v.card("in line").getByText(v.words("card.inLine", { place: v.words("card.place.two", { n: 2 }) })).waitFor();
+  await v.card("begun").getByText(v.words("card.minutesLeft", { n: 1 })).waitFor();
+  await v.card("slow").getByText(v.words("card.slow")).waitFor();
+  await v.card("in the cloud").getByText(v.words("card.state.saved")).waitFor();
+  for (const code of FAILURES) {
+    const reason = v.words(`failure.${code}.name`);
+    await v.at("job-card").getByText(v.words("card.failedAs", { reason })).waitFor();
+  }
+  await v.card("submission_unknown").getByText(v.words("failure.submission_unknown.text")).waitFor();
+  await v.at("refresh").getByText(v.pattern("sora.updated", { ago: /.+/ })).waitFor();
 
   const offers: [state: string, actions: string[]][] = [
     ["pending", ["job-cancel"]],
@@ -231,7 +233,7 @@ inWindow(stage, "[UI-4, ST-8] every state of a job has its own card and words", 
   const save = v.at("job-save", v.page.locator('[data-state="link"]').first());
   assert.equal(await save.getAttribute("aria-disabled"), "true");
   await save.hover();
-  await v.page.getByRole("tooltip").getByText("No cloud storage is set up. Ask your administrator.").waitFor();
+  await v.page.getByRole("tooltip").getByText(v.words("card.saveOff")).waitFor();
 });
 
 inWindow(stage, "[UI-2] the bar has two tabs and how full the store is, which turns yellow, then stops Generate", async (enter) => {
@@ -249,18 +251,18 @@ inWindow(stage, "[UI-2] the bar has two tabs and how full the store is, which tu
     assert.equal(await bar.getAttribute("data-tone"), tone);
   };
   await becomes(2.1 * GIB, "paper", "2.1 GB / 5 GB");
-  assert.deepEqual(await v.at("sora-bar").getByRole("link").allInnerTexts(), ["Generate", "Library"]);
-  await v.see(v.size.phone ? "open-menu" : "sidebar");
+  assert.deepEqual(await v.at("sora-bar").getByRole("link").allInnerTexts(), [v.words("sora.generate"), v.words("sora.library")]);
+  await v.see(v.screen.drawer ? "open-menu" : "sidebar");
   assert.equal(await v.page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "dark");
   await becomes(4.5 * GIB, "paper", "4.5 GB / 5 GB");
-  await becomes(4.6 * GIB, "warn", "Nearly full");
+  await becomes(4.6 * GIB, "warn", v.words("quota.nearlyFull"));
   await v.fill("prompt-input", "a kite");
   assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "false");
-  await becomes(5 * GIB, "danger", "Full");
+  await becomes(5 * GIB, "danger", v.words("quota.full"));
   await v.fill("prompt-input", "a kite");
   assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "true");
   await v.at("generate-button").hover();
-  await v.page.getByRole("tooltip").getByText("Storage is full. Delete works to make room.").waitFor();
+  await v.page.getByRole("tooltip").getByText(v.words("quota.fullHint")).waitFor();
 });
 
 inWindow(stage, "[UI-3] the prompt bar stays at the bottom, grows with its text, and has its models by kind", async (enter) => {
@@ -271,7 +273,7 @@ inWindow(stage, "[UI-3] the prompt bar stays at the bottom, grows with its text,
   const place = async () => (await v.at("prompt-bar").boundingBox())!;
   const before = await place();
   const bottom = before.y + before.height;
-  assert.ok(bottom <= v.size.height && bottom > v.size.height - 40, `ends at ${bottom}`);
+  assert.ok(bottom <= v.screen.height && bottom > v.screen.height - 40, `ends at ${bottom}`);
   await v.page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
   assert.deepEqual(await place(), before);
   await v.fill("prompt-input", "line\n".repeat(8));
@@ -279,13 +281,13 @@ inWindow(stage, "[UI-3] the prompt bar stays at the bottom, grows with its text,
   assert.ok(grown.height > before.height + 60, `${before.height} → ${grown.height}`);
   await v.fill("prompt-input", "line\n".repeat(200));
   const most = (await v.at("prompt-input").boundingBox())!.height;
-  assert.ok(most <= 0.4 * v.size.height + 1, `${most} px`);
+  assert.ok(most <= 0.4 * v.screen.height + 1, `${most} px`);
   await v.click("model-menu");
   const kind = (name: string) => v.page.getByRole("group", { name, exact: true }).getByRole("menuitemradio");
   await v.page.locator('[data-testid="model-option-gpt-image"]').waitFor();
-  assert.deepEqual(await v.page.locator(".menu__label").allInnerTexts(), ["Video", "Image"]);
-  assert.ok((await kind("Video").count()) >= 3);
-  assert.ok((await kind("Image").count()) >= 1);
+  assert.deepEqual(await v.page.locator(".menu__label").allInnerTexts(), [v.words("media.video"), v.words("media.image")]);
+  assert.ok((await kind(v.words("media.video")).count()) >= 3);
+  assert.ok((await kind(v.words("media.image")).count()) >= 1);
 });
 
 // The system's own notifications as this page would send them, and a window that is looked away from.
@@ -319,6 +321,8 @@ inWindow(stage, "[UI-5, V-15] a job that ends in the background is told, by the 
     const job = await eventually("the job upstream", async () => (await demo.jobs()).find((j) => j.prompt === prompt));
     return { id, job: job.id };
   };
+  const named = (view: string) => [view, "nav.sora", "brand"].map((key) => v.words(key)).join(" · ");
+  const ready = v.words("sora.notice.readyTitle");
   const title = (text: string) => eventually(`the title "${text}"`, async () => (await v.page.title()) === text);
   const notices = (count: number) =>
     eventually(`${count} notices`, () =>
@@ -327,35 +331,35 @@ inWindow(stage, "[UI-5, V-15] a job that ends in the background is told, by the 
         return shown.length === n && shown;
       }, count),
     );
-  // Each width has its own: the upstream remembers the other's.
-  const [bright, brief] = ["comet", "meteor"].map((what) => `a ${what} at ${v.size.width}, slowly`) as [string, string];
+  // Each screen has its own: the upstream remembers the others'.
+  const [bright, brief] = ["comet", "meteor"].map((what) => `a ${what} at ${v.screen.name}, slowly`) as [string, string];
   const comet = await begin(bright);
   const meteor = await begin(brief);
   await v.click("tab-library");
-  await title("Library · Sora · Kinora");
+  await title(named("sora.library"));
   await v.page.evaluate("lookAway(true)");
   await demo.steer(comet.job, { finish: true });
-  assert.deepEqual(await notices(1), [{ title: "Your work is ready", body: bright }]);
-  for (const text of ["Your work is ready", "Library · Sora · Kinora", "Your work is ready"]) await title(text);
+  assert.deepEqual(await notices(1), [{ title: ready, body: bright }]);
+  for (const text of [ready, named("sora.library"), ready]) await title(text);
   await demo.steer(meteor.job, { fail: "the kiln is cold" });
   const [, failed] = await notices(2);
-  assert.deepEqual(failed, { title: "A generation failed", body: brief });
+  assert.deepEqual(failed, { title: v.words("sora.notice.failedTitle"), body: brief });
   await v.page.evaluate("press()");
   await v.page.evaluate("lookAway(false)");
   await eventually("the job in the timeline", async () => v.page.url().endsWith(`/sora?job=${meteor.id}`));
   await v.cardIs(brief, "failed");
   await v.cardIs(bright, "local");
-  await title("Generate · Sora · Kinora");
+  await title(named("sora.generate"));
 });
 
 inWindow(stage, "[UI-5, V-6] where nothing is stored, a finished work is offered for download at once", async (enter) => {
   await admin.ask("PATCH", "/api/v1/admin/settings", { local_storage_enabled: false });
   try {
     const v = await enter({ person: await stage.newcomer(), path: "/sora" });
-    await v.see("no-storage-warning", "Nothing is stored");
+    await v.see("no-storage-warning", v.words("sora.noStorage"));
     await v.ask("a brief flash");
     const dialog = await v.see("download-dialog");
-    await dialog.getByText("Link closes in").waitFor();
+    await dialog.getByText(v.words("sora.closesIn")).waitFor();
     assert.deepEqual(await violations(v), []);
     await v.click("download-later");
     await v.gone("download-dialog");
@@ -380,7 +384,7 @@ inWindow(stage, "[UI-3, UI-5] a prompt is not lost to a broken line, nor sent tw
   v.allow(/^POST \/api\/v1\/sora\/generate net::ERR_/);
   await v.page.route("**/api/v1/sora/generate", (route) => route.abort());
   await v.ask("an echo");
-  await v.see("toast", "no answer");
+  await v.see("toast", v.words("errors.noAnswer"));
   assert.equal(await v.at("prompt-input").inputValue(), "an echo");
   await v.page.unroute("**/api/v1/sora/generate");
 
@@ -427,7 +431,7 @@ inWindow(stage, "[UI-3] an image can be dropped or pasted anywhere on the page",
   await give("paste", "dot.png", "image/png");
   await v.see("reference-image");
   await give("drop", "words.txt", "text/plain");
-  await v.see("toast", "Choose a JPEG");
+  await v.see("toast", v.words("prompt.notAnImage"));
 });
 
 inWindow(stage, "[UI-1] the page can be installed, opens without a line, and stands in no newer one's way", async (enter) => {
@@ -463,7 +467,7 @@ inWindow(stage, "[UI-1] the page can be installed, opens without a line, and sta
   v.allow(/net::ERR_|^GET .* 50\d$/);
   await kinora.kill();
   await v.page.reload();
-  await v.page.getByText("Kinora did not load").waitFor();
+  await v.page.getByText(v.words("errors.startFailed")).waitFor();
   await v.see("retry");
   await kinora.launch();
   await v.click("retry");

@@ -19,7 +19,7 @@ atBothWidths(
     await v.fill("login-email", "mia@example.org");
     await v.fill("login-password", "not her password");
     await v.click("login-submit");
-    await v.page.getByText("Email and password do not match").waitFor();
+    await v.page.getByText(v.words("auth.mismatch")).waitFor();
     await v.fill("login-password", PASSWORD);
     await v.click("login-submit");
     await v.see("keys-page");
@@ -46,7 +46,7 @@ inWindow(
     await first.see("accounts-page");
     const second = await enter({ kinora: empty, path });
     second.allow(NOBODY);
-    await second.page.getByText("This link is no longer valid").waitFor();
+    await second.page.getByText(second.words("setup.over")).waitFor();
     assert.equal((await empty.signIn("root@example.org")).user.role, "admin");
   },
 );
@@ -128,8 +128,8 @@ inWindow(
 onPhone(
   stage,
   "[ID-4] signing out, and being disabled elsewhere, leads to the sign-in page",
-  async (enter, size) => {
-    const email = `sam-${size.width}@example.org`;
+  async (enter, screen) => {
+    const email = `sam-${screen.name}@example.org`;
     const sam = await stage.admin.member(email);
     const v = await enter({ person: sam, path: "/account" });
     v.allow(/^GET .* 401$/);

@@ -56,8 +56,8 @@ function png(size: number): Buffer {
 atBothWidths(
   stage,
   "[UI-3, UI-4, V-2] a prompt becomes a card that works, ends and plays, and is kept",
-  async (enter, size) => {
-    const prompt = `a lighthouse, slowly turning ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a lighthouse, slowly turning ${screen.name}`;
     const v = await enter({ person: await stage.newcomer(), path: "/sora" });
     await v.see("timeline-empty");
     await v.ask(prompt);
@@ -75,21 +75,21 @@ atBothWidths(
 
     await v.click("tab-library");
     await v.see("library-tile", prompt);
-    assert.match((await v.at("quota-bar").textContent())!, /[1-9].* [KMG]B used/);
+    assert.match((await v.at("quota-bar").textContent())!, new RegExp(`[1-9].* [KMG]B ${v.words("quota.used")}`));
   },
 );
 
 atBothWidths(
   stage,
   "[UI-3] orientation and length are part of what is asked, and Ctrl+Enter sends",
-  async (enter, size) => {
-    const prompt = `a tall tower ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a tall tower ${screen.name}`;
     const v = await enter({ person: await stage.newcomer(), path: "/sora" });
-    const sheet = size.phone ? "sheet-" : "";
-    if (size.phone) await v.click("format-chip");
+    const sheet = screen.sheet ? "sheet-" : "";
+    if (screen.sheet) await v.click("format-chip");
     await v.page.locator(`[data-testid="${sheet}orientation-portrait"]`).check({ force: true });
     await v.page.locator(`[data-testid="${sheet}duration-15"]`).check({ force: true });
-    if (size.phone) {
+    if (screen.sheet) {
       await v.page.keyboard.press("Escape");
       await v.gone("sheet-duration");
     }
@@ -103,10 +103,10 @@ atBothWidths(
 onPhone(
   stage,
   "[UI-3, UI-4] an image model offers no orientation and no length, and gives a picture",
-  async (enter, size) => {
-    const prompt = `a paper boat ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a paper boat ${screen.name}`;
     const v = await enter({ person: await stage.newcomer(), path: "/sora" });
-    await v.see(size.phone ? "format-chip" : "duration");
+    await v.see(screen.sheet ? "format-chip" : "duration");
     await v.chooseModel("gpt-image");
     for (const control of ["orientation", "duration", "format-chip"])
       assert.equal(await v.at(control).count(), 0, control);
@@ -127,8 +127,8 @@ onPhone(
 inWindow(
   stage,
   "[UI-5, V-12] a reload and another device show the same running card, and it goes on",
-  async (enter, size) => {
-    const prompt = `a snail, slowly ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a snail, slowly ${screen.name}`;
     const person = await stage.newcomer();
     const v = await enter({ person, path: "/sora" });
     await v.ask(prompt);
@@ -152,10 +152,10 @@ inWindow(
 onPhone(
   stage,
   "[ST-1, UI-3, V-13] three may run, Generate says so, and a fourth is refused",
-  async (enter, size) => {
+  async (enter, screen) => {
     const person = await stage.newcomer();
     const v = await enter({ person, path: "/sora" });
-    const prompts = [1, 2, 3].map((n) => `wave ${n}, slowly ${size.name}`);
+    const prompts = [1, 2, 3].map((n) => `wave ${n}, slowly ${screen.name}`);
     for (const prompt of prompts) {
       await v.ask(prompt);
       await v.cardIs(prompt, "generating");
@@ -164,7 +164,7 @@ onPhone(
     await v.fill("prompt-input", "a fourth");
     assert.equal(await v.at("generate-button").getAttribute("aria-disabled"), "true");
     await v.press("generate-button");
-    await v.see("toast", "Three are running");
+    await v.see("toast", v.words("sora.slotsFull"));
     const fourth = await person.call("POST", "/api/v1/sora/generate", {
       model: "sora2-landscape-10s",
       prompt: "a fourth",
@@ -181,8 +181,8 @@ onPhone(
 inWindow(
   stage,
   "[ST-5, UI-4, V-10] cancelling asks first, then stops the job, and takes no storage",
-  async (enter, size) => {
-    const prompt = `a glacier, slowly ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a glacier, slowly ${screen.name}`;
     const person = await stage.newcomer();
     const v = await enter({ person, path: "/sora" });
     await v.ask(prompt);
@@ -194,7 +194,7 @@ inWindow(
     await v.at("job-cancel", running).click();
     await v.click("confirm-ok");
     const stopped = await v.cardIs(prompt, "cancelled");
-    await stopped.getByText("It takes no storage").waitFor();
+    await stopped.getByText(v.pattern("card.cancelledAfter", { time: /.+/ })).waitFor();
     await eventually("the upstream's job ends", async () => (await jobOf(prompt)).status === "cancelled");
     const quota = await person.ask("GET", "/api/v1/sora/quota");
     assert.equal(quota.used_bytes, 0);
@@ -204,17 +204,18 @@ inWindow(
 inWindow(
   stage,
   "[ST-8, UI-4] a failed card names the class, and is tried again as it was or after a change",
-  async (enter, size) => {
-    const refused = `somebody famous ${size.name}`;
-    const broken = `a broken kiln ${size.name}`;
+  async (enter, screen) => {
+    const refused = `somebody famous ${screen.name}`;
+    const broken = `a broken kiln ${screen.name}`;
     await demo.fault(
       { route: "chat", prompt: refused, times: 1, job: { refuse: true } },
       { route: "chat", prompt: broken, times: 1, job: { fail: "the kiln is cold" } },
     );
     const v = await enter({ person: await stage.newcomer(), path: "/sora" });
+    const failed = (code: string) => v.words("card.failedAs", { reason: v.words(`failure.${code}.name`) });
     await v.ask(refused);
     const first = await v.cardIs(refused, "failed");
-    await first.getByText("Failed: content policy").waitFor();
+    await first.getByText(failed("content_policy")).waitFor();
     await v.at("job-edit-retry", first).click();
     assert.equal(await v.at("prompt-input").inputValue(), refused);
     await v.ask(`${refused}, but only a hat`);
@@ -222,7 +223,7 @@ inWindow(
 
     await v.ask(broken);
     const second = await v.cardIs(broken, "failed");
-    await second.getByText("Failed: upstream").waitFor();
+    await second.getByText(failed("upstream")).waitFor();
     await v.at("job-retry", second).click();
     await v.cardIs(broken, "local");
   },
@@ -231,8 +232,8 @@ inWindow(
 inWindow(
   stage,
   "[SG-9, UI-4, V-6] a work that does not fit is offered with a countdown, and leaving asks",
-  async (enter, size) => {
-    const prompt = `a wide valley ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a wide valley ${screen.name}`;
     const person = await stage.newcomer({ sora_storage_quota_bytes: 1000 });
     const v = await enter({ person, path: "/sora" });
     await v.ask(prompt);
@@ -258,8 +259,8 @@ inWindow(
 onPhone(
   stage,
   "[UI-2, UI-6, V-4] a full quota is told with its figures, and leads to the library",
-  async (enter, size) => {
-    const prompt = `a heavy stone ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a heavy stone ${screen.name}`;
     const person = await stage.newcomer();
     const v = await enter({ person, path: "/sora" });
     v.allow(/^POST \/api\/v1\/sora\/generate 429$/);
@@ -272,7 +273,7 @@ onPhone(
     await v.ask("one too many");
     const dialog = await v.see("quota-dialog");
     assert.deepEqual(await violations(v), []);
-    assert.match((await v.at("quota-figures", dialog).textContent())!, /\d.*B\s+of \d.*B/);
+    assert.match((await v.at("quota-figures", dialog).textContent())!, new RegExp(`\\d.*B\\s+${v.pattern("quota.of", { whole: /\d.*B/ }).source}`));
     assert.equal(await v.at("quota-bar").getAttribute("data-tone"), "danger");
     await v.click("quota-to-library");
     await v.see("library-tile", prompt);
@@ -300,8 +301,8 @@ onPhone(
 inWindow(
   stage,
   "[ST-9] with the events blocked, the page asks by itself",
-  async (enter, size) => {
-    const prompt = `a quiet pond, slowly ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `a quiet pond, slowly ${screen.name}`;
     const v = await enter({
       person: await stage.newcomer(),
       path: "/sora",
@@ -322,8 +323,8 @@ inWindow(
 inWindow(
   stage,
   "[UI-3] a reference image goes up with its prompt",
-  async (enter, size) => {
-    const prompt = `in this colour ${size.name}`;
+  async (enter, screen) => {
+    const prompt = `in this colour ${screen.name}`;
     const picture = png(64);
     const v = await enter({ person: await stage.newcomer(), path: "/sora" });
     const chosen = v.page.waitForEvent("filechooser");

@@ -137,12 +137,12 @@ inWindow(
       await choose("upload-input");
       await eventually("the third piece is on its way", async () => offsets.length === 3, 60);
       await v.click("transfer-pause");
-      await v.see("transfer", /Paused at 1\d(\.\d)? MB of 17 MB/);
+      await v.see("transfer", v.pattern("uploads.paused", { sent: /1\d(\.\d)? MB/, size: "17 MB" }));
       await v.click("transfer-resume");
       await eventually("it goes on there", async () => offsets.length === 4);
 
       await v.page.reload();
-      await v.see("transfer", /16 MB of 17 MB has arrived/);
+      await v.see("transfer", v.words("uploads.away", { sent: "16 MB", size: "17 MB" }));
       held = false;
       await choose("transfer-input");
       await arrived(v, 1);

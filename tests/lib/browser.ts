@@ -9,6 +9,7 @@ import { after, test } from "node:test";
 import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
 import { Demo } from "./demo.ts";
 import { eventually, Kinora, type Person } from "./kinora.ts";
+import { pattern, sentence, words, type Language, type Values } from "./words.ts";
 
 const SHOTS = "build/test-output/e2e";
 const FLAGS = [
@@ -25,20 +26,53 @@ const FLAGS = [
 // Against hanging, not a measurement: the server may run under a sanitizer on a busy machine.
 const PATIENCE_MS = 20_000;
 
-export interface Size {
+// What someone sits in front of, and the language that they read.
+export interface Screen {
+  // Told in the titles of tests; what a test makes in the stage's servers has it in its name, so
+  // that the next screen's test finds none of it.
   name: string;
   width: number;
   height: number;
-  phone: boolean;
+  language: Language;
+  // A tablet or a phone, without a mouse.
+  touch: boolean;
+  // So narrow that the sidebar is behind a button, or that the prompt's choices are in a sheet.
+  drawer: boolean;
+  sheet: boolean;
 }
 
-export const WINDOW: Size = { name: "1440x900", width: 1440, height: 900, phone: false };
-export const PHONE: Size = { name: "390x844", width: 390, height: 844, phone: true };
-// With KINORA_FULL=1 every test runs at each width that it can be done at.
+function screen(width: number, height: number, language: Language): Screen {
+  const name = `${width}-${language}`;
+  return { name, width, height, language, touch: width < 1000, drawer: width <= 860, sheet: width <= 640 };
+}
+
+// The gate has two screens, the full run (KINORA_FULL=1) every width in both languages, and
+// KINORA_SCREENS=768-zh,360-en just these.
+const SIZES = [[1440, 900], [1024, 768], [768, 1024], [390, 844], [360, 800]] as const;
+const LANGUAGES = ["en", "zh"] as const;
+export const EVERY = LANGUAGES.flatMap((language) => SIZES.map(([width, height]) => screen(width, height, language)));
+export const WINDOW = named("1440-en");
+export const PHONE = named("390-zh");
 export const FULL = process.env.KINORA_FULL === "1";
+const WANTED = process.env.KINORA_SCREENS?.split(",").map(named);
+
+export function named(name: string): Screen {
+  const found = EVERY.find((s) => s.name === name);
+  assert.ok(found, `${name} is one of ${EVERY.map((s) => s.name).join(" ")}`);
+  return found;
+}
+
+// Each test in front of as few screens as will do.
+export const GATE = !FULL && !WANTED;
+
+// The screens to run a test on that has these in the gate.
+export function screens(gate: Screen[]): Screen[] {
+  return WANTED ?? (FULL ? EVERY : gate);
+}
 
 export interface Wishes {
-  language?: "en" | "zh";
+  // Another than the screen's.
+  language?: Language;
   // Signed in from the start, and then at this path.
   person?: Person;
   path?: string;
@@ -106,14 +140,15 @@ export class Stage {
     return this.admin.member(`guest-${++this.guests}@example.org`, more);
   }
 
-  async visitor(kinora: Kinora, size: Size, wishes: Wishes): Promise<Visitor> {
-    const { width, height, phone } = size;
+  async visitor(kinora: Kinora, screen: Screen, wishes: Wishes): Promise<Visitor> {
+    const { width, height, touch } = screen;
+    const language = wishes.language ?? screen.language;
     const context = await this.browser.newContext({
       baseURL: kinora.url,
       viewport: { width, height },
-      isMobile: phone,
-      hasTouch: phone,
-      locale: wishes.language === "zh" ? "zh-CN" : "en-US",
+      isMobile: touch,
+      hasTouch: touch,
+      locale: language === "zh" ? "zh-CN" : "en-US",
       colorScheme: wishes.colorScheme ?? "dark",
       serviceWorkers: wishes.serviceWorker ? "allow" : "block",
     });
@@ -122,7 +157,7 @@ export class Stage {
       const { token } = wishes.person;
       await context.addCookies([{ name: "kinora_session", value: token, url: kinora.url }]);
     }
-    const visitor = new Visitor(context, await context.newPage(), size);
+    const visitor = new Visitor(context, await context.newPage(), { ...screen, language });
     await visitor.watch();
     await wishes.prepare?.(visitor);
     if (wishes.path) await visitor.go(wishes.path);
@@ -132,59 +167,60 @@ export class Stage {
 
 export type Enter = (wishes?: Wishes) => Promise<Visitor>;
 
-export type Body = (enter: Enter, size: Size) => Promise<void>;
+export type Body = (enter: Enter, screen: Screen) => Promise<void>;
 
-// Runs a test in a window of this size. Everyone whom it lets in is watched, and leaves a picture
+// Runs a test in front of this screen. Everyone whom it lets in is watched, and leaves a picture
 // of the last view under build/test-output/e2e/.
-export function at(stage: Stage, size: Size, title: string, body: Body, seconds = 90): void {
-  test(`${title} (${size.name})`, { timeout: seconds * 1000 }, async () => {
+export function at(stage: Stage, screen: Screen, title: string, body: Body, seconds = 90): void {
+  test(`${title} (${screen.name})`, { timeout: seconds * 1000 }, async () => {
     const visitors: Visitor[] = [];
     const enter: Enter = async (wishes = {}) => {
-      const visitor = await stage.visitor(wishes.kinora ?? stage.kinora, size, wishes);
+      const visitor = await stage.visitor(wishes.kinora ?? stage.kinora, screen, wishes);
       visitors.push(visitor);
       return visitor;
     };
     try {
-      await body(enter, size);
+      await body(enter, screen);
       for (const visitor of visitors) visitor.check();
     } finally {
       const words = title.replace(/\[[^\]]*\]/g, "").trim().replace(/\W+/g, "-").slice(0, 60);
       for (const [i, visitor] of visitors.entries())
-        await visitor.leave(`${SHOTS}/${stage.suite}-${words}-${i + 1}-${size.name}.png`);
+        await visitor.leave(`${SHOTS}/${stage.suite}-${words}-${i + 1}-${screen.name}.png`);
     }
   });
 }
 
-// Once in a window and once on a phone.
-export function atBothWidths(stage: Stage, title: string, body: Body): void {
-  for (const size of [WINDOW, PHONE]) at(stage, size, title, body);
+// For what looks or is done otherwise on a phone: in the gate in a window and on a phone.
+export function atBothWidths(stage: Stage, title: string, body: Body, seconds?: number): void {
+  for (const screen of screens([WINDOW, PHONE])) at(stage, screen, title, body, seconds);
 }
 
-// For what is the same at every width: at one of them, and in the full run at both.
+// For what is the same at every width: in the gate in a window.
 export function inWindow(stage: Stage, title: string, body: Body, seconds?: number): void {
-  for (const size of FULL ? [WINDOW, PHONE] : [WINDOW]) at(stage, size, title, body, seconds);
+  for (const screen of screens([WINDOW])) at(stage, screen, title, body, seconds);
 }
 
-// For what needs a mouse or a keyboard, and so is no phone's.
-export function atDesk(stage: Stage, title: string, body: Body): void {
-  at(stage, WINDOW, title, body);
+// The same, in the gate on a phone.
+export function onPhone(stage: Stage, title: string, body: Body, seconds?: number): void {
+  for (const screen of screens([PHONE])) at(stage, screen, title, body, seconds);
 }
 
-export function onPhone(stage: Stage, title: string, body: Body): void {
-  for (const size of FULL ? [WINDOW, PHONE] : [PHONE]) at(stage, size, title, body);
+// For what needs a mouse or a keyboard, and so is no phone's nor tablet's.
+export function atDesk(stage: Stage, title: string, body: Body, seconds?: number): void {
+  for (const screen of screens([WINDOW]).filter((s) => !s.touch)) at(stage, screen, title, body, seconds);
 }
 
 export class Visitor {
   readonly context: BrowserContext;
   readonly page: Page;
-  readonly size: Size;
+  readonly screen: Screen;
   private readonly problems: string[] = [];
   private readonly allowed: RegExp[] = [];
 
-  constructor(context: BrowserContext, page: Page, size: Size) {
+  constructor(context: BrowserContext, page: Page, screen: Screen) {
     this.context = context;
     this.page = page;
-    this.size = size;
+    this.screen = screen;
   }
 
   async watch(): Promise<void> {
@@ -233,6 +269,20 @@ export class Visitor {
     await this.page.goto(path, { waitUntil: "load" });
   }
 
+  // What the page says to this visitor: the words of a key of the catalogues.
+  words(key: string, values?: Values): string {
+    return words(this.screen.language, key, values);
+  }
+
+  pattern(key: string, values: Values): RegExp {
+    return pattern(this.screen.language, key, values);
+  }
+
+  // The server's own, for the code of a problem.
+  sentence(code: string): string {
+    return sentence(this.screen.language, code);
+  }
+
   // By data-testid, and only what can be seen: the sidebar exists twice on phones.
   at(testid: string, within?: Locator): Locator {
     return (within ?? this.page).locator(`[data-testid="${testid}"]`).filter({ visible: true });
@@ -270,11 +320,11 @@ export class Visitor {
   }
 
   async openSidebar(): Promise<void> {
-    if (this.size.phone && (await this.at("sidebar").count()) === 0) await this.click("open-menu");
+    if (this.screen.drawer && (await this.at("sidebar").count()) === 0) await this.click("open-menu");
   }
 
   async closeSidebar(): Promise<void> {
-    if (!this.size.phone) return;
+    if (!this.screen.drawer) return;
     await this.page.keyboard.press("Escape");
     await this.gone("sidebar");
   }
@@ -283,7 +333,7 @@ export class Visitor {
   async navigate(entry: string): Promise<void> {
     await this.openSidebar();
     await this.click(`nav-${entry}`);
-    if (this.size.phone) await this.gone("sidebar");
+    if (this.screen.drawer) await this.gone("sidebar");
   }
 
   // The timeline's card with this prompt.

@@ -51,7 +51,7 @@ export function work(id: number, fields: Record<string, unknown> = {}): Work {
   };
 }
 
-const FAILURES = ["upstream", "content_policy", "timeout", "quota", "account", "submission_unknown", "internal"];
+export const FAILURES = ["upstream", "content_policy", "timeout", "quota", "account", "submission_unknown", "internal"];
 const NONE = {
   model: "sora2-landscape-10s",
   media_type: "video", storage_type: "none", media_url: null, media_urls: [], download_urls: [] };
