@@ -20,7 +20,7 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
 
   const items = shallowRef<Generation[]>([])
   const known = new Set<number>()
-  const counts = reactive<Record<LibraryFilter, number>>({ all: 0, video: 0, image: 0 })
+  const totals = reactive<Record<LibraryFilter, number>>({ all: 0, video: 0, image: 0 })
   const loading = ref(false)
   const loaded = ref(false)
   const error = ref<unknown>(null)
@@ -30,6 +30,15 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
   const list = computed(() => {
     const hidden = new Set(timeline.hidden)
     return hidden.size ? items.value.filter((item) => !hidden.has(item.id)) : items.value
+  })
+
+  /** Without those that wait for their undo. */
+  const counts = computed<Record<LibraryFilter, number>>(() => {
+    const hidden = new Set(timeline.hidden)
+    const gone = hidden.size ? items.value.filter((item) => hidden.has(item.id)) : []
+    const less = (kind: LibraryFilter) =>
+      totals[kind] - gone.filter((item) => kind === 'all' || item.media_type === kind).length
+    return { all: less('all'), video: less('video'), image: less('image') }
   })
 
   function query() {
@@ -43,7 +52,7 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
       api.list({ ...base, media_type: 'video' }),
       api.list({ ...base, media_type: 'image' }),
     ])
-    Object.assign(counts, { all: all.total, video: video.total, image: image.total })
+    Object.assign(totals, { all: all.total, video: video.total, image: image.total })
   }
 
   const recount = () => void loadCounts().catch(() => undefined)
