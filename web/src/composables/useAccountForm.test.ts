@@ -130,6 +130,14 @@ describe('the form of an account', () => {
     expect(kept.form.dialect).toBe('ark')
   })
 
+  it('[UI-8] finds no fault with a field that was left on the way to the other kind', () => {
+    const state = begin()
+    state.touch('name')
+    expect(state.problem('name')).not.toBeNull()
+    state.setType('oauth')
+    expect(state.problem('name')).toBeNull()
+  })
+
   it('[UI-8] begins anew each time it is opened', async () => {
     const state = begin()
     fill(state)

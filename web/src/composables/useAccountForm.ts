@@ -94,6 +94,8 @@ export function useAccountForm(known: () => Account | null, done: (account: Acco
 
   function setType(type: AccountType) {
     form.type = type
+    // A field that was only left on the way to the other kind.
+    touched.clear()
     if (!known()) form.dialect = dialectOf[type]
   }
 

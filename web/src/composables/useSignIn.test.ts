@@ -60,6 +60,8 @@ describe('signing in at an upstream', () => {
     await signIn.exchange()
     expect(server.asked).toEqual([])
     await signIn.link()
+    expect(signIn.pasted.value).toBe('')
+    signIn.pasted.value = ' code '
     await signIn.exchange()
     expect(server.sentTo(exchange)).toEqual([{ code: 'code', state: 'state 1' }])
     expect(form.grant).toBe('a grant')

@@ -37,6 +37,8 @@ export function useSignIn(form: AccountForm, known: () => Account | null) {
         proxy_url: form.proxyUrl.trim() || null,
         ca_pem: form.caPem.trim() || null,
       })
+      // It came from another link.
+      pasted.value = ''
       return begun.value.authorize_url
     })
   }
