@@ -104,6 +104,11 @@ describe('the settings', () => {
     }
     await form.submit()
     expect(form.problem('site_name')).toBe('Write 1 to 64 characters.')
+    server.answers[`PATCH ${path}`] = () => {
+      throw new ApiError(400, 'url_forbidden', 'sora_s3_bucket may not be …', { field: 'sora_s3_bucket' })
+    }
+    await form.submit()
+    expect(form.problem('sora_s3_bucket')).toMatch(/never connects/)
   })
 
   it('[SG-1] points at a bucket that is filled in but switched off, as the fields stand', async () => {
@@ -137,6 +142,9 @@ describe('the settings', () => {
     expect(form.test.value).toBeNull()
     await form.testS3()
     expect(server.sentTo(address)[1]).toMatchObject({ sora_s3_secret_access_key: 'typed' })
+    server.answers[address] = () => ({ ok: false, latency_ms: 0, code: 'storage_not_configured', message: 'Ask.' })
+    await form.testS3()
+    expect(form.test.value?.message).toMatch(/^Fill in/)
     delete server.answers[address]
     await form.testS3()
     expect(form.test.value).toMatchObject({ ok: false })

@@ -77,6 +77,7 @@ export function useSettingsForm() {
     if (bad) return t(bad.kind === 'pixels' ? 'settings.pixelsBad' : 'admin.quotaBad')
     const caught = error.value
     if (!(caught instanceof ApiError) || caught.details.field !== key) return null
+    if (caught.code === 'url_forbidden') return t('settings.outOfReach')
     const ours = `settings.problem.${key}`
     return caught.code === 'invalid_field' && te(ours) ? t(ours) : errorText(caught)
   }
@@ -94,9 +95,11 @@ export function useSettingsForm() {
     test.value = null
     const s3 = s3Fields.value.filter(({ key, kind }) => kind !== 'secret' || draft[key] !== '')
     try {
-      test.value = await api.testS3(
+      const found = await api.testS3(
         Object.fromEntries(s3.map(({ key, kind }) => [key, fromField(kind, draft[key] ?? '')])),
       )
+      // The server says it to everybody; here is who can do something about it.
+      test.value = found.code === 'storage_not_configured' ? { ...found, message: t('settings.s3Empty') } : found
     } catch (caught) {
       test.value = { ok: false, latency_ms: 0, message: errorText(caught) }
     } finally {
