@@ -23,10 +23,11 @@ struct places {
 /* What a file is called where it is kept by whoever gets it: safe characters only. */
 static struct str name_of(struct arena *a, const struct object *o, const struct generation *g)
 {
+    const char *extension = media_type_extension(arena_strz(a, o->type));
     if (o->place < 0)
-        return arena_printf(a, "kinora-%lld-poster.jpg", (long long)g->id);
+        return arena_printf(a, "kinora-%lld-poster.%s", (long long)g->id, extension);
     return arena_printf(a, "kinora-%lld-%lld.%s", (long long)g->id, (long long)o->place + 1,
-                        media_type_extension(arena_strz(a, o->type)));
+                        extension);
 }
 
 static enum status find_stored(struct worker *w, struct arena *a, struct str origin,

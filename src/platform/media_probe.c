@@ -123,26 +123,43 @@ enum status media_probe(const struct media_source *s, struct arena *a, struct me
     return OK;
 }
 
-/* --- poster -------------------------------------------------------------- */
+/* --- posters -------------------------------------------------------------- */
+
+#define SCALED "scale=w='min(640,iw)':h=-2"
+_Static_assert(MEDIA_POSTER_WIDTH == 640, "SCALED says it, too");
+
+/* filter: what a frame goes through; the rest: how it is written. */
+#define FRAME(s, filter, ...)                                                                      \
+    "ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-filter_threads", "1",                  \
+        SOURCE_LIMITS(s), "-i", s->url, "-map", "0:v:0", "-frames:v", "1", "-vf", filter,          \
+        "-threads", "1", __VA_ARGS__, "-", NULL
+
+static enum status take_frame(const struct media_source *s, const char *const *argv,
+                              struct str signature, struct arena *a, struct str *ret,
+                              struct err *err)
+{
+    struct child_result result;
+    TRY(check_source(s->url, err));
+    TRY(run(s, argv, POSTER_MAX, a, &result, err));
+    if (!str_starts(result.out, signature))
+        return err_set(err, E_UNPROCESSABLE, "media_unreadable");
+    *ret = result.out;
+    return OK;
+}
 
 /* `thumbnail` takes the most typical of its frames, since first ones are often black;
  * it holds all of them, so they are made small first. */
 enum status media_poster(const struct media_source *s, struct arena *a, struct str *ret_jpeg,
                          struct err *err)
 {
-    const char *const argv[] = {
-        /* clang-format off */
-        "ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-filter_threads", "1",
-        SOURCE_LIMITS(s), "-i", s->url, "-map", "0:v:0", "-frames:v", "1",
-        "-vf", "scale=w='min(640,iw)':h=-2,thumbnail=30", "-q:v", "4",
-        "-threads", "1", "-f", "mjpeg", "-", NULL,
-        /* clang-format on */
-    };
-    struct child_result result;
-    TRY(check_source(s->url, err));
-    TRY(run(s, argv, POSTER_MAX, a, &result, err));
-    if (!str_starts(result.out, STR("\xff\xd8")))
-        return err_set(err, E_UNPROCESSABLE, "media_unreadable");
-    *ret_jpeg = result.out;
-    return OK;
+    const char *const argv[] = {FRAME(s, SCALED ",thumbnail=30", "-q:v", "4", "-f", "mjpeg")};
+    return take_frame(s, argv, STR("\xff\xd8"), a, ret_jpeg, err);
+}
+
+enum status media_thumbnail(const struct media_source *s, struct arena *a, struct str *ret_webp,
+                            struct err *err)
+{
+    const char *const argv[] = {FRAME(s, SCALED, "-c:v", "libwebp", "-quality", "80",
+                                      "-compression_level", "2", "-f", "webp")};
+    return take_frame(s, argv, STR("RIFF"), a, ret_webp, err);
 }

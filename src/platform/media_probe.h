@@ -28,9 +28,15 @@ struct media_facts {
 
 enum status media_probe(const struct media_source *source, struct arena *a, struct media_facts *ret,
                         struct err *err);
-/* One JPEG frame of a video, at most 640 pixels wide, up to 1 MiB, in the arena. */
+
+enum { MEDIA_POSTER_WIDTH = 640 }; /* pixels, at most */
+
+/* One frame of a video as JPEG, up to 1 MiB, in the arena. */
 enum status media_poster(const struct media_source *source, struct arena *a, struct str *ret_jpeg,
                          struct err *err);
+/* A picture made smaller, as WebP, which keeps what is transparent; up to 1 MiB, in the arena. */
+enum status media_thumbnail(const struct media_source *source, struct arena *a,
+                            struct str *ret_webp, struct err *err);
 
 /* --- types --------------------------------------------------------------- */
 

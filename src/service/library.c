@@ -95,39 +95,44 @@ static const char *authorities(struct worker *w, const struct object *o,
 }
 
 void library_look_at(struct worker *w, const struct object *o, const struct storage_bucket *bucket,
-                     bool with_poster, struct arena *a, struct media_facts *ret,
-                     struct str *ret_jpeg)
+                     bool is_video, struct arena *a, struct media_facts *ret,
+                     struct str *ret_poster)
 {
     struct str address = probe_address(w, o, bucket, a);
     const struct media_source source = {.url = address.p,
                                         .ca_file = authorities(w, o, bucket, a),
                                         .cancelled = jobs_are_cut(w->app)};
     struct err ignored;
-    *ret_jpeg = STR_NONE;
-    if (address.n && media_probe(&source, a, ret, &ignored) == OK && with_poster)
-        media_poster(&source, a, ret_jpeg, &ignored);
+    *ret_poster = STR_NONE;
+    if (!address.n || media_probe(&source, a, ret, &ignored) != OK)
+        return;
+    if (is_video)
+        media_poster(&source, a, ret_poster, &ignored);
+    else if (ret->width > MEDIA_POSTER_WIDTH)
+        media_thumbnail(&source, a, ret_poster, &ignored);
 }
 
-/* A picture of the first moments; its absence fails nothing. */
+/* What stands for the work in a list; its absence fails nothing. */
 static void add_poster(struct worker *w, const struct generation *g,
                        const struct library_target *target, struct library_take *take,
                        struct arena *a)
 {
-    struct str jpeg;
+    struct str picture;
     struct err err;
     library_look_at(w, &take->files[0], &target->bucket, g->media_type == MEDIA_VIDEO, a,
-                    &take->facts, &jpeg);
-    if (!jpeg.p)
+                    &take->facts, &picture);
+    if (!picture.p)
         return;
+    const char *type = media_type_sniff(picture);
     struct object poster = {.user_id = g->user_id,
                             .generation_id = g->id,
                             .counter = COUNTER_FREE,
                             .storage = target->type,
                             .store_id = target->store_id,
-                            .key = library_key(target, a, g->user_id, "image/jpeg"),
-                            .type = STR("image/jpeg"),
+                            .key = library_key(target, a, g->user_id, type),
+                            .type = str_of(type),
                             .place = -1};
-    if (library_write(w, &poster, jpeg, a, &err) == OK)
+    if (library_write(w, &poster, picture, a, &err) == OK)
         take->poster = poster;
 }
 

@@ -85,11 +85,12 @@ enum status library_lock(struct worker *w, int64_t user_id, struct err *err);
 /* An object that is not settled: its row goes, and whatever there is of it; logs what it cannot
  * do.  id 0: nothing. */
 void library_drop(struct worker *w, const struct object *o);
-/* What a whole object holds, and one picture of a video (STR_NONE: none), by children that read
- * it where it lies; bucket: where that is S3.  What cannot be found out stays as it is. */
+/* What a whole object holds, and a small picture of it (STR_NONE: none, or it is small itself), by
+ * children that read it where it lies; bucket: where that is S3.  What cannot be found out stays
+ * as it is. */
 void library_look_at(struct worker *w, const struct object *o, const struct storage_bucket *bucket,
-                     bool with_poster, struct arena *a, struct media_facts *ret,
-                     struct str *ret_jpeg);
+                     bool is_video, struct arena *a, struct media_facts *ret,
+                     struct str *ret_poster);
 
 /* Bytes in memory: reserves and writes; o says owner, counter, key, type, place.  Still
  * `writing` until quota_settle(). */

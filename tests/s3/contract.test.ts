@@ -161,7 +161,7 @@ test("[SG-1] [SG-3] a change is in force with the next work: another prefix, and
   await use({});
 });
 
-test("[SG-3] several images are several keys, and a poster belongs to a video", async () => {
+test("[SG-3] several images are several keys, and a poster stands for each work", async () => {
   await admin.account(demo, "chat", { models: ["gpt-image", "sora2-landscape-15s"], priority: 0 });
   const g = await work("three pictures", { model: "gpt-image", video_count: 3 });
   const keys = g.s3_object_keys as string[];
@@ -171,9 +171,12 @@ test("[SG-3] several images are several keys, and a poster belongs to a video", 
   const film = await work("with a poster", { model: "sora2-landscape-15s" });
   assert.equal(film.storage_type, "s3");
   assert.ok((film.width as number) > 0, "the facts were read out of the bucket");
-  const poster = await fetch(film.poster_url as string);
-  assert.equal(poster.headers.get("content-type"), "image/jpeg");
-  assert.equal(objectOf(film.id, -1).counter, "free");
+  for (const [{ id, poster_url }, type] of [[film, "image/jpeg"], [g, "image/webp"]] as const) {
+    const poster = await fetch(poster_url as string);
+    assert.equal(poster.headers.get("content-type"), type);
+    const object = objectOf(id, -1);
+    assert.deepEqual([object.counter, Number(object.size) < 100_000], ["free", true]);
+  }
 });
 
 // A certificate of its own in front of the way.

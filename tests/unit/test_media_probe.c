@@ -188,6 +188,30 @@ static void a_poster_is_a_jpeg_of_at_most_640_pixels(void **state)
     assert_int_equal(facts.height, 360);
 }
 
+/* RFC 9649, 2.7: the flags of a VP8X chunk. */
+static bool has_alpha(struct str webp)
+{
+    return webp.n > 20 && memcmp(webp.p + 12, "VP8X", 4) == 0 && (webp.p[20] & 0x10);
+}
+
+static void a_thumbnail_keeps_what_is_transparent(void **state)
+{
+    struct str webp;
+    (void)state;
+    const char *wide = make(
+        "e.png",
+        OPTIONS("-vf", "scale=1280:720,format=rgba,colorchannelmixer=aa=0.5", "-frames:v", "1"));
+    assert_int_equal(media_thumbnail(&(struct media_source){.url = wide}, arena, &webp, &err), OK);
+    assert_string_equal(media_type_sniff(webp), "image/webp");
+    assert_true(has_alpha(webp));
+    char path[128];
+    snprintf(path, sizeof(path), "%s/e.webp", folder);
+    assert_int_equal(file_write_atomic(path, webp, 0600, &err), OK);
+    struct media_facts facts = facts_of(path);
+    assert_int_equal(facts.width, 640);
+    assert_int_equal(facts.height, 360);
+}
+
 static void what_is_no_medium_is_unprocessable(void **state)
 {
     struct media_facts facts;
@@ -271,6 +295,7 @@ int main(void)
         cmocka_unit_test(a_picture_has_size_and_no_length),
         cmocka_unit_test(made_files_are_sniffed_as_what_they_are),
         cmocka_unit_test(a_poster_is_a_jpeg_of_at_most_640_pixels),
+        cmocka_unit_test(a_thumbnail_keeps_what_is_transparent),
         cmocka_unit_test(what_is_no_medium_is_unprocessable),
         cmocka_unit_test(a_playlist_leads_nowhere),
         cmocka_unit_test(only_paths_and_http_are_sources),

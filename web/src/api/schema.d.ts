@@ -1437,6 +1437,7 @@ export interface components {
       media_url: string | null
       media_urls: string[]
       download_urls: string[]
+      /** @description A small picture, at most 640 pixels wide: one frame of a video (JPEG), or a wider picture made smaller (WebP). */
       poster_url: string | null
       s3_object_keys: string[]
       file_size_bytes: number
