@@ -288,13 +288,24 @@ enum status generations_forget_user(struct db_conn *tx, int64_t user_id, struct 
 
 /* ---- what to expect */
 
+/* Also of one that an upstream has sent back and that waits for an account again. */
+static enum status place_in_line(struct worker *w, struct generation *g, struct err *err)
+{
+    int64_t place;
+    TRY(job_place_in_line(w->db, g->id, &place, err));
+    if (place > 0 || g->status == GENERATION_PENDING)
+        g->queue_position = place;
+    return OK;
+}
+
 enum status generation_estimate(struct worker *w, struct generation *g, struct err *err)
 {
     int64_t typical;
     if (generation_is_final(g->status))
         return OK;
-    if (g->status == GENERATION_PENDING)
-        TRY(job_place_in_line(w->db, g->id, &g->queue_position, err));
+    TRY(place_in_line(w, g, err));
+    if (g->status == GENERATION_GENERATING && g->queue_position > 0)
+        return OK;
     TRY(generation_typical_ms(w->db, g->model, &typical, err));
     if (typical > 0) {
         int64_t since = g->started_at ? clock_wall_ms() - g->started_at : 0;

@@ -262,6 +262,15 @@ describe("A job's life", () => {
     assert.ok((await demo.state()).submissions.by_prompt.every((p) => p.prompt !== "waiting"));
   });
 
+  test("[ST-2 ST-4] A job that the upstream sent back is in line again, and no end is foretold", async () => {
+    const person = await member();
+    await demo.fault({ prompt: "sent back", status: 429, headers: { "Retry-After": "600" } });
+    const id = await person.generate("sent back");
+    await person.until(id, (g) => g.status === "generating" && g.queue_position === 1 && g.eta_seconds === null);
+    await admin.ask("POST", `/api/v1/admin/accounts/${account.id}/reset`);
+    await person.until(id, (g) => g.status === "completed" && g.queue_position === null);
+  });
+
   test("[ST-5] A completed job cannot be cancelled", async () => {
     const person = await member();
     const made = await picture(person);

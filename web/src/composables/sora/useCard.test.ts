@@ -56,6 +56,14 @@ describe('a card', () => {
     expect(note.value).toContain('Taking longer than usual')
   })
 
+  it('[UI-4] says of a job that was sent back that it is in line again, and foretells no end', () => {
+    deadlines.set(1, now + 30_000)
+    const { note, remaining, sentBack } = running({ queue_position: 2 })
+    expect(sentBack.value).toBe(true)
+    expect(note.value).toMatch(/sent it back\. In line: 2nd/)
+    expect(remaining.value).toBeNull()
+  })
+
   it('[UI-4] names the place in line', () => {
     const place = (n: number | null) => card({ status: 'pending', storage_type: 'none', queue_position: n }).note.value
     expect([1, 2, 3, 11, 22].map(place).map((text) => /In line: (\w+)/.exec(text!)![1])).toEqual([

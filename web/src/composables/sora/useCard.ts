@@ -70,7 +70,12 @@ export function useCard(props: { generation: Generation }) {
       : t(`card.state.${state.value}`),
   )
 
+  const place = computed(() => Math.max(0, props.generation.queue_position ?? 0))
+  /** An upstream has sent it back, and it waits for an account again. */
+  const sentBack = computed(() => state.value === 'generating' && place.value > 0)
+
   const remaining = computed(() => {
+    if (sentBack.value) return null
     const deadline = timeline.deadlines.get(props.generation.id)
     if (deadline === undefined) return null
     const rest = deadline - clock.now.value
@@ -85,12 +90,10 @@ export function useCard(props: { generation: Generation }) {
       case 'pending': {
         // A stand-in, until the server has given it a number.
         if (props.generation.id < 0) return t('card.sending')
-        const place = props.generation.queue_position
-        return place && place > 0
-          ? t('card.inLine', { place: t(`card.place.${ordinal(place)}`, { n: place }) })
-          : t('card.soon')
+        return place.value ? inLine() : t('card.soon')
       }
       case 'generating':
+        if (sentBack.value) return t('card.sentBack', { line: inLine() })
         return elapsed.value > slowAfterMs ? t('card.slow') : null
       case 'local':
         return t('card.localNote')
@@ -107,6 +110,10 @@ export function useCard(props: { generation: Generation }) {
         return null
     }
   })
+
+  function inLine(): string {
+    return t('card.inLine', { place: t(`card.place.${ordinal(place.value)}`, { n: place.value }) })
+  }
 
   /** "1st" and "2nd" differ in some languages; the rule is the platform's. */
   function ordinal(n: number): string {
@@ -150,6 +157,7 @@ export function useCard(props: { generation: Generation }) {
     slim,
     elapsed,
     progress,
+    sentBack,
     linkLeft,
     urgent,
     tone,
