@@ -50,6 +50,30 @@ describe('a list in pages', () => {
     expect(fetchPage).toHaveBeenCalledTimes(3)
   })
 
+  it('goes back to the last page there is when its own has emptied', async () => {
+    const list = begin()
+    await list.reload()
+    list.page.value = 3
+    await vi.advanceTimersByTimeAsync(0)
+    fetchPage.mockResolvedValueOnce({ data: [], total: 100, page: 3, page_size: 50 })
+    await list.reload()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(list.page.value).toBe(2)
+    expect(list.rows.value).toEqual(['row of page 2'])
+  })
+
+  it('says as long as it lasts that what it shows is old', async () => {
+    const list = begin()
+    await list.reload()
+    const error = new Error('no')
+    fetchPage.mockRejectedValueOnce(error)
+    await list.reload()
+    const again = list.reload()
+    expect(list.error.value).toBe(error)
+    await again
+    expect(list.error.value).toBeNull()
+  })
+
   it('shows the answer to the latest question, whichever comes last, and what went wrong', async () => {
     const list = begin()
     let late!: () => void

@@ -22,12 +22,17 @@ export function useList<T>(fetchPage: (query: ListQuery) => Promise<Page<T>>, pa
   async function reload() {
     const mine = ++turn
     loading.value = true
-    error.value = null
+    // Over rows that stand there it stays until an answer comes.
+    if (!loaded.value) error.value = null
     try {
       const answer = await fetchPage({ page: page.value, page_size: pageSize, q: search.value.trim() })
       if (mine !== turn) return
+      // The last of a page was deleted: the one before it is the last now.
+      const last = Math.max(1, Math.ceil(answer.total / pageSize))
+      if (answer.data.length === 0 && page.value > last) return void (page.value = last)
       rows.value = answer.data
       total.value = answer.total
+      error.value = null
       loaded.value = true
     } catch (caught) {
       if (mine === turn) error.value = caught
