@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What administrators and owners of keys do: accounts, people, groups, settings, keys.
 import assert from "node:assert/strict";
-import { atBothWidths, Stage } from "../lib/browser.ts";
-import { eventually } from "../lib/kinora.ts";
+import { atBothWidths, inWindow, Stage, type Visitor } from "../lib/browser.ts";
+import { eventually, PASSWORD } from "../lib/kinora.ts";
 import { OAuthServer } from "../lib/oauth.ts";
 
 const stage = await Stage.open("admin");
@@ -294,5 +294,308 @@ atBothWidths(
         return answer.status === 204;
       });
     }
+  },
+);
+
+const GIB = 1024 ** 3;
+const USERS = "/api/v1/admin/users";
+const GROUPS = "/api/v1/admin/groups";
+const ACCOUNTS = "/api/v1/admin/accounts";
+const statusOf = async (path: string) => (await admin.call("GET", path)).status;
+const rowOf = (v: Visitor, kind: string, name: string) => v.at(`${kind}-row`).filter({ hasText: name });
+
+// Opens a row's menu and picks from it; for users it has another name.
+async function pick(v: Visitor, kind: string, name: string, action: string): Promise<void> {
+  const menu = kind === "user" ? "user-menu-row" : `${kind}-menu`;
+  await v.at(menu, rowOf(v, kind, name)).click();
+  await v.click(`${menu}-${action}`);
+}
+
+async function searchFor(v: Visitor, kind: string, words: string, count: number): Promise<void> {
+  await v.fill(`${kind}s-search`, words);
+  await eventually(`${count} rows`, async () => (await v.at(`${kind}-row`).count()) === count);
+}
+
+inWindow(
+  stage,
+  "[AD-1, ID-4] a person is found, changed, given a password and a quota, shut out and let in",
+  async (enter, screen) => {
+    const [before, after] = [`rosa-${screen.name}@example.org`, `rose-${screen.name}@example.org`];
+    const group = await admin.ask("POST", GROUPS, { name: `a first one ${screen.name}` });
+    const rosa = await admin.member(before);
+    const path = `${USERS}/${rosa.user.id}`;
+    const shutOut = () => eventually("the session ends", async () => (await rosa.call("GET", "/api/v1/auth/me")).status === 401);
+    const v = await enter({ person: admin, path: "/admin/users" });
+    await searchFor(v, "user", before.toUpperCase(), 1);
+    await pick(v, "user", before, "edit");
+    await v.see("user-dialog");
+    await v.fill("user-email", after);
+    await v.fill("user-password", "short");
+    assert.ok(await v.at("user-submit").isDisabled());
+    await v.fill("user-password", "another long one");
+    await v.at("user-role").selectOption("admin");
+    await v.at("user-group").selectOption(String(group.id));
+    await v.fill("user-quota", "1.5 GB");
+    await v.click("user-submit");
+    await v.gone("user-dialog");
+    await v.see("toast", after);
+    const { email, role, group_id, sora_storage_quota_bytes } = await admin.ask("GET", path);
+    assert.deepEqual([email, role, group_id, sora_storage_quota_bytes], [after, "admin", group.id, 1.5 * GIB]);
+    await shutOut();
+    const enters = () => stage.kinora.signIn(after, "another long one");
+    assert.equal((await enters()).user.id, rosa.user.id);
+
+    // Only what is changed is changed: the quota goes, the password stays.
+    await searchFor(v, "user", after, 1);
+    await rowOf(v, "user", after).getByText(v.words("quota.of", { whole: "1.5 GB" })).waitFor();
+    await pick(v, "user", after, "edit");
+    assert.equal(await v.at("user-quota").inputValue(), "1.5 GB");
+    await v.fill("user-quota", "");
+    await v.at("user-role").selectOption("user");
+    await v.click("user-submit");
+    await v.gone("user-dialog");
+    assert.equal((await admin.ask("GET", path)).sora_storage_quota_bytes, 0);
+
+    const inside = await enters();
+    await pick(v, "user", after, "disable");
+    await v.page.locator('[data-testid="user-row"].is-off').waitFor();
+    assert.equal((await admin.ask("GET", path)).status, "disabled");
+    await eventually("the session ends", async () => (await inside.call("GET", "/api/v1/auth/me")).status === 401);
+    await assert.rejects(enters());
+    await pick(v, "user", after, "enable");
+    await eventually("the row is on again", async () => (await v.page.locator('[data-testid="user-row"].is-off').count()) === 0);
+    await enters();
+
+    await searchFor(v, "user", admin.user.email, 1);
+    await v.at("user-menu-row", rowOf(v, "user", admin.user.email)).click();
+    for (const action of ["disable", "remove"])
+      assert.equal(await v.at(`user-menu-row-${action}`).getAttribute("aria-disabled"), "true", "oneself stays");
+    await v.page.keyboard.press("Escape");
+    await searchFor(v, "user", "nobody-of-that-name", 0);
+    await v.page.getByText(v.words("admin.noMatch")).waitFor();
+    await admin.ask("DELETE", path);
+    await admin.ask("DELETE", `${GROUPS}/${group.id}`);
+  },
+);
+
+inWindow(
+  stage,
+  "[AD-1, ID-8] a person goes with keys, sessions, works and jobs, once that was confirmed",
+  async (enter, screen) => {
+    const account = await admin.account(demo, "chat");
+    const leaver = await stage.newcomer();
+    const path = `${USERS}/${leaver.user.id}`;
+    const key = await leaver.key();
+    const made = await leaver.ended(await leaver.generate(`the last one ${screen.name}`));
+    assert.equal(made.status, "completed", made.error_message ?? "");
+    const media = new URL(made.media_urls[0], stage.kinora.url);
+    assert.equal((await fetch(media)).status, 200);
+    await demo.fault({ prompt: `unfinished ${screen.name}`, times: 0, job: { duration_ms: 3_600_000 } });
+    const running = await leaver.generate(`unfinished ${screen.name}`);
+    await leaver.until(running, (g) => g.status === "generating");
+
+    const v = await enter({ person: admin, path: "/admin/users" });
+    await searchFor(v, "user", leaver.user.email, 1);
+    await pick(v, "user", leaver.user.email, "remove");
+    await v.see("confirm", v.words("users.deleteText"));
+    await v.click("confirm-cancel");
+    await v.gone("confirm");
+    assert.equal(await statusOf(path), 200);
+    await pick(v, "user", leaver.user.email, "remove");
+    await v.click("confirm-ok");
+    await v.see("toast", leaver.user.email);
+    await v.gone("user-row");
+
+    assert.equal(await statusOf(path), 404);
+    assert.equal((await leaver.call("GET", "/api/v1/auth/me")).status, 401);
+    await assert.rejects(stage.kinora.signIn(leaver.user.email));
+    const headers = { authorization: `Bearer ${key}` };
+    await eventually("the key opens nothing", async () => (await fetch(`${stage.kinora.url}/v1/models`, { headers })).status === 401);
+    await eventually("the work is gone", async () => (await fetch(media)).status === 404);
+    // The job ends too: what it ran on can go.
+    await eventually("nothing runs", async () => (await admin.call("DELETE", `${ACCOUNTS}/${account.id}`)).status === 204);
+    await demo.reset();
+  },
+);
+
+inWindow(
+  stage,
+  "[AD-1, ID-8] groups are changed, have their people, and go when nobody is left in them",
+  async (enter, screen) => {
+    const name = `an early name ${screen.name}`;
+    const v = await enter({ person: admin, path: "/admin/groups" });
+    v.allow(/^DELETE \/api\/v1\/admin\/groups\/\d+ 409$/, /^POST \/api\/v1\/admin\/groups 409$/);
+    await v.click("group-add");
+    await v.fill("group-name", "default");
+    await v.click("group-submit");
+    await v.see("group-dialog", v.sentence("group_name_taken"));
+    await v.fill("group-name", name);
+    await v.fill("group-platform", "other");
+    await v.fill("group-quota", "lots");
+    assert.ok(await v.at("group-submit").isDisabled());
+    await v.fill("group-quota", "");
+    await v.click("group-submit");
+    await v.gone("group-dialog");
+    const { data } = await admin.ask("GET", `${GROUPS}?q=${encodeURIComponent(name)}`);
+    const path = `${GROUPS}/${data[0].id}`;
+    assert.deepEqual([data.length, data[0].platform, data[0].sora_storage_quota_bytes], [1, "other", 0]);
+    await pick(v, "group", name, "edit");
+    await v.fill("group-name", `${name}, changed`);
+    await v.fill("group-platform", "sora");
+    await v.fill("group-quota", "512 MB");
+    await v.click("group-submit");
+    await v.gone("group-dialog");
+    await rowOf(v, "group", `${name}, changed`).getByText("512 MB").waitFor();
+    const changed = await admin.ask("GET", path);
+    assert.deepEqual(
+      [changed.name, changed.platform, changed.sora_storage_quota_bytes],
+      [`${name}, changed`, "sora", 512 * 1024 ** 2],
+    );
+
+    // Someone new belongs to the default group, though another stands before it in the list.
+    await v.navigate("users");
+    await v.click("user-add");
+    const chosen = v.at("user-group");
+    assert.equal(await chosen.locator("option:checked").textContent(), "default");
+    const email = `grouped-${screen.name}@example.org`;
+    await v.fill("user-email", email);
+    await v.fill("user-password", PASSWORD);
+    await chosen.selectOption(String(changed.id));
+    await v.click("user-submit");
+    await v.gone("user-dialog");
+    const person = await stage.kinora.signIn(email);
+    assert.equal(person.user.group_id, changed.id);
+    const quota = await person.ask("GET", "/api/v1/sora/quota");
+    assert.deepEqual([quota.quota_bytes, quota.quota_source], [512 * 1024 ** 2, "group"]);
+
+    await v.navigate("groups");
+    await searchFor(v, "group", name, 1);
+    const remove = async () => {
+      await pick(v, "group", name, "remove");
+      await v.click("confirm-ok");
+    };
+    await remove();
+    await v.see("toast", v.sentence("group_in_use"));
+    assert.equal(await statusOf(path), 200);
+    await admin.ask("DELETE", `${USERS}/${person.user.id}`);
+    await remove();
+    await v.gone("group-row");
+    assert.equal(await statusOf(path), 404);
+  },
+);
+
+inWindow(stage, "[AD-1] what is more than a page has pages, of what is searched for, too", async (enter, screen) => {
+  const name = (n: number) => `hall ${screen.name} ${String(n).padStart(2, "0")}`;
+  const made = await Promise.all(
+    Array.from({ length: 51 }, (_, n) => admin.ask("POST", GROUPS, { name: name(n + 1) })),
+  );
+  try {
+    const v = await enter({ person: admin, path: "/admin/groups" });
+    await searchFor(v, "group", `HALL ${screen.name}`, 50);
+    await v.see("page-number", v.words("ui.pageOf", { page: 1, pages: 2 }));
+    assert.ok(await v.at("page-previous").isDisabled());
+    await v.click("page-next");
+    await v.see("group-row", name(51));
+    assert.equal(await v.at("group-row").count(), 1);
+    assert.ok(await v.at("page-next").isDisabled());
+    await v.click("page-previous");
+    await v.see("group-row", name(1));
+    await v.click("page-next");
+    await v.see("group-row", name(51));
+    // With its last row a page goes, and the one before it is shown.
+    await pick(v, "group", name(51), "remove");
+    await v.click("confirm-ok");
+    await v.see("group-row", name(50));
+    assert.equal(await v.at("page-number").count(), 0);
+    assert.equal(await statusOf(`${GROUPS}/${made[50].id}`), 404);
+    // A search begins at the first page, and says when nothing can be had any more.
+    await searchFor(v, "group", name(7), 1);
+    v.allow(/^GET \/api\/v1\/admin\/groups 503$/);
+    await v.page.route(/admin\/groups\?/, (route) => route.fulfill({ status: 503, json: { error: { code: "busy", message: "" } } }));
+    await v.fill("groups-search", name(8));
+    await v.see("stale", v.words("errors.status", { status: 503 }));
+    await v.page.unrouteAll();
+    await searchFor(v, "group", name(9), 1);
+    await v.gone("stale");
+    await v.see("group-row", name(9));
+  } finally {
+    for (const { id } of made) await admin.call("DELETE", `${GROUPS}/${id}`);
+  }
+});
+
+inWindow(
+  stage,
+  "[AD-1, AC-1, ID-8] an account's order, limit and groups are changed, it rests, and goes when it is free",
+  async (enter, screen) => {
+    const group = await admin.ask("POST", GROUPS, { name: `a guild ${screen.name}` });
+    const first = await admin.account(demo, "chat", { name: `first ${screen.name}`, priority: 10 });
+    const second = await admin.account(demo, "chat", { name: `second ${screen.name}`, priority: 20 });
+    const path = `${ACCOUNTS}/${second.id}`;
+    const v = await enter({ person: admin, path: "/admin/accounts" });
+    v.allow(/^DELETE \/api\/v1\/admin\/accounts\/\d+ 409$/);
+    const names = () => v.at("account-row").locator(".name").allTextContents();
+    await eventually("both", async () => (await names()).join() === `${first.name},${second.name}`);
+    await pick(v, "account", second.name, "edit");
+    await v.fill("account-priority", "much");
+    await v.click("account-submit");
+    await v.page.locator('[data-testid="account-priority"][aria-invalid="true"]').waitFor();
+    await v.fill("account-priority", "5");
+    await v.fill("account-concurrency", "2");
+    await v.at("account-group-1").uncheck();
+    await v.at(`account-group-${group.id}`).check();
+    await v.click("account-submit");
+    await v.gone("account-dialog");
+    await eventually("the preferred one first", async () => (await names()).join() === `${second.name},${first.name}`);
+    const kept = await admin.ask("GET", path);
+    assert.deepEqual([kept.priority, kept.concurrency, kept.group_ids], [5, 2, [group.id]]);
+    // The credentials that the dialog does not know of are still there.
+    assert.equal((await admin.ask("POST", `${path}/test`, {})).ok, true);
+    await pick(v, "account", second.name, "edit");
+    assert.deepEqual(
+      [await v.at("account-group-1").isChecked(), await v.at(`account-group-${group.id}`).isChecked()],
+      [false, true],
+    );
+    await v.page.keyboard.press("Escape");
+    await v.gone("account-dialog");
+
+    // A new one is for the default group, though another stands before it.
+    await v.click("account-add");
+    assert.ok(await v.at("account-group-1").isChecked());
+    assert.ok(!(await v.at(`account-group-${group.id}`).isChecked()));
+    await v.page.keyboard.press("Escape");
+    await v.gone("account-dialog");
+
+    const member = await stage.newcomer({ group_id: group.id });
+    await demo.fault({ prompt: `a siege ${screen.name}`, times: 0, job: { duration_ms: 3_600_000 } });
+    const job = await member.generate(`a siege ${screen.name}`);
+    await member.until(job, (g) => g.status === "generating");
+    const row = rowOf(v, "account", second.name);
+    await row.getByText("1 / 2").waitFor();
+    await searchFor(v, "account", second.name, 1);
+    const remove = async () => {
+      await pick(v, "account", second.name, "remove");
+      await v.click("confirm-ok");
+    };
+    await remove();
+    await v.see("toast", v.sentence("account_in_use"));
+    assert.equal(await statusOf(path), 200);
+
+    // One that rests keeps what runs, and takes nothing new.
+    await pick(v, "account", second.name, "disable");
+    await v.page.locator('[data-testid="account-row"][data-state="disabled"]').waitFor();
+    assert.equal((await admin.ask("GET", path)).status, "disabled");
+    assert.equal((await member.generation(job)).status, "generating");
+    await pick(v, "account", second.name, "enable");
+    await v.page.locator('[data-testid="account-row"][data-state="active"]').waitFor();
+    assert.equal((await admin.ask("GET", path)).status, "active");
+
+    await admin.ask("DELETE", `${USERS}/${member.user.id}`);
+    await eventually("it is free", async () => (await admin.ask("GET", path)).in_flight === 0);
+    await remove();
+    await v.gone("account-row");
+    assert.equal(await statusOf(path), 404);
+    await demo.reset();
+    await admin.ask("DELETE", `${ACCOUNTS}/${first.id}`);
+    await admin.ask("DELETE", `${GROUPS}/${group.id}`);
   },
 );
