@@ -311,9 +311,12 @@ async function pick(v: Visitor, kind: string, name: string, action: string): Pro
   await v.click(`${menu}-${action}`);
 }
 
+// All rows have the words: those of before may be as many.
 async function searchFor(v: Visitor, kind: string, words: string, count: number): Promise<void> {
   await v.fill(`${kind}s-search`, words);
-  await eventually(`${count} rows`, async () => (await v.at(`${kind}-row`).count()) === count);
+  const rows = v.at(`${kind}-row`);
+  await eventually(`${count} rows`, async () =>
+    (await rows.count()) === count && (await rows.filter({ hasText: words }).count()) === count);
 }
 
 inWindow(
