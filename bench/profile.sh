@@ -1,6 +1,6 @@
 #!/bin/bash
-# Where the CPU time of a JSON call and of a chunk of an event stream goes, Kinora beside nginx: a table of
-# shares for each.
+# Where the CPU time of a JSON call, of a chunk of an event stream and of a call over a new TLS connection
+# goes, Kinora beside nginx: a table of shares for each.
 #   bench/profile.sh
 # Needs perf to be allowed to see the kernel (root, or kernel.perf_event_paranoid = -1).
 # shellcheck disable=SC2034,SC2154 # lib.sh and peers.sh read what is set here, and the reverse
@@ -17,6 +17,10 @@ PEERS=(nginx kinora)
 json() { # NAME
     call "$1" 64 $((seconds + 2))
     note "$1: $count calls"
+}
+
+handshake() { # NAME
+    json "$1"
 }
 
 sse() { # NAME
@@ -47,8 +51,8 @@ row() { # WORDS FILE PATTERN_NGINX PATTERN_KINORA
     echo "| $1 | $(share nginx "$2" "$3") | $(share kinora "$2" "$4") |"
 }
 
-table() { # KIND UPSTREAM
-    serve "$2" http "${PEERS[@]}"
+table() { # KIND UPSTREAM SCHEME
+    serve "$2" "$3" "${PEERS[@]}"
     for peer in "${PEERS[@]}"; do record "$1" "$peer"; done
     stop "${PEERS[@]}"
     echo "| share of the CPU time ($1) | nginx | kinora |"
@@ -59,12 +63,15 @@ table() { # KIND UPSTREAM
     row "— waiting for events" symbols '^__x64_sys_epoll_wait$' '^__x64_sys_epoll_wait$'
     row "the program itself" objects '^nginx' '^kinora'
     row "libraries" objects '[.]so' '[.]so'
+    row "— OpenSSL" objects 'lib(ssl|crypto)' 'lib(ssl|crypto)'
 }
 
 build_load
 printf '%s\n' /v1/chat/completions 'Authorization: Bearer client' >"$dir/plain.headers"
 ulimit -n "$(ulimit -Hn)"
 start_upstreams
-table json "$JSON_PORT"
+table json "$JSON_PORT" http
 echo
-table sse "$SSE_PORT"
+table sse "$SSE_PORT" http
+echo
+table handshake "$HANDSHAKE_PORT" https
