@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest'
-import { excerpt, formatBytes, formatClock, formatCount, formatNumber, parseBytes } from './format'
+import { expect, it, vi } from 'vitest'
+import { excerpt, formatBytes, formatClock, formatCount, formatNumber, formatWith, parseBytes } from './format'
 
 it('[UI-2] writes sizes as people read them', () => {
   expect([0, 900, 1024, 2.1 * 2 ** 30, 5 * 2 ** 30, 164 * 2 ** 30].map(formatBytes)).toEqual([
@@ -15,6 +15,14 @@ it('[UI-2] writes sizes as people read them', () => {
 it('[AD-2, ST-4] tells what was counted to its end from what was not', () => {
   expect([formatNumber(21_490, 'en'), formatNumber(3, 'zh')]).toEqual(['21,490', '3'])
   expect([formatCount(1234, 'en'), formatCount(10_000, 'en')]).toEqual(['1,234', '10,000+'])
+})
+
+it('[UI-3] makes one formatter for each language and way of writing', () => {
+  const made = vi.spyOn(Intl, 'DateTimeFormat')
+  const day = new Date('2026-11-21T12:00:00Z')
+  const write = (locale: string) => formatWith(day, locale, { month: 'long', day: 'numeric', timeZone: 'UTC' })
+  expect([write('en-GB'), write('zh'), write('en-GB')]).toEqual(['21 November', '11月21日', '21 November'])
+  expect(made).toHaveBeenCalledTimes(2)
 })
 
 it('[AD-1] reads sizes as people write them', () => {

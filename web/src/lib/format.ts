@@ -32,9 +32,22 @@ export function formatCount(n: number, locale: string): string {
   return formatNumber(n, locale) + (n >= countedTo ? '+' : '')
 }
 
+const numbers = new Map<string, Intl.NumberFormat>()
+const dates = new Map<string, Intl.DateTimeFormat>()
+
 /** 21490 → "21,490": what was counted to its end. */
 export function formatNumber(n: number, locale: string): string {
-  return new Intl.NumberFormat(locale).format(n)
+  let format = numbers.get(locale)
+  if (!format) numbers.set(locale, (format = new Intl.NumberFormat(locale)))
+  return format.format(n)
+}
+
+/** A date as `options` have it. A formatter is made once: that takes a browser longer than a card. */
+export function formatWith(date: Date, locale: string, options: Intl.DateTimeFormatOptions): string {
+  const key = locale + JSON.stringify(options)
+  let format = dates.get(key)
+  if (!format) dates.set(key, (format = new Intl.DateTimeFormat(locale, options)))
+  return format.format(date)
 }
 
 /** 108000 → "1:48", 3725000 → "1:02:05". */
@@ -46,23 +59,24 @@ export function formatClock(ms: number): string {
   return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${seconds}` : `${minutes}:${seconds}`
 }
 
+/** English has its days before its months here. */
+const british = (locale: string) => (locale === 'en' ? 'en-GB' : locale)
+
 export function formatTime(iso: string, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(new Date(iso))
+  return formatWith(new Date(iso), locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 }
 
 export function formatDateTime(iso: string, locale: string): string {
-  const options: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' }
-  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, options).format(new Date(iso))
+  return formatWith(new Date(iso), british(locale), { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
 }
 
 export function formatDate(iso: string, locale: string): string {
-  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, { dateStyle: 'medium' }).format(new Date(iso))
+  return formatWith(new Date(iso), british(locale), { dateStyle: 'medium' })
 }
 
 /** "23 Oct": a day of this year or the last, UTC. */
 export function formatDay(ms: number, locale: string): string {
-  const options: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'short', timeZone: 'UTC' }
-  return new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, options).format(new Date(ms))
+  return formatWith(new Date(ms), british(locale), { day: 'numeric', month: 'short', timeZone: 'UTC' })
 }
 
 /** Local calendar day, for grouping: "2026-11-21". */

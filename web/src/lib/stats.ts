@@ -1,4 +1,5 @@
 import type { AccountHealth, Stats, StatsPeriod, StoredDay } from '@/api/types'
+import { formatWith } from './format'
 
 const dayMs = 86_400_000
 
@@ -19,9 +20,9 @@ export function stepLabel(at: string, period: StatsPeriod, locale: string): stri
   const date = new Date(at)
   const clock: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }
   const language = locale === 'en' ? 'en-GB' : locale
-  if (period === '24h') return new Intl.DateTimeFormat(language, clock).format(date)
-  if (period === '30d') return new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short' }).format(date)
-  return new Intl.DateTimeFormat(language, { weekday: 'short', ...clock }).format(date)
+  if (period === '24h') return formatWith(date, language, clock)
+  if (period === '30d') return formatWith(date, language, { day: 'numeric', month: 'short' })
+  return formatWith(date, language, { weekday: 'short', ...clock })
 }
 
 export type HealthState = 'active' | 'cooling' | 'error' | 'disabled'
