@@ -161,10 +161,12 @@ ON_EVERY_ENGINE(what_an_earlier_version_kept_is_still_read)
 {
     struct site s;
     site_open(&s, e);
+    ok(db_begin(s.db, err));
     ok(db_exec(s.db,
                "INSERT INTO settings (key, value, updated_at) VALUES "
                "('site_name', ' ', 0), ('sora_s3_endpoint', 'http://169.254.169.254', 0)",
                DB_NO_ARGS, NULL, err));
+    ok(db_commit(s.db, err));
     ok(settings_reload(&s.app, s.db, err));
     const struct settings *now = settings_hold(&s.app);
     assert_true(str_eq(now->sora_s3_endpoint, STR("http://169.254.169.254")));
