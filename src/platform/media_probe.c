@@ -152,7 +152,8 @@ static enum status take_frame(const struct media_source *s, const char *const *a
 enum status media_poster(const struct media_source *s, struct arena *a, struct str *ret_jpeg,
                          struct err *err)
 {
-    const char *const argv[] = {FRAME(s, SCALED ",thumbnail=30", "-q:v", "4", "-f", "mjpeg")};
+    static const char filter[] = SCALED ",thumbnail=30";
+    const char *const argv[] = {FRAME(s, filter, "-q:v", "4", "-f", "mjpeg")};
     return take_frame(s, argv, STR("\xff\xd8"), a, ret_jpeg, err);
 }
 
