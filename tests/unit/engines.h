@@ -59,8 +59,9 @@ static inline void engine_begin_postgres(struct engine *e, const char *url)
     snprintf(e->schema, sizeof(e->schema), "unit_%s", random);
     snprintf(text, sizeof(text), "CREATE SCHEMA \"%s\"", e->schema);
     engine_script(url, text);
-    snprintf(e->where, sizeof(e->where), "%s%coptions=-csearch_path%%3D%%22%s%%22", url,
-             strchr(url, '?') ? '&' : '?', e->schema);
+    snprintf(e->where, sizeof(e->where),
+             "%s%coptions=-csearch_path%%3D%%22%s%%22&application_name=%s", url,
+             strchr(url, '?') ? '&' : '?', e->schema, e->schema);
 }
 
 static inline void engine_open(struct engine *e, enum db_engine kind)

@@ -11,9 +11,12 @@ struct heard {
     char channel[DB_CHANNEL_MAX], payload[DB_PAYLOAD_MAX + 1];
 };
 
+/* A PostgreSQL database has one channel for all its schemas: other programs' notices come, too. */
 static void hear(void *ctx, const char *channel, struct str payload)
 {
     struct heard *h = ctx;
+    if (channel && !str_starts(str_of(channel), STR("notices_")))
+        return;
     pthread_mutex_lock(&h->lock);
     h->count++;
     snprintf(h->channel, sizeof(h->channel), "%s", channel ? channel : "");
@@ -43,18 +46,18 @@ ON_EVERY_ENGINE(notices_come_after_the_commit)
     ok(db_listen(e->db, hear, &two, err));
 
     ok(db_begin(c, err));
-    ok(db_notify(c, "lost", STR("x"), err));
+    ok(db_notify(c, "notices_lost", STR("x"), err));
     db_rollback(c);
     ok(db_begin(c, err));
-    ok(db_notify(c, "user_changed", STR("42:a"), err));
+    ok(db_notify(c, "notices_changed", STR("42:a"), err));
     assert_int_equal(heard_within(&one, 1, 50), 0);
     ok(db_commit(c, err));
     assert_int_equal(heard_within(&one, 1, 2000), 1);
     assert_int_equal(heard_within(&two, 1, 2000), 1);
-    assert_string_equal(one.channel, "user_changed");
+    assert_string_equal(one.channel, "notices_changed");
     assert_string_equal(one.payload, "42:a");
 
-    ok(db_notify(c, "settings", STR(""), err)); /* also without a transaction */
+    ok(db_notify(c, "notices_empty", STR(""), err)); /* also without a transaction */
     assert_int_equal(heard_within(&one, 2, 2000), 2);
     assert_string_equal(one.payload, "");
     assert_int_equal(db_notify(c, "Bad-Name", STR(""), &why), E_INTERNAL);
@@ -66,7 +69,8 @@ ON_EVERY_ENGINE(notices_come_after_the_commit)
 static void a_lost_listener_comes_back_and_says_so(void **state)
 {
     static const char cut[] = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                              "WHERE query LIKE 'LISTEN kinora%' AND datname = current_database()";
+                              "WHERE query LIKE 'LISTEN kinora%' AND datname = current_database() "
+                              "AND application_name = current_setting('application_name')";
     struct heard heard = {.lock = PTHREAD_MUTEX_INITIALIZER};
     struct engine e;
     (void)state;
@@ -78,9 +82,9 @@ static void a_lost_listener_comes_back_and_says_so(void **state)
     assert_true(count_of(c, cut) >= 1);
     assert_int_equal(heard_within(&heard, 1, 5000), 1);
     assert_string_equal(heard.channel, ""); /* anything may have been missed */
-    ok(db_notify(c, "again", STR("x"), err));
+    ok(db_notify(c, "notices_again", STR("x"), err));
     assert_int_equal(heard_within(&heard, 2, 5000), 2);
-    assert_string_equal(heard.channel, "again");
+    assert_string_equal(heard.channel, "notices_again");
     db_conn_free(c);
     engine_close(&e);
 }
@@ -100,9 +104,9 @@ static void a_slow_listener_is_told_that_it_missed_some(void **state)
     engine_open(&e, DB_SQLITE);
     struct db_conn *c = db_conn_new(e.db);
     ok(db_listen(e.db, hear_slowly, &heard, err));
-    ok(db_notify(c, "a", STR("wait"), err));
+    ok(db_notify(c, "notices_a", STR("wait"), err));
     for (int i = 0; i < 6000; i++)
-        ok(db_notify(c, "a", STR("x"), err));
+        ok(db_notify(c, "notices_a", STR("x"), err));
     /* The one that waits, one that says so, and what the queue held. */
     int count = heard_within(&heard, 4098, 3000);
     assert_true(count >= 4097 && count < 6000);
