@@ -173,6 +173,16 @@ static void made_files_are_sniffed_as_what_they_are(void **state)
     }
 }
 
+static void is_640_by_360(const char *name, struct str bytes)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    assert_int_equal(file_write_atomic(path, bytes, 0600, &err), OK);
+    struct media_facts facts = facts_of(path);
+    assert_int_equal(facts.width, 640);
+    assert_int_equal(facts.height, 360);
+}
+
 static void a_poster_is_a_jpeg_of_at_most_640_pixels(void **state)
 {
     struct str jpeg;
@@ -180,12 +190,7 @@ static void a_poster_is_a_jpeg_of_at_most_640_pixels(void **state)
     const char *wide = make("c.mp4", OPTIONS("-vf", "scale=1280:720", "-pix_fmt", "yuv420p"));
     assert_int_equal(media_poster(&(struct media_source){.url = wide}, arena, &jpeg, &err), OK);
     assert_string_equal(media_type_sniff(jpeg), "image/jpeg");
-    char path[128];
-    snprintf(path, sizeof(path), "%s/c.jpg", folder);
-    assert_int_equal(file_write_atomic(path, jpeg, 0600, &err), OK);
-    struct media_facts facts = facts_of(path);
-    assert_int_equal(facts.width, 640);
-    assert_int_equal(facts.height, 360);
+    is_640_by_360("c.jpg", jpeg);
 }
 
 /* RFC 9649, 2.7: the flags of a VP8X chunk. */
@@ -204,12 +209,7 @@ static void a_thumbnail_keeps_what_is_transparent(void **state)
     assert_int_equal(media_thumbnail(&(struct media_source){.url = wide}, arena, &webp, &err), OK);
     assert_string_equal(media_type_sniff(webp), "image/webp");
     assert_true(has_alpha(webp));
-    char path[128];
-    snprintf(path, sizeof(path), "%s/e.webp", folder);
-    assert_int_equal(file_write_atomic(path, webp, 0600, &err), OK);
-    struct media_facts facts = facts_of(path);
-    assert_int_equal(facts.width, 640);
-    assert_int_equal(facts.height, 360);
+    is_640_by_360("e.webp", webp);
 }
 
 static void what_is_no_medium_is_unprocessable(void **state)
