@@ -134,11 +134,11 @@ static enum dialect_state state_of(struct str word)
     return DIALECT_RUNNING;
 }
 
-static void read_failure(const struct dialect_answer *in, struct str word, struct arena *a,
-                         struct dialect_outcome *o)
+static void read_failure(const struct dialect_target *t, const struct dialect_answer *in,
+                         struct str word, struct arena *a, struct dialect_outcome *o)
 {
     struct str code;
-    o->failure.words = dialect_error_message(in, a, &code);
+    o->failure.words = dialect_error_message(in, t->credential, a, &code);
     o->failure.class = dialect_failure_class(code, o->failure.words);
     if (o->state == DIALECT_CANCELLED)
         o->failure.code = STR("upstream_cancelled");
@@ -176,7 +176,7 @@ static enum status read_poll(const struct dialect_target *t, const struct dialec
     if (o.state == DIALECT_DONE)
         read_video(t, json_get(j, "content"), a, &o);
     else if (o.state == DIALECT_FAILED || o.state == DIALECT_CANCELLED)
-        read_failure(in, word, a, &o);
+        read_failure(t, in, word, a, &o);
     *ret = o;
     return OK;
 }

@@ -254,7 +254,7 @@ static void fail(struct dialect_stream *s, struct json root)
     struct dialect_answer in = {200, STR("application/json"), dumped};
     s->failed = true;
     s->outcome.state = DIALECT_FAILED;
-    s->outcome.failure.words = dialect_error_message(&in, s->arena, &code);
+    s->outcome.failure.words = dialect_error_message(&in, s->target->credential, s->arena, &code);
     s->outcome.failure.class = dialect_failure_class(code, s->outcome.failure.words);
     free(text);
 }

@@ -161,9 +161,10 @@ const struct dialect *dialect_find(struct str name);
 const char *const *dialect_names(void);
 
 /* The upstream's own words out of any error body (OpenAI, FastAPI, new-api shapes,
- * strings), cleaned; STR_NONE for HTML and noise.  *ret_code may be STR_NONE. */
-struct str dialect_error_message(const struct dialect_answer *in, struct arena *a,
-                                 struct str *ret_code);
+ * strings), cleaned; STR_NONE for HTML and noise, and where they repeat the secret, the
+ * account's credential.  *ret_code may be STR_NONE. */
+struct str dialect_error_message(const struct dialect_answer *in, struct str secret,
+                                 struct arena *a, struct str *ret_code);
 /* Is a 404 with these about the model, and not the address? */
 bool dialect_lacks_model(struct str code, struct str message);
 /* The failure class of an upstream's error code or words. */

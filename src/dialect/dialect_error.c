@@ -68,8 +68,15 @@ static bool looks_like_markup(struct str s)
            str_find(s, STR("<!DOCTYPE")) >= 0;
 }
 
-struct str dialect_error_message(const struct dialect_answer *in, struct arena *a,
-                                 struct str *ret_code)
+/* Some upstreams repeat the key they did not like.  Asked of all the words: of a key that the
+ * bound cuts, the rest would be repeated. */
+static bool tells_secret(struct str message, struct str secret)
+{
+    return secret.n && str_find(message, secret) >= 0;
+}
+
+struct str dialect_error_message(const struct dialect_answer *in, struct str secret,
+                                 struct arena *a, struct str *ret_code)
 {
     _cleanup_(json_doc_freep) struct json_doc *doc = NULL;
     struct str message = STR_NONE, code = STR_NONE;
@@ -80,7 +87,7 @@ struct str dialect_error_message(const struct dialect_answer *in, struct arena *
     find_words(json_root(doc), &message, &code);
     if (code.n)
         *ret_code = clean(code, a);
-    if (!message.n || looks_like_markup(message))
+    if (!message.n || looks_like_markup(message) || tells_secret(message, secret))
         return STR_NONE;
     return clean(message, a);
 }

@@ -291,17 +291,18 @@ static enum status build_poll(const struct dialect_target *t, const struct diale
     return ask(t, STR("GET"), p.status.n ? p.status : p.response, a, ret, err);
 }
 
-static void fail(const struct dialect_answer *in, struct arena *a, struct dialect_outcome *o)
+static void fail(const struct dialect_target *t, const struct dialect_answer *in, struct arena *a,
+                 struct dialect_outcome *o)
 {
     struct str code;
     o->state = DIALECT_FAILED;
-    o->failure.words = dialect_error_message(in, a, &code);
+    o->failure.words = dialect_error_message(in, t->credential, a, &code);
     o->failure.class = dialect_failure_class(code, o->failure.words);
 }
 
-static enum status read_status(const struct dialect_answer *in, struct json j,
-                               const struct places *p, struct arena *a, struct dialect_outcome *o,
-                               struct err *err)
+static enum status read_status(const struct dialect_target *t, const struct dialect_answer *in,
+                               struct json j, const struct places *p, struct arena *a,
+                               struct dialect_outcome *o, struct err *err)
 {
     struct str status = json_str_or(json_get(j, "status"), STR_NONE);
     struct json error = json_get(j, "error");
@@ -313,7 +314,7 @@ static enum status read_status(const struct dialect_answer *in, struct json j,
     } else if (str_eq(status, STR("COMPLETED"))) {
         /* That is all that is said of a failure, too. */
         if (json_is_object(error) || json_str_or(error, STR("")).n) {
-            fail(in, a, o);
+            fail(t, in, a, o);
             return OK;
         }
         o->ref = write_places(&(struct places){STR(""), p->response, p->cancel}, a);
@@ -388,7 +389,7 @@ static enum status read_response(const struct dialect_target *t, const struct di
         return OK;
     if (!is_models_error(in, j))
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is an error.");
-    fail(in, a, o);
+    fail(t, in, a, o);
     return OK;
 }
 
@@ -403,7 +404,7 @@ static enum status read_poll(const struct dialect_target *t, const struct dialec
     if (!is_json && (p.status.n || in->status != 504))
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is not JSON.");
     struct json j = is_json ? json_root(doc) : (struct json){NULL};
-    TRY(p.status.n ? read_status(in, j, &p, a, &o, err) : read_response(t, in, j, a, &o, err));
+    TRY(p.status.n ? read_status(t, in, j, &p, a, &o, err) : read_response(t, in, j, a, &o, err));
     *ret = o;
     return OK;
 }

@@ -264,18 +264,19 @@ static int64_t progress_of(struct json j)
     return str_to_i64(text, &value) ? value : -1;
 }
 
-static void read_failure(const struct dialect_answer *in, struct arena *a,
-                         struct dialect_outcome *o)
+static void read_failure(const struct dialect_target *t, const struct dialect_answer *in,
+                         struct arena *a, struct dialect_outcome *o)
 {
     struct str code;
-    o->failure.words = dialect_error_message(in, a, &code);
+    o->failure.words = dialect_error_message(in, t->credential, a, &code);
     o->failure.class = dialect_failure_class(code, o->failure.words);
     if (o->state == DIALECT_CANCELLED)
         o->failure.code = STR("upstream_cancelled");
 }
 
-static enum status read_task(const struct dialect_answer *in, struct json j, struct arena *a,
-                             struct dialect_outcome *ret, struct err *err)
+static enum status read_task(const struct dialect_target *t, const struct dialect_answer *in,
+                             struct json j, struct arena *a, struct dialect_outcome *ret,
+                             struct err *err)
 {
     struct str status = json_str_or(json_get(j, "status"), STR_NONE);
     if (!status.n)
@@ -290,7 +291,7 @@ static enum status read_task(const struct dialect_answer *in, struct json j, str
         json_str_or(error, STR("x")).n)
         ret->state = DIALECT_FAILED;
     if (ret->state == DIALECT_FAILED || ret->state == DIALECT_CANCELLED)
-        read_failure(in, a, ret);
+        read_failure(t, in, a, ret);
     return OK;
 }
 
@@ -361,7 +362,7 @@ static enum status read_submit(const struct dialect_target *t, const struct dial
     /* One that no address can carry could never be asked for. */
     if (!id.n || id.n > ID_MAX)
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer has no usable id.");
-    TRY(read_task(in, j, a, ret, err));
+    TRY(read_task(t, in, j, a, ret, err));
     ret->task_id = arena_str(a, id);
     ret->ref = arena_str(a, json_str_or(json_get(j, "polling_url"), STR("")));
     return ret->state == DIALECT_DONE ? add_content(t, j, ret->task_id, a, ret, err) : OK;
@@ -406,7 +407,7 @@ static enum status read_poll(const struct dialect_target *t, const struct dialec
     if (json_parse(in->body, &doc, err) != OK)
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is not JSON.");
     struct json j = json_root(doc);
-    TRY(read_task(in, j, a, ret, err));
+    TRY(read_task(t, in, j, a, ret, err));
     if (in->status / 100 != 2 && !is_failed_job(j, ret))
         return err_say(err, E_UPSTREAM, "bad_answer", "The upstream's answer is an error.");
     return ret->state == DIALECT_DONE ? add_content(t, j, task->id, a, ret, err) : OK;

@@ -156,7 +156,7 @@ static void read_failure(struct dialect_stream *s)
     struct failure *f = &s->outcome.failure;
     struct str code;
     s->outcome.state = DIALECT_FAILED;
-    f->words = dialect_error_message(&in, s->arena, &code);
+    f->words = dialect_error_message(&in, s->target->credential, s->arena, &code);
     f->class = dialect_failure_class(code, f->words);
     if (f->class == FAILURE_UPSTREAM && !f->words.n)
         f->code = STR("no_result");

@@ -113,8 +113,8 @@ static const char *code_of_status(const struct fetch_answer *answer)
     return status < 500 && is_html(answer) ? "not_this_api" : "upstream_error";
 }
 
-static void judge(const struct dialect *dialect, const struct fetch_answer *answer, struct arena *a,
-                  struct account_test *ret)
+static void judge(const struct dialect *dialect, const struct fetch_answer *answer,
+                  struct str credential, struct arena *a, struct account_test *ret)
 {
     struct dialect_answer in = {answer->status, answer->type, answer->body};
     struct str *names = arena_alloc(a, MAX_NAMES * sizeof(*names));
@@ -130,7 +130,7 @@ static void judge(const struct dialect *dialect, const struct fetch_answer *answ
     ret->code = code_of_status(answer);
     if (answer->status / 100 == 2)
         return;
-    ret->upstream = dialect_error_message(&in, a, &code);
+    ret->upstream = dialect_error_message(&in, credential, a, &code);
 }
 
 /* fetch's own codes are the causes of AC-5 already, but for what an answer did wrong. */
@@ -180,7 +180,7 @@ static enum status ask(struct trial *t, const struct dialect *dialect, struct ac
     enum status status = fetch_run(t->fetcher, &request, w->arena, &answer, &failure);
     *ret = (struct account_test){0};
     if (status == OK)
-        judge(dialect, &answer, w->arena, ret);
+        judge(dialect, &answer, target.credential, w->arena, ret);
     else
         ret->code = code_of_failure(failure.code);
     return OK;

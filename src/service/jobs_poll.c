@@ -110,7 +110,7 @@ static bool says_missing(struct step *s, const struct dialect_answer *in)
         return true;
     if (in->status != 400)
         return false;
-    message = dialect_error_message(in, s->arena, &code);
+    message = dialect_error_message(in, STR_NONE, s->arena, &code);
     return is_about_missing_task(code, s->job.upstream_id) ||
            is_about_missing_task(message, s->job.upstream_id);
 }

@@ -37,11 +37,8 @@ struct refusal step_read_refusal(struct step *s, const struct dialect_answer *in
 {
     struct str key = s->hold->slot.account->target.credential;
     struct refusal r = {.status = in->status, .retry_after_ms = retry_after_ms};
-    r.message = dialect_error_message(in, s->arena, &r.code);
+    r.message = dialect_error_message(in, key, s->arena, &r.code);
     r.model_missing = in->status == 404 && dialect_lacks_model(r.code, r.message);
-    /* Some upstreams repeat the key they did not like. */
-    if (key.n && str_find(r.message, key) >= 0)
-        r.message = STR_NONE;
     return r;
 }
 

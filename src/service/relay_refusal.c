@@ -42,16 +42,17 @@ void relay_answer_free(struct relay_answer *a)
     free(a);
 }
 
-static struct str words_of(const struct relay_answer *a, struct arena *arena, struct str *ret_code)
+static struct str words_of(const struct relay_answer *a, struct str secret, struct arena *arena,
+                           struct str *ret_code)
 {
     struct dialect_answer in = {a->status, str_of(a->type), buf_str(&a->body)};
-    return dialect_error_message(&in, arena, ret_code);
+    return dialect_error_message(&in, secret, arena, ret_code);
 }
 
 bool relay_answer_lacks_model(const struct relay_answer *a)
 {
     _cleanup_(arena_freep) struct arena *arena = arena_new(WORDS_ARENA);
-    struct str code, message = words_of(a, arena, &code);
+    struct str code, message = words_of(a, STR_NONE, arena, &code);
     return dialect_lacks_model(code, message);
 }
 
@@ -72,9 +73,8 @@ void relay_note_answer(struct relay_failures *f, const struct relay_answer *a, s
     _cleanup_(arena_freep) struct arena *arena = arena_new(WORDS_ARENA);
     bool limited = a->status == 429;
     char plain[64];
-    struct str code, message = words_of(a, arena, &code);
-    /* Some upstreams repeat the key they did not like. */
-    if (!message.n || (secret.n && str_find(message, secret) >= 0)) {
+    struct str code, message = words_of(a, secret, arena, &code);
+    if (!message.n) {
         int n = snprintf(plain, sizeof(plain), "The upstream answered with status %d.", a->status);
         message = (struct str){plain, (size_t)n};
     }

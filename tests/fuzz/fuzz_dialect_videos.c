@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (videos->read_poll(&target, &task, &in, a, &o, &err) == OK)
         check(&target, &o, a);
     read_images(videos, &target, in.body, a);
-    assert(dialect_error_message(&in, a, &code).n <= 300 && code.n <= 300);
+    assert(dialect_error_message(&in, STR("sk"), a, &code).n <= 300 && code.n <= 300);
     if (videos->read_models(&in, a, names, 16, &n, &err) == OK)
         assert(n <= 16);
     return 0;

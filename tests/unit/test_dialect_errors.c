@@ -10,8 +10,8 @@ static void read_one(struct world *w, struct json answer)
     struct dialect_answer in = wire_answer(w, answer);
     struct str code;
     if (json_is_string(error))
-        assert_true(
-            str_eq(dialect_error_message(&in, w->arena, &code), json_str_or(error, STR_NONE)));
+        assert_true(str_eq(dialect_error_message(&in, w->target.credential, w->arena, &code),
+                           json_str_or(error, STR_NONE)));
 }
 
 static void finds_the_words_of_other_servers(void **state)
@@ -23,7 +23,7 @@ static void finds_the_words_of_other_servers(void **state)
 static struct str message_in(struct world *w, struct str body, struct str *ret_code)
 {
     struct dialect_answer in = {500, STR("application/json"), body};
-    return dialect_error_message(&in, w->arena, ret_code);
+    return dialect_error_message(&in, w->target.credential, w->arena, ret_code);
 }
 
 static void says_nothing_for_pages_and_noise(void **state)
@@ -54,6 +54,27 @@ static void cleans_and_bounds_what_it_repeats(void **state)
     snprintf(body + n, sizeof(body) - (size_t)n, "\"}");
     struct str message = message_in(w, str_of(body), &code);
     assert_int_equal(message.n, 300); /* whole characters */
+}
+
+/* A key that stands across the bound is no key any more to whoever looks at what is left. */
+static void repeats_no_part_of_the_credential(void **state)
+{
+    struct world *w = *state;
+    struct str code, key = w->target.credential;
+    for (int before = 0; before < 320; before++) {
+        char body[1024];
+        snprintf(body, sizeof(body), "{\"error\":{\"message\":\"%0*d%.*s\",\"code\":\"bad_key\"}}",
+                 before + 1, 0, STR_ARG(key));
+        assert_int_equal(message_in(w, str_of(body), &code).n, 0);
+        expect_str(code, "bad_key");
+    }
+    char long_key[1025], body[2048];
+    snprintf(long_key, sizeof(long_key), "%01024d", 7);
+    snprintf(body, sizeof(body), "{\"detail\":\"%s was refused\"}", long_key);
+    w->target.credential = str_of(long_key);
+    assert_int_equal(message_in(w, str_of(body), &code).n, 0);
+    w->target.credential = STR("");
+    assert_int_equal(message_in(w, str_of(body), &code).n, 300);
 }
 
 static void finds_codes_beside_the_words(void **state)
@@ -97,6 +118,8 @@ int main(void)
          world_close, NULL},
         {"[GW-6] cleans and bounds what it repeats", cleans_and_bounds_what_it_repeats, world_open,
          world_close, NULL},
+        {"[GW-6] [ST-8] repeats no part of the account's credential",
+         repeats_no_part_of_the_credential, world_open, world_close, NULL},
         {"[GW-5] finds codes beside the words", finds_codes_beside_the_words, world_open,
          world_close, NULL},
         {"[ST-8] classes failures by code and words", classes_failures_by_code_and_words,

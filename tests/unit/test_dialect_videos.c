@@ -335,6 +335,19 @@ static void a_failed_job_may_come_with_its_own_status(void **state)
     expect_str(o.failure.words, "CUDA out of memory");
 }
 
+static void a_failure_repeats_no_credential(void **state)
+{
+    struct world *w = *state;
+    struct str words = STR("{\"id\":\"a\",\"status\":\"failed\","
+                           "\"error\":{\"message\":\"no such key: sk-upstream\"}}");
+    struct dialect_outcome o;
+    assert_int_equal(poll_says(w, 200, words, &o), OK);
+    assert_int_equal(o.state, DIALECT_FAILED);
+    assert_int_equal(o.failure.words.n, 0);
+    words = STR("{\"error\":{\"message\":\"no such key: sk-upstream\"}}");
+    assert_int_equal(read_images(w, words.p)->failure.words.n, 0);
+}
+
 static void an_error_is_not_about_the_job(void **state)
 {
     static const char *const bodies[] = {
@@ -378,6 +391,8 @@ int main(void)
          world_open, world_close, NULL},
         {"[ST-3] a failed job may come with its own status",
          a_failed_job_may_come_with_its_own_status, world_open, world_close, NULL},
+        {"[ST-8] a failure repeats no credential", a_failure_repeats_no_credential, world_open,
+         world_close, NULL},
         {"[ST-3] an error's body is not about the job", an_error_is_not_about_the_job, world_open,
          world_close, NULL},
     };
