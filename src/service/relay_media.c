@@ -156,11 +156,17 @@ static bool replace_link(struct passage *p, int status)
 
 /* ---- the answer ---- */
 
+/* However it is spelt (RFC 9110 8.3.1). */
+static bool is_of_type(struct str type, struct str prefix)
+{
+    return str_eq_ci(str_to(type, prefix.n), prefix);
+}
+
 /* Bytes of others must not become a page of ours: pictures and films keep their type. */
 static struct str safe_type(struct str type)
 {
-    bool media = str_starts(type, STR("video/")) ||
-                 (str_starts(type, STR("image/")) && !str_starts(type, STR("image/svg")));
+    bool media = is_of_type(type, STR("video/")) ||
+                 (is_of_type(type, STR("image/")) && !is_of_type(type, STR("image/svg")));
     return media ? type : STR("application/octet-stream");
 }
 

@@ -161,4 +161,25 @@ describe("[GW-9] answers to a media link", () => {
     check(answer, { ...row, has }, "media_unavailable");
     player.stop();
   });
+
+  // A browser does not mind how a type is spelt (RFC 9110 8.3.1).
+  const TYPES: [string, string][] = [
+    ["image/png", "image/png"],
+    ["VIDEO/MP4", "VIDEO/MP4"],
+    ["image/svg+xml", "application/octet-stream"],
+    ["Image/SVG+xml; charset=utf-8", "application/octet-stream"],
+    ["image/SVG+xml", "application/octet-stream"],
+    ["text/html", "application/octet-stream"],
+  ];
+  for (const [theirs, ours] of TYPES) {
+    test(`[GW-9] ${theirs} is told as ${ours}`, async () => {
+      const send = `HTTP/1.1 200 OK\r\nContent-Type: ${theirs}\r\nContent-Length: 2\r\n\r\nab`;
+      const player = await Player.start({ send });
+      await move(player);
+      const { answer } = await ask();
+      assert.equal(answer?.fields.get("content-type"), ours);
+      assert.equal(answer.body, "ab");
+      player.stop();
+    });
+  }
 });

@@ -216,6 +216,8 @@ function forEachRequest(socket: Socket, take: (request: Heard) => void): void {
 
 export const ANSWERED = '{"next":true}';
 
+type Played = Pick<AnswerCase, "send" | "then">;
+
 // One for each row: the first request gets the row's bytes, each that follows a plain answer.
 export class Player {
   readonly port: number;
@@ -228,13 +230,13 @@ export class Player {
     this.port = port;
   }
 
-  static async start(row: AnswerCase): Promise<Player> {
+  static async start(row: Played): Promise<Player> {
     const { server, port } = await listen((socket) => player.take(socket, row));
     const player: Player = new Player(server, port);
     return player;
   }
 
-  private take(socket: Socket, row: AnswerCase): void {
+  private take(socket: Socket, row: Played): void {
     this.sockets.push(socket);
     forEachRequest(socket, () => {
       this.requests.push(socket);
@@ -262,7 +264,7 @@ export class Player {
   }
 }
 
-async function playBytes(socket: Socket, row: AnswerCase): Promise<void> {
+async function playBytes(socket: Socket, row: Played): Promise<void> {
   await sendPieces(socket, [row.send].flat(), false);
   if (row.then === "ends") socket.end();
   else if (row.then === "resets") socket.resetAndDestroy();
