@@ -41,7 +41,7 @@ size_t relay_keep_fields(const struct http_head *head, const struct relay_field 
 {
     size_t n = 0;
     for (size_t i = 0; i < head->header_count && n < max; i++) {
-        if (is_kept(kept, count, &head->headers[i], ret, n))
+        if (head->headers[i].value.n && is_kept(kept, count, &head->headers[i], ret, n))
             ret[n++] = head->headers[i];
     }
     return n;

@@ -29,8 +29,8 @@ struct relay_field {
     struct str name;
     bool list; /* may come in several lines, and all of them count */
 };
-/* At most max of them.  Of a field that may stand once only, the first: two that differ must
- * not go on (RFC 9110 5.3). */
+/* At most max of them, and none that is empty: it would say nothing in place of what we say.  Of a
+ * field that may stand once only, the first: two that differ must not go on (RFC 9110 5.3). */
 size_t relay_keep_fields(const struct http_head *head, const struct relay_field *kept, size_t count,
                          struct http_header *ret, size_t max);
 

@@ -462,6 +462,13 @@ const fields: Row[] = [
     lacks: /up-2/,
   },
   {
+    name: "an empty request id of the upstream's",
+    rfc: "9110 5.5",
+    send: answer(`${LENGTH}X-Request-Id:\r\n`, TEXT),
+    ...OK,
+    has: /\r\nx-request-id: req_/i,
+  },
+  {
     name: "the upstream's Date",
     rfc: "9110 6.6.1",
     send: answer(`${LENGTH}Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n`, TEXT),
