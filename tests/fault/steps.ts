@@ -65,7 +65,7 @@ export const steps: Step[] = [
     dialects: BOTH,
     // The row is committed, its owner has not heard of it yet.
     reach: async (w, _dialect, prompt) => {
-      w.stopAt("send - HTTP/1.1~202 kill");
+      w.stopAt(...w.afterCommitOf(prompt));
       await w.person.generate(prompt).catch(() => {});
       await w.died();
       return w.rows.one(`SELECT id FROM sora_generations WHERE prompt = '${prompt}'`).id as number;

@@ -101,6 +101,13 @@ export class World {
     return this.engine === "sqlite" ? "pwrite -wal - kill" : `send ${this.postgresPort} - kill`;
   }
 
+  // What lets the transaction that has these words commit, and is the end before anything else is done.
+  afterCommitOf(words: string): string[] {
+    const text = words.replaceAll(" ", "~");
+    if (this.engine === "sqlite") return [`pwrite -wal ${text} go`, "fsync -wal - go", "- - - kill"];
+    return [`send ${this.postgresPort} ${text} go`, `recv ${this.postgresPort} COMMIT kill`];
+  }
+
   get postgresPort(): string {
     return `:${new URL(POSTGRES!).port}`;
   }

@@ -100,6 +100,10 @@ export class Kinora {
     return this.child.pid!;
   }
 
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   // SIGKILL: as a power cut would, but for the page cache.
   async kill(): Promise<void> {
     const ended = once(this.child, "exit");
@@ -113,7 +117,7 @@ export class Kinora {
     const { exitCode, signalCode } = this.child;
     if (!this.killed && (exitCode !== null || signalCode !== null))
       throw new Error(`kinora ended by itself with ${exitCode ?? signalCode}: ${this.log}`);
-    if (this.child.exitCode === null && this.child.signalCode === null) {
+    if (this.running) {
       const ended = once(this.child, "exit");
       this.child.kill(signal);
       const [code, by] = await ended;
