@@ -1,5 +1,14 @@
 import { expect, it, vi } from 'vitest'
-import { excerpt, formatBytes, formatClock, formatCount, formatNumber, formatWith, parseBytes } from './format'
+import {
+  excerpt,
+  formatBytes,
+  formatClock,
+  formatCount,
+  formatNumber,
+  formatTime,
+  formatWith,
+  parseBytes,
+} from './format'
 
 it('[UI-2] writes sizes as people read them', () => {
   expect([0, 900, 1024, 2.1 * 2 ** 30, 5 * 2 ** 30, 164 * 2 ** 30].map(formatBytes)).toEqual([
@@ -23,6 +32,13 @@ it('[UI-3] makes one formatter for each language and way of writing', () => {
   const write = (locale: string) => formatWith(day, locale, { month: 'long', day: 'numeric', timeZone: 'UTC' })
   expect([write('en-GB'), write('zh'), write('en-GB')]).toEqual(['21 November', '11月21日', '21 November'])
   expect(made).toHaveBeenCalledTimes(2)
+})
+
+it('[UI-3] writes the hour as Intl would, without it', () => {
+  const options = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' } as const
+  for (const iso of ['2026-11-21T00:00:00Z', '2026-11-21T12:05:59Z', '2026-06-01T23:59:00Z']) {
+    for (const locale of ['en', 'zh']) expect(formatTime(iso)).toBe(formatWith(new Date(iso), locale, options))
+  }
 })
 
 it('[AD-1] reads sizes as people write them', () => {

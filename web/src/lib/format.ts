@@ -59,12 +59,16 @@ export function formatClock(ms: number): string {
   return hours ? `${hours}:${String(minutes).padStart(2, '0')}:${seconds}` : `${minutes}:${seconds}`
 }
 
+const twoDigits = (n: number) => String(n).padStart(2, '0')
+
+/** "14:05", here: the same in every language, and there before a browser has made its first formatter. */
+export function formatTime(iso: string): string {
+  const date = new Date(iso)
+  return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`
+}
+
 /** English has its days before its months here. */
 const british = (locale: string) => (locale === 'en' ? 'en-GB' : locale)
-
-export function formatTime(iso: string, locale: string): string {
-  return formatWith(new Date(iso), locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
-}
 
 export function formatDateTime(iso: string, locale: string): string {
   return formatWith(new Date(iso), british(locale), { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
@@ -82,8 +86,7 @@ export function formatDay(ms: number, locale: string): string {
 /** Local calendar day, for grouping: "2026-11-21". */
 export function dayOf(ms: number): string {
   const date = new Date(ms)
-  const pad = (n: number) => String(n).padStart(2, '0')
-  return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`
+  return `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`
 }
 
 /** The first words of a prompt, for toasts and titles. */

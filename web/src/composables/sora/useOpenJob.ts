@@ -4,8 +4,9 @@ import { useQueryParam } from '../useQueryParam'
 import { useToasts } from '../useToasts'
 import { useSora } from './useSora'
 
-/** Brings the job whose number stands in the address (`?job=…`) into view, however old it is. */
-export function useOpenJob() {
+/** Brings the job whose number stands in the address (`?job=…`) into view, however old it is. `beforeShown` makes
+ * what stands above it, so that it stays where it is brought to. */
+export function useOpenJob({ beforeShown }: { beforeShown: () => void }) {
   const { timeline } = useSora()
   const toasts = useToasts()
   const { t } = useI18n()
@@ -19,6 +20,9 @@ export function useOpenJob() {
       toasts.show({ tone: 'warn', text: t('sora.gone') })
       return
     }
+    // Its card first, which may have to wait its turn; then what is in it.
+    await nextTick()
+    beforeShown()
     await nextTick()
     const card = document.getElementById(`job-${id}`)
     card?.scrollIntoView({ block: 'center' })

@@ -51,8 +51,14 @@ describe('the job in the address', () => {
   const loaded = ref(false)
   const refreshOne = vi.fn(async (id: number) => void items.set(id, await get(id)))
   const sora = { timeline: { items, loaded, refreshOne } } as unknown as Sora
-  const show = (address: string) => open(address, useOpenJob, (app) => app.provide(soraKey, sora))
+  const show = (address: string) =>
+    open(
+      address,
+      () => useOpenJob({ beforeShown }),
+      (app) => app.provide(soraKey, sora),
+    )
   const focused = () => document.activeElement?.id
+  const beforeShown = vi.fn()
 
   beforeEach(() => {
     items.clear()
