@@ -40,6 +40,9 @@ export function cardState(generation: Generation, now: number): CardState {
   return closes !== null && closes > now ? 'link' : 'expired'
 }
 
+/** Of the small picture that a wider one has beside it, in pixels. */
+export const posterWidth = 640
+
 export function mediaUrls(generation: Generation): string[] {
   if (generation.media_urls?.length) return generation.media_urls
   return generation.media_url ? [generation.media_url] : []
