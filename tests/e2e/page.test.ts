@@ -502,6 +502,7 @@ inWindow(stage, "[UI-9] a hundred hostile strings are shown as they are, and non
     await v.click("show-older");
     await eventually(`page ${n + 2}`, async () => (await v.at("job-card").count()) === 20 * (n + 2));
   }
+  await eventually("what is in each card", async () => (await v.at("job-prompt").count()) === HOSTILE.length);
   assert.deepEqual(await shown('[data-testid="job-prompt"]'), HOSTILE);
   await harmless("timeline");
 

@@ -114,7 +114,7 @@ onPhone(
     const card = await v.cardIs(prompt, "local");
     const image = card.locator("img");
     await eventually("the picture is there", () =>
-      image.evaluate((i: HTMLImageElement) => i.complete && i.naturalWidth === 1024),
+      image.evaluate((i: HTMLImageElement) => i.complete && i.naturalWidth > 0),
     );
     const kind = await v.page.evaluate(
       async (url) => (await fetch(url)).headers.get("content-type"),
