@@ -221,6 +221,13 @@ void media_look_feed(struct media_look *l, struct str bytes)
     }
 }
 
+void media_look_size(const struct media_look *l, int *ret_width, int *ret_height)
+{
+    bool known = l->state == LOOK_KNOWN;
+    *ret_width = known ? (int)MIN(l->width, (uint32_t)INT32_MAX) : 0;
+    *ret_height = known ? (int)MIN(l->height, (uint32_t)INT32_MAX) : 0;
+}
+
 bool media_look_has_head(const struct media_look *l)
 {
     return l->head_n == MEDIA_LOOK_HEAD;

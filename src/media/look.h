@@ -31,6 +31,8 @@ struct media_look {
 
 /* A zeroed look has seen nothing.  Takes bytes in any split. */
 void media_look_feed(struct media_look *l, struct str bytes);
+/* Pixels as shown; 0 x 0: not known. */
+void media_look_size(const struct media_look *l, int *ret_width, int *ret_height);
 /* The first bytes are there, as many as are ever needed to know the type. */
 bool media_look_has_head(const struct media_look *l);
 /* "image/png" … of what came so far; a constant string. */

@@ -18,9 +18,11 @@ static const struct child_limits limits = {
 #define SOURCE_LIMITS(s)                                                                           \
     "-protocol_whitelist", is_https(s->url) ? "https,tls,tcp" : "http,tcp,file",                   \
         is_https(s->url) ? "-tls_verify" : NOTHING, is_https(s->url) ? "1" : NOTHING_VALUE,        \
-        s->ca_file ? "-ca_file" : NOTHING, s->ca_file ? s->ca_file : NOTHING_VALUE,                \
-        "-format_whitelist",                                                                       \
+        s->ca_file ? "-ca_file" : NOTHING, s->ca_file ? s->ca_file : NOTHING_VALUE, "-max_pixels", \
+        "100000000", "-format_whitelist",                                                          \
         "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif,png_pipe,jpeg_pipe,webp_pipe,image2,avi,mpegts"
+
+_Static_assert(MEDIA_PIXELS_MAX == 100000000, "SOURCE_LIMITS says it, too");
 
 /* What is said already: they take no option of TLS for another protocol. */
 #define NOTHING       "-v"

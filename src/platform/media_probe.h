@@ -31,6 +31,11 @@ enum status media_probe(const struct media_source *source, struct arena *a, stru
 
 enum { MEDIA_POSTER_WIDTH = 640 }; /* pixels, at most */
 
+/* What is decoded, in width times height: a file of a few hundred kilobytes may unpack to frames of
+ * gigabytes.  The largest cameras stay below, and with four bytes a pixel there is room for two
+ * frames in a child's memory.  What is larger is "media_unreadable" where it has to be decoded. */
+enum { MEDIA_PIXELS_MAX = 100000000 };
+
 /* One frame of a video as JPEG, up to 1 MiB, in the arena. */
 enum status media_poster(const struct media_source *source, struct arena *a, struct str *ret_jpeg,
                          struct err *err);

@@ -94,6 +94,13 @@ static const char *authorities(struct worker *w, const struct object *o,
     return written ? path.p : NULL;
 }
 
+/* What is too large to be decoded needs no child to say so. */
+static bool wants_thumbnail(const struct media_facts *facts)
+{
+    return facts->width > MEDIA_POSTER_WIDTH &&
+           (int64_t)facts->width * facts->height <= MEDIA_PIXELS_MAX;
+}
+
 void library_look_at(struct worker *w, const struct object *o, const struct storage_bucket *bucket,
                      bool is_video, struct arena *a, struct media_facts *ret,
                      struct str *ret_poster)
@@ -102,13 +109,14 @@ void library_look_at(struct worker *w, const struct object *o, const struct stor
     const struct media_source source = {.url = address.p,
                                         .ca_file = authorities(w, o, bucket, a),
                                         .cancelled = jobs_are_cut(w->app)};
+    bool is_known = !is_video && ret->width;
     struct err ignored;
     *ret_poster = STR_NONE;
-    if (!address.n || media_probe(&source, a, ret, &ignored) != OK)
+    if (!address.n || (!is_known && media_probe(&source, a, ret, &ignored) != OK))
         return;
     if (is_video)
         media_poster(&source, a, ret_poster, &ignored);
-    else if (ret->width > MEDIA_POSTER_WIDTH)
+    else if (wants_thumbnail(ret))
         media_thumbnail(&source, a, ret_poster, &ignored);
 }
 
@@ -162,6 +170,8 @@ static enum status take_one(struct worker *w, const struct generation *g,
         .w = w, .g = g, .source = source, .target = target, .place = place, .arena = a};
     enum status status = library_file_take(&file, err);
     if (status == OK) {
+        if (!take->count)
+            media_look_size(&file.look, &take->facts.width, &take->facts.height);
         take->files[take->count++] = file.object;
         take->bytes += file.object.size;
         return OK;

@@ -86,8 +86,8 @@ enum status library_lock(struct worker *w, int64_t user_id, struct err *err);
  * do.  id 0: nothing. */
 void library_drop(struct worker *w, const struct object *o);
 /* What a whole object holds, and a small picture of it (STR_NONE: none, or it is small itself), by
- * children that read it where it lies; bucket: where that is S3.  What cannot be found out stays
- * as it is. */
+ * children that read it where it lies; bucket: where that is S3.  The size of a picture that *ret
+ * has already is not asked for again.  What cannot be found out stays as it is. */
 void library_look_at(struct worker *w, const struct object *o, const struct storage_bucket *bucket,
                      bool is_video, struct arena *a, struct media_facts *ret,
                      struct str *ret_poster);

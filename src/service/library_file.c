@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One file from an upstream's link into a store, as a stream: its room is reserved before its
  * bytes, and its row is there before its first one. */
-#include <string.h>
-
 #include "base/clock.h"
 #include "base/hex.h"
 #include "net/fetch.h"
@@ -141,7 +139,7 @@ static bool is_media(const char *type, enum media_type wanted)
 
 static enum status begin_object(struct library_file *f)
 {
-    const char *type = media_type_sniff((struct str){f->head, f->head_n});
+    const char *type = media_look_type(&f->look);
     enum media_type wanted = f->source->media[f->place].type;
     if (!is_media(type, wanted))
         return err_say(f->err, E_UPSTREAM, "bad_media", "The upstream's link did not lead to %s.",
@@ -159,7 +157,7 @@ static enum status begin_object(struct library_file *f)
     if (f->length > 0)
         TRY(reserve(f, f->length, f->length, f->err));
     else
-        TRY(reserve(f, (int64_t)f->head_n, ROOM_BYTES, f->err));
+        TRY(reserve(f, (int64_t)f->look.head_n, ROOM_BYTES, f->err));
     return open_store(f);
 }
 
@@ -174,16 +172,15 @@ static enum status take_bytes(struct library_file *f, struct str piece)
 /* Held back until there is enough to know what it is. */
 static enum status take_piece(struct library_file *f, struct str piece)
 {
+    size_t held = f->look.head_n;
+    media_look_feed(&f->look, piece);
     if (f->object.id)
         return take_bytes(f, piece);
-    size_t n = MIN(piece.n, sizeof(f->head) - f->head_n);
-    memcpy(f->head + f->head_n, piece.p, n);
-    f->head_n += n;
-    if (f->head_n < sizeof(f->head))
+    if (!media_look_has_head(&f->look))
         return OK;
     TRY(begin_object(f));
-    TRY(take_bytes(f, (struct str){f->head, f->head_n}));
-    return take_bytes(f, str_from(piece, n));
+    TRY(take_bytes(f, (struct str){f->look.head, f->look.head_n}));
+    return take_bytes(f, str_from(piece, f->look.head_n - held));
 }
 
 /* What another writer has left either fits to this answer, or is dropped for good. */
@@ -232,9 +229,9 @@ static enum status finish_file(struct library_file *f)
 {
     unsigned char digest[SHA256_SIZE];
     char hex[2 * SHA256_SIZE + 1];
-    if (!f->object.id && f->head_n) {
+    if (!f->object.id && f->look.head_n) {
         TRY(begin_object(f));
-        TRY(take_bytes(f, (struct str){f->head, f->head_n}));
+        TRY(take_bytes(f, (struct str){f->look.head, f->look.head_n}));
     }
     if (!f->object.id || (f->length >= 0 && f->object.size != f->length))
         return err_say(f->err, E_UPSTREAM, "media_unavailable",

@@ -3,6 +3,7 @@
 /* What the library's files share: library.c (whole takes, and where they go), library_file.c
  * (one file from a link into a store), library_resume.c (going on with what another writer has
  * left), library_bytes.c (bytes in memory). */
+#include "media/look.h"
 #include "media/s3_writer.h"
 #include "service/library.h"
 #include "service/storage.h"
@@ -32,8 +33,7 @@ struct library_file {
     int64_t length; /* of the whole file; -1 unknown */
     int64_t renewed_at;
     int64_t rated_at, rated_size, store_ms; /* since when the link's speed is measured */
-    char head[64];                          /* enough to know every type we keep */
-    size_t head_n;
+    struct media_look look; /* holds the first bytes back until they tell the type */
     /* The writer of this store. */
     struct sha256 hash;
     struct local_writer *local;

@@ -133,6 +133,7 @@ enum status library_resume_begin(struct library_file *f, struct err *err)
     f->length = length_of(f);
     f->object = f->left;
     f->left.id = 0;
+    f->look.state = LOOK_OTHER_KIND; /* its first bytes were seen by another */
     f->renewed_at = clock_mono_ms();
     library_rate_anew(f);
     f->writer = s3_writer_new(&f->s3, f->object.key, f->object.type, f->length, &f->hooks, &state);

@@ -64,10 +64,10 @@ enum status tus_look(struct db_conn *db, int64_t user_id, struct str uuid, struc
 
 void tus_read_size(const struct tus_row *row, int *ret_width, int *ret_height)
 {
-    struct media_look look = {0};
-    bool known = tus_read_state(row->look, &look, sizeof(look)) && look.state == LOOK_KNOWN;
-    *ret_width = known ? (int)MIN(look.width, (uint32_t)INT32_MAX) : 0;
-    *ret_height = known ? (int)MIN(look.height, (uint32_t)INT32_MAX) : 0;
+    struct media_look look;
+    if (!tus_read_state(row->look, &look, sizeof(look)))
+        look = (struct media_look){0};
+    media_look_size(&look, ret_width, ret_height);
 }
 
 /* ---- ending */

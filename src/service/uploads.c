@@ -200,8 +200,8 @@ static void find_facts(struct upload *u, struct media_facts *ret)
                             .type = STR("image/jpeg")};
     struct err ignored;
     struct str jpeg;
-    *ret = (struct media_facts){.width = (int)MIN(u->look.width, (uint32_t)INT32_MAX),
-                                .height = (int)MIN(u->look.height, (uint32_t)INT32_MAX)};
+    *ret = (struct media_facts){0};
+    media_look_size(&u->look, &ret->width, &ret->height);
     if (!upload_is_video(u->wish.sub_type))
         return;
     library_look_at(u->worker, &u->object, &u->bucket, true, a, ret, &jpeg);

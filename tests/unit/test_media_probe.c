@@ -212,6 +212,25 @@ static void a_thumbnail_keeps_what_is_transparent(void **state)
     is_640_by_360("e.webp", webp);
 }
 
+/* RFC 9649, 3.1: 10,001 x 10,000 pixels of one colour, whose codes have no bits. */
+static void what_unpacks_to_too_much_is_not_decoded(void **state)
+{
+    static const char image[] = "RIFF\x18\0\0\0WEBPVP8L\x0c\0\0\0"
+                                "\x2f\x10\xe7\xc3\x09\x88\x88\x08\0\0\0\0";
+    struct str picture = {image, sizeof(image) - 1};
+    struct media_facts facts;
+    char path[128];
+    (void)state;
+    make("b.webp", OPTIONS("-frames:v", "1"));
+    snprintf(path, sizeof(path), "%s/f.webp", folder);
+    assert_int_equal(file_write_atomic(path, picture, 0600, &err), OK);
+    const struct media_source source = {.url = path};
+    assert_int_equal(media_thumbnail(&source, arena, &picture, &err), E_UNPROCESSABLE);
+    assert_string_equal(err.code, "media_unreadable");
+    if (media_probe(&source, arena, &facts, &err) == OK)
+        assert_int_equal(facts.width, 0);
+}
+
 static void what_is_no_medium_is_unprocessable(void **state)
 {
     struct media_facts facts;
@@ -296,6 +315,7 @@ int main(void)
         cmocka_unit_test(made_files_are_sniffed_as_what_they_are),
         cmocka_unit_test(a_poster_is_a_jpeg_of_at_most_640_pixels),
         cmocka_unit_test(a_thumbnail_keeps_what_is_transparent),
+        cmocka_unit_test(what_unpacks_to_too_much_is_not_decoded),
         cmocka_unit_test(what_is_no_medium_is_unprocessable),
         cmocka_unit_test(a_playlist_leads_nowhere),
         cmocka_unit_test(only_paths_and_http_are_sources),
