@@ -77,6 +77,10 @@ struct query {
     bool timed;
 };
 
+/* A bucket's prefix may have what JSON writes with a backslash. */
+#define KEYS        "CAST(g.s3_object_keys AS TEXT)"
+#define KEY_IN_KEYS "REPLACE(REPLACE(o.key, '\\', '\\\\'), '\"', '\\\"')"
+
 static const struct query queries[] = {
     [INSPECT_COUNTERS] =
         {"SELECT id, id, used, stored, '' FROM (SELECT u.id AS id, u.sora_storage_used_bytes AS "
@@ -113,10 +117,10 @@ static const struct query queries[] = {
          false},
     [INSPECT_KEYS] =
         {"SELECT id, user_id, (SELECT COUNT(*) FROM objects o WHERE o.generation_id = g.id AND "
-         "o.state = 'stored' AND o.place >= 0 AND REPLACE(CAST(g.s3_object_keys AS TEXT), o.key, "
-         "'') <> CAST(g.s3_object_keys AS TEXT)), 0, s3_object_keys FROM sora_generations g "
-         "WHERE id > $1 AND status = 'completed' AND storage_type IN ('s3', 'local') "
-         "ORDER BY id LIMIT $2",
+         "o.state = 'stored' AND o.place >= 0 AND "
+         "REPLACE(" KEYS ", " KEY_IN_KEYS ", '') <> " KEYS "), 0, s3_object_keys "
+         "FROM sora_generations g WHERE id > $1 AND status = 'completed' AND "
+         "storage_type IN ('s3', 'local') ORDER BY id LIMIT $2",
          false},
 };
 
