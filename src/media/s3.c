@@ -96,6 +96,18 @@ static bool write_deletions(const struct str *keys, size_t n, struct buf *out)
     return buf_add(out, STR("</Delete>"));
 }
 
+/* One that is none of ours is one of ours in another spelling, and may be any of them. */
+static void note_kept(struct str key, const struct str *keys, size_t n, bool *ret_gone)
+{
+    bool known = false;
+    for (size_t i = 0; i < n; i++)
+        known = known || str_eq(keys[i], key);
+    for (size_t i = 0; i < n; i++) {
+        if (!known || str_eq(keys[i], key))
+            ret_gone[i] = false;
+    }
+}
+
 /* Quiet answers name only what was not deleted. */
 static void read_deletions(struct str body, const struct str *keys, size_t n, struct arena *a,
                            bool *ret_gone, struct err *err)
@@ -106,12 +118,10 @@ static void read_deletions(struct str body, const struct str *keys, size_t n, st
         ret_gone[i] = true;
     while (s3_xml_next(&body, "Error", &error)) {
         struct str key = s3_xml_text(error, "Key", a), code = s3_xml_raw(error, "Code");
-        for (size_t i = 0; i < n; i++) {
-            if (str_eq(keys[i], key) && !str_eq(code, STR("NoSuchKey"))) {
-                ret_gone[i] = false;
-                s3_judge_code(code, &again, err);
-            }
-        }
+        if (str_eq(code, STR("NoSuchKey")))
+            continue;
+        note_kept(key, keys, n, ret_gone);
+        s3_judge_code(code, &again, err);
     }
 }
 
