@@ -75,7 +75,7 @@ atBothWidths(
 
     await v.click("tab-library");
     await v.see("library-tile", prompt);
-    assert.match((await v.at("quota-bar").textContent())!, new RegExp(`[1-9].* [KMG]B ${v.words("quota.used")}`));
+    assert.match((await v.at("quota-bar").textContent())!, v.pattern("quota.used", { used: /[1-9].* [KMG]B/ }));
   },
 );
 
