@@ -19,17 +19,23 @@ class Stream implements EventStream {
 }
 
 let streams: Stream[]
+let stop: () => void
 function make() {
   streams = []
-  return createEvents(() => {
+  const events = createEvents(() => {
     const stream = new Stream()
     streams.push(stream)
     return stream
   })
+  stop = events.stop
+  return events
 }
 
 beforeEach(() => vi.useFakeTimers())
-afterEach(() => vi.useRealTimers())
+afterEach(() => {
+  stop()
+  vi.useRealTimers()
+})
 
 describe('the event stream', () => {
   it('[ST-9] hands each event to those who asked for it', () => {
@@ -100,5 +106,20 @@ describe('the event stream', () => {
     expect(events.silentFor()).toBe(Infinity)
     vi.advanceTimersByTime(60_000)
     expect(streams).toHaveLength(1)
+  })
+
+  it('[ST-9] connects at once when the network is back, and waits for nothing after its end', () => {
+    const events = make()
+    events.start()
+    dispatchEvent(new Event('online'))
+    expect(streams).toHaveLength(1)
+    streams[0]!.onerror?.(new Event('error'))
+    dispatchEvent(new Event('online'))
+    expect(streams).toHaveLength(2)
+    vi.advanceTimersByTime(60_000)
+    expect(streams).toHaveLength(2)
+    events.stop()
+    dispatchEvent(new Event('online'))
+    expect(streams).toHaveLength(2)
   })
 })

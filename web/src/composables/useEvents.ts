@@ -86,12 +86,21 @@ export function createEvents(
     for (const name of names) current.addEventListener(name, (event) => deliver(name, event))
   }
 
+  /** With the network back there is nothing to wait for. */
+  function hurry() {
+    if (stream) return
+    clearTimeout(timer)
+    connect()
+  }
+
   return {
     connected,
     start() {
+      addEventListener('online', hurry)
       if (!stream && !timer) connect()
     },
     stop() {
+      removeEventListener('online', hurry)
       clearTimeout(timer)
       timer = undefined
       stream?.close()

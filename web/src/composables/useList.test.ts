@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { useI18n } from 'vue-i18n'
 import { withSetup } from '@/test-helpers'
 import { useList, type ListQuery } from './useList'
 
@@ -11,7 +12,7 @@ const fetchPage = vi.fn(async ({ page, page_size, q }: ListQuery) => ({
 let stop: () => void
 
 function begin() {
-  const made = withSetup(() => useList(fetchPage))
+  const made = withSetup(() => ({ ...useList(fetchPage), locale: useI18n().locale }))
   stop = made.stop
   return made.result
 }
@@ -91,5 +92,27 @@ describe('a list in pages', () => {
     expect(list.error.value).toBe(error)
     expect(list.rows.value).toEqual(['row of page 1'])
     expect(list.loading.value).toBe(false)
+  })
+
+  it('[UI-9] is asked for again where it stands when another language is spoken', async () => {
+    const list = begin()
+    list.locale.value = 'zh'
+    await vi.advanceTimersByTimeAsync(0)
+    expect(fetchPage).not.toHaveBeenCalled()
+    await list.reload()
+    list.page.value = 2
+    await vi.advanceTimersByTimeAsync(0)
+    list.locale.value = 'en'
+    await vi.advanceTimersByTimeAsync(0)
+    expect(fetchPage.mock.calls.map(([{ page }]) => page)).toEqual([1, 2, 2])
+  })
+
+  it('[UI-1] loads by itself when the network is back', async () => {
+    const list = begin()
+    fetchPage.mockRejectedValueOnce(new Error('no'))
+    await list.reload()
+    dispatchEvent(new Event('online'))
+    await vi.advanceTimersByTimeAsync(0)
+    expect([list.rows.value, list.error.value]).toEqual([['row of page 1'], null])
   })
 })

@@ -1,5 +1,6 @@
 import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import type { Page } from '@/api/types'
+import { useReread } from './useReread'
 
 export interface ListQuery {
   page: number
@@ -51,6 +52,7 @@ export function useList<T>(fetchPage: (query: ListQuery) => Promise<Page<T>>, pa
     }, 250)
   })
   onScopeDispose(() => clearTimeout(pause))
+  useReread(() => void ((loaded.value || error.value) && reload()))
 
   return { rows, total, page, pageSize, search, loading, loaded, error, reload }
 }

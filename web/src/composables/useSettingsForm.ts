@@ -14,6 +14,7 @@ import {
 import { s3Advice } from '@/lib/s3'
 import { useSession } from '@/stores/session'
 import { useErrorText } from './useErrorText'
+import { useReread } from './useReread'
 import { useSubmit } from './useSubmit'
 
 /** The settings of this server: only what was changed is sent. */
@@ -46,6 +47,9 @@ export function useSettingsForm() {
       loadError.value = caught
     }
   }
+
+  // What was changed and not saved yet stays.
+  useReread(() => void (loadError.value && load()))
 
   function changed({ key, kind }: Setting): boolean {
     return !sameValue(draft[key], toField(kind, stored.value[key]))

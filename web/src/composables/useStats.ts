@@ -2,6 +2,7 @@ import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { useApi } from '@/api'
 import type { Job, Stats, StatsPeriod, StorageStatus } from '@/api/types'
 import { s3Advice, type S3Advice } from '@/lib/s3'
+import { useReread } from './useReread'
 
 export const statsRefreshMs = 15_000
 const runningShown = 6
@@ -48,6 +49,7 @@ export function useStats() {
   }
 
   watch(period, reload)
+  useReread(() => void ((stats.value || error.value) && reload()))
   const timer = setInterval(() => {
     if (!document.hidden && stats.value && !loading.value) void reload()
   }, statsRefreshMs)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick, reactive, ref } from 'vue'
-import { apiKey, type Api } from '@/api'
+import { ApiError, apiKey, type Api } from '@/api'
 import type { Generation, GenerationQuery } from '@/api/types'
 import { generation, withSetup } from '@/test-helpers'
 import { eventsKey, type LiveEvents } from '../useEvents'
@@ -10,6 +10,7 @@ import { soraKey, type Sora } from './useSora'
 let works: Generation[]
 let removed: (id: number) => void
 let tell: (data: unknown) => void
+let missed: () => void
 let stop: () => void
 const hidden = reactive(new Set<number>())
 
@@ -34,6 +35,10 @@ function begin() {
   const events = {
     on: (_: string, listener: typeof tell) => {
       tell = listener
+      return () => undefined
+    },
+    onMissed: (listener: typeof missed) => {
+      missed = listener
       return () => undefined
     },
   } as unknown as LiveEvents
@@ -162,5 +167,26 @@ describe('the library', () => {
     await library.renew(100)
     expect(get).toHaveBeenCalledOnce()
     expect(library.list.value[0]!.media_url).toBe('/fresh')
+  })
+
+  it('[ST-9, UI-7] has what came while the line was broken, and nothing of it twice', async () => {
+    const library = begin()
+    await library.reload()
+    const before = library.list.value.map((work) => work.id)
+    works.unshift(generation({ id: 101, created_at: new Date(Date.UTC(2026, 10, 22)).toISOString() }))
+    missed()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(library.list.value.map((work) => work.id)).toEqual([101, ...before])
+    expect(library.counts.value.all).toBe(101)
+  })
+
+  it('[UI-1] loads by itself when the network is back', async () => {
+    const library = begin()
+    list.mockRejectedValueOnce(new ApiError(0, 'network', ''))
+    await library.reload()
+    expect(library.loaded.value).toBe(false)
+    dispatchEvent(new Event('online'))
+    await vi.advanceTimersByTimeAsync(0)
+    expect([library.list.value.length, library.error.value]).toEqual([50, null])
   })
 })

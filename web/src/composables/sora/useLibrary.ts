@@ -3,6 +3,7 @@ import { ApiError, useApi } from '@/api'
 import type { Generation } from '@/api/types'
 import { newestFirst } from '@/lib/generation'
 import { useEvents } from '../useEvents'
+import { useReread } from '../useReread'
 import { useSora } from './useSora'
 
 export const libraryFilters = ['all', 'video', 'image'] as const
@@ -110,6 +111,16 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
     const at = items.value.findIndex((item) => newestFirst(work, item) < 0)
     items.value = at < 0 ? [...items.value, work] : items.value.toSpliced(at, 0, work)
   }
+
+  /** What came while nobody told of it. */
+  async function catchUp() {
+    if (!loaded.value) return
+    const newest = await api.list({ ...query(), page: 1, page_size: pageSize }).catch(() => null)
+    newest?.data.forEach(insert)
+    recount()
+  }
+  onScopeDispose(events.onMissed(() => void catchUp()))
+  useReread(() => void (error.value && loadPage(!loaded.value)))
 
   /** A link that no longer opens is asked for again, once a minute at most. */
   const renewed = new Map<number, number>()

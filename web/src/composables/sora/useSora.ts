@@ -171,16 +171,21 @@ function createSora({ owner = 0, open }: SoraOptions) {
     await Promise.all([timeline.refresh(), loadQuota(), loadStorage(), loadModels()])
   }
 
-  function onVisible() {
-    if (!document.hidden && started) void Promise.all([timeline.refresh(), loadQuota(), loadStorage()])
+  function catchUp() {
+    if (document.hidden || !started) return
+    void Promise.all([timeline.refresh(), loadQuota(), loadStorage(), modelsError.value && loadModels()])
   }
-  document.addEventListener('visibilitychange', onVisible)
-  onScopeDispose(() => document.removeEventListener('visibilitychange', onVisible))
+  document.addEventListener('visibilitychange', catchUp)
+  addEventListener('online', catchUp)
+  onScopeDispose(() => {
+    document.removeEventListener('visibilitychange', catchUp)
+    removeEventListener('online', catchUp)
+  })
   // Accounts and storage may have changed with the settings: so may the models and what can be kept.
   onScopeDispose(events.on('settings', () => void (started && Promise.all([loadModels(), loadStorage()]))))
   onScopeDispose(events.on('quota', (data) => (quota.value = data as Quota)))
   // The server's sentences on the cards and its words for models are in the language they were asked for in.
-  watch(locale, () => void (started && Promise.all([timeline.refresh(), loadModels()])))
+  watch(locale, () => void (started && Promise.all([timeline.reread().catch(() => undefined), loadModels()])))
 
   return {
     timeline,

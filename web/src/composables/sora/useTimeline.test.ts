@@ -165,4 +165,33 @@ describe('the timeline', () => {
     await vi.advanceTimersByTimeAsync(3000)
     expect(timeline.list.value).toEqual([])
   })
+
+  it('[UI-9] takes everything that stands here again, as another language has it', async () => {
+    const said = (id: number, error_message: string) =>
+      server.set(id, generation({ id, status: 'failed', storage_type: 'none', error_message }))
+    for (let id = 1; id <= 50; id++) said(id, `failed ${id}`)
+    const { timeline } = begin()
+    await timeline.refresh()
+    await timeline.loadMore()
+    // By its address.
+    await timeline.refreshOne(45)
+    for (let id = 1; id <= 50; id++) said(id, `失败 ${id}`)
+    await timeline.reread()
+    expect(timeline.list.value).toHaveLength(50)
+    expect(timeline.list.value.every(({ id, error_message }) => error_message === `失败 ${id}`)).toBe(true)
+  })
+
+  it('[UI-9] takes what was opened by its address again, and keeps it all where the server gives no answer', async () => {
+    for (let id = 1; id <= 50; id++) server.set(id, generation({ id, error_message: 'failed' }))
+    const { timeline, calls } = begin()
+    await timeline.refresh()
+    await timeline.refreshOne(45)
+    const words = () => new Set(timeline.list.value.map((item) => item.error_message))
+    vi.mocked(calls.list).mockRejectedValueOnce(new ApiError(503, 'busy', ''))
+    await timeline.reread()
+    expect([timeline.list.value.length, words()]).toEqual([21, new Set(['failed'])])
+    for (let id = 1; id <= 50; id++) server.set(id, generation({ id, error_message: '失败' }))
+    await timeline.reread()
+    expect([timeline.list.value.length, words()]).toEqual([21, new Set(['失败'])])
+  })
 })

@@ -1,5 +1,5 @@
 import { computed, onScopeDispose, reactive, ref } from 'vue'
-import { ApiError, type Api } from '@/api'
+import { ApiError, largestPage, type Api } from '@/api'
 import type { Generation } from '@/api/types'
 import { isRunning, newestFirst } from '@/lib/generation'
 import type { Clock } from '../useClock'
@@ -122,6 +122,19 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
     }
   }
 
+  /** All that stands here, as the server puts it now: its sentences are in the language they were asked for in. */
+  async function reread() {
+    const before = [...items]
+    await refresh()
+    if (error.value) return
+    for (let n = 1; page.value > 1 && n <= Math.ceil((page.value * pageSize) / largestPage); n++) {
+      for (const item of (await api.list({ page: n, page_size: largestPage })).data) put(item)
+    }
+    // Those that have moved meanwhile, or were opened by their address.
+    const left = before.filter(([id, item]) => id > 0 && item.error_message && items.get(id) === item)
+    await Promise.all(left.map(([id]) => refreshOne(id)))
+  }
+
   async function loadMore() {
     if (loading.value || !hasMore.value) return
     loading.value = true
@@ -179,6 +192,7 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
     drop,
     whileSending,
     refresh,
+    reread,
     refreshOne,
     loadMore,
   }

@@ -4,6 +4,7 @@ import { useApi } from '@/api'
 import type { Upload, UploadKind, UploadSubType, UploadSummary } from '@/api/types'
 import { undoMs, useUndoDelete } from '../sora/useUndoDelete'
 import { useErrorText } from '../useErrorText'
+import { useReread } from '../useReread'
 import { useToasts } from '../useToasts'
 
 const firstPage = 14
@@ -55,6 +56,8 @@ export function useShelves() {
       error.value = caught
     }
   }
+
+  useReread(() => void ((summary.value || error.value) && reload()))
 
   async function showAll(kind: UploadKind) {
     whole.add(kind.sub_type)
