@@ -404,6 +404,20 @@ inWindow(stage, "[UI-3, UI-5] a prompt is not lost to a broken line, nor sent tw
   assert.equal(await v.at("prompt-input").inputValue(), "");
 });
 
+onPhone(stage, "[UI-1, ST-9] without a network the page says so, and catches up when it is back", async (enter, screen) => {
+  const prompt = `a tide ${screen.name}`;
+  const person = await stage.newcomer();
+  const v = await enter({ person, path: "/sora" });
+  v.allow(/net::ERR_INTERNET_DISCONNECTED$/);
+  await v.see("timeline-empty");
+  await v.context.setOffline(true);
+  await v.see("offline", v.words("nav.offline"));
+  await person.ended(await person.generate(prompt));
+  await v.context.setOffline(false);
+  await v.gone("offline");
+  await v.cardIs(prompt, "local");
+});
+
 inWindow(stage, "[UI-3] an image can be dropped or pasted anywhere on the page", async (enter) => {
   const v = await enter({ person: admin, path: "/sora" });
   await v.see("prompt-bar");
