@@ -102,4 +102,17 @@ describe('the shelves of uploads', () => {
     await shelves.reload()
     expect(shelves.error.value).toBeNull()
   })
+
+  it('[UP-4] renew the links of a shelf once a minute at most, however many of them have ended', async () => {
+    put('oc-gallery', 'a', 'b')
+    put('oc-avatar', 'c')
+    const { shelves } = await begin()
+    const [avatars, gallery] = shelves.kinds.value
+    list.mockClear()
+    for (const kind of [gallery!, gallery!, avatars!]) await shelves.renew(kind)
+    expect(list.mock.calls.map(([query]) => query.sub_type)).toEqual(['oc-gallery', 'oc-avatar'])
+    await vi.advanceTimersByTimeAsync(60_000)
+    await shelves.renew(gallery!)
+    expect(list).toHaveBeenCalledTimes(3)
+  })
 })

@@ -59,6 +59,14 @@ export function useShelves() {
 
   useReread(() => void ((summary.value || error.value) && reload()))
 
+  /** Links that no longer open: their shelf is read anew, once a minute at most. */
+  const renewed = new Map<UploadSubType, number>()
+  async function renew(kind: UploadKind) {
+    if (Date.now() - (renewed.get(kind.sub_type) ?? 0) < 60_000) return
+    renewed.set(kind.sub_type, Date.now())
+    await loadShelf(kind).catch(() => undefined)
+  }
+
   async function showAll(kind: UploadKind) {
     whole.add(kind.sub_type)
     await reload()
@@ -100,5 +108,5 @@ export function useShelves() {
       }),
   })
 
-  return { summary, kinds, shelves, error, reload, refigure, showAll, arrived, remove: undo.remove }
+  return { summary, kinds, shelves, error, reload, refigure, renew, showAll, arrived, remove: undo.remove }
 }
