@@ -3,8 +3,8 @@
 // language, no bare key of the catalogues and no word outside them, nothing that is too wide, and
 // nothing that axe finds to shut anyone out.
 import assert from "node:assert/strict";
-import { violations } from "../lib/axe.ts";
 import { at, atBothWidths, FULL, GATE, named, screens, Stage, WINDOW, type Enter, type Screen, type Visitor } from "../lib/browser.ts";
+import { faults, show, STILL, strays, THEMES, tooWide } from "../lib/faults.ts";
 import { eventually } from "../lib/kinora.ts";
 import { png, upload } from "../lib/uploads.ts";
 import { FAILING, tour, type Who } from "../lib/views.ts";
@@ -13,32 +13,6 @@ import { everyState, showWorks } from "../lib/works.ts";
 
 const stage = await Stage.open("language");
 const { admin, demo } = stage;
-
-const { en: english, zh: chinese } = CATALOGUES;
-const onlyEnglish = new Set(
-  [...english].filter(([key, text]) => chinese.get(key) !== text).map(([, text]) => text),
-);
-// Each language is offered in its own words.
-const offered = new Set([english.get("language.name"), chinese.get("language.name")]);
-const ideograph = /\p{Script=Han}/u;
-
-function isKey(text: string): boolean {
-  return english.has(text) || /\b[a-z]+(\.[a-zA-Z]+){2,}\b/.test(text);
-}
-
-// What is wrong with the words of this view.
-async function strays(v: Visitor, language: Language, view: string): Promise<string[]> {
-  const texts = await v.texts();
-  assert.ok(texts.length > 3, `${view} shows something`);
-  const wrong = texts.filter(({ text, lang }) => {
-    if (isKey(text)) return true;
-    if (offered.has(text)) return false;
-    // The button for the other language says in it what it does.
-    if (language === "en") return ideograph.test(text) && lang === "en";
-    return onlyEnglish.has(text) && lang === "zh-CN";
-  });
-  return wrong.map(({ text }) => `${view}: ${text}`);
-}
 
 // Jobs in every state, so that every kind of card has its words.
 await admin.account(demo, "chat");
@@ -65,29 +39,8 @@ async function visitorFor(who: Who, enter: Enter, language: Language): Promise<V
   return v;
 }
 
-const tooWide = (v: Visitor) => v.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-
-// What is wrong with a view for those who speak this language; with `closely` for those, too, who
-// do not see, or hear, or use a mouse.
-async function faults(v: Visitor, language: Language, view: string, closely: boolean): Promise<string[]> {
-  const found = await strays(v, language, view);
-  const beyond = await tooWide(v);
-  if (beyond > 0) found.push(`${view} is ${beyond} px too wide`);
-  if (closely) found.push(...(await violations(v)).map((violation) => `${view}: ${violation}`));
-  return found;
-}
-
 const WIDTHS = [1440, 1024, 768, 360];
-const THEMES = ["light", "dark"] as const;
-// Nothing here waits for what only moves; the full run sees it move.
-const STILL = FULL ? "no-preference" : "reduce";
 const WHO: Who[] = ["guest", "newcomer", "admin"];
-
-async function show(v: Visitor, width: number, colorScheme: (typeof THEMES)[number]): Promise<void> {
-  const { height } = v.page.viewportSize()!;
-  await v.page.setViewportSize({ width, height });
-  await v.page.emulateMedia({ colorScheme, reducedMotion: STILL });
-}
 
 // In the gate every view is seen once in each language, with the widths and themes in turn, and
 // closely in one of the two.
