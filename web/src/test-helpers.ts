@@ -41,6 +41,7 @@ export function fakeServer() {
   }
 
   const client: Client = {
+    headers: () => ({}),
     get: (path, query) => ask(`GET ${path}`, query),
     post: (path, body) => ask(`POST ${path}`, body),
     patch: (path, body) => ask(`PATCH ${path}`, body),

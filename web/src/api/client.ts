@@ -35,6 +35,8 @@ export interface ClientOptions {
 }
 
 export interface Client {
+  /** What every call says of this page, for those that are not made here. */
+  headers(): Record<string, string>
   get<T>(path: string, query?: Query): Promise<T>
   /** `key`: sent again under it, the same is done once. */
   post<T>(path: string, body?: unknown, key?: string): Promise<T>
@@ -79,20 +81,22 @@ export async function errorIn(response: Response): Promise<ApiError> {
 export function createClient(options: ClientOptions): Client {
   const send = options.fetch ?? ((input, init) => fetch(input, init))
 
+  const headers = () => ({
+    Accept: 'application/json',
+    'Accept-Language': options.language(),
+    'X-Requested-With': 'kinora',
+  })
+
   async function request<T>(method: string, path: string, body?: unknown, key?: string): Promise<T> {
-    const headers: Record<string, string> = {
-      Accept: 'application/json',
-      'Accept-Language': options.language(),
-      'X-Requested-With': 'kinora',
-    }
-    if (body !== undefined) headers['Content-Type'] = 'application/json'
-    if (key) headers['Idempotency-Key'] = key
+    const own: Record<string, string> = headers()
+    if (body !== undefined) own['Content-Type'] = 'application/json'
+    if (key) own['Idempotency-Key'] = key
     const sent = Date.now()
     let response: Response
     try {
       response = await send(path, {
         method,
-        headers,
+        headers: own,
         credentials: 'same-origin',
         // A deletion decided just before the page closes still goes out.
         keepalive: method === 'DELETE',
@@ -113,6 +117,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   return {
+    headers,
     get: (path, query) => request('GET', withQuery(path, query)),
     post: (path, body, key) => request('POST', path, body ?? {}, key),
     patch: (path, body) => request('PATCH', path, body ?? {}),

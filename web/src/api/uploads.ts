@@ -1,5 +1,5 @@
 import { ApiError, errorOf, readJson, type Client } from './client'
-import { abandon, sendResumable, standingOf } from './tus'
+import { tusApi } from './tus'
 import type { Page, Upload, UploadSubType, UploadSummary } from './types'
 
 export interface UploadQuery {
@@ -15,7 +15,7 @@ export interface SendOptions {
 }
 
 /** By XMLHttpRequest: fetch does not tell how much has left. */
-function send(file: File, subType: UploadSubType, options: SendOptions = {}): Promise<Upload> {
+function send(client: Client, file: File, subType: UploadSubType, options: SendOptions = {}): Promise<Upload> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     const form = new FormData()
@@ -24,8 +24,7 @@ function send(file: File, subType: UploadSubType, options: SendOptions = {}): Pr
     form.append('sub_type', subType)
     form.append('file', file, file.name)
     request.open('POST', '/api/upload')
-    request.setRequestHeader('Accept', 'application/json')
-    request.setRequestHeader('X-Requested-With', 'kinora')
+    for (const [name, value] of Object.entries(client.headers())) request.setRequestHeader(name, value)
     request.upload.onprogress = (event) => options.onProgress?.(event.loaded, event.total)
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText) as Upload)
@@ -43,9 +42,7 @@ export function uploadsApi(client: Client) {
     summary: () => client.get<UploadSummary>('/api/uploads/summary'),
     list: (query: UploadQuery) => client.get<Page<Upload>>('/api/uploads/list', { ...query }),
     remove: (uuid: string) => client.del(`/api/uploads/${uuid}`),
-    send,
-    sendResumable,
-    standingOf,
-    abandon,
+    send: (file: File, subType: UploadSubType, options?: SendOptions) => send(client, file, subType, options),
+    ...tusApi(client),
   }
 }

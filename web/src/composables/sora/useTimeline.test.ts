@@ -126,6 +126,14 @@ describe('the timeline', () => {
     expect(timeline.list.value).toEqual([])
   })
 
+  it('[UI-9] has the sentence of a failure in the language of the page, whatever the event spoke', async () => {
+    server.set(1, generation({ id: 1, status: 'failed', error_message: '上游拒绝了' }))
+    const { timeline } = begin()
+    heard!(generation({ id: 1, status: 'failed', error_message: 'The upstream refused it' }))
+    await vi.advanceTimersByTimeAsync(0)
+    expect(timeline.list.value[0]?.error_message).toBe('上游拒绝了')
+  })
+
   it('[UI-4] shows one card for a job whose event comes before the answer to its submission', () => {
     const { timeline } = begin()
     timeline.put(generation({ id: -1, status: 'pending' }))

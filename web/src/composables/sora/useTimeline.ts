@@ -172,6 +172,8 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
         early.set(next.id, next)
       } else {
         put(next)
+        // Events speak the browser's language; a sentence is asked for in the page's.
+        if (next.error_message) void refreshOne(next.id).catch(() => undefined)
       }
     }),
   )
