@@ -46,7 +46,7 @@ const firsts = views.flatMap((view) =>
   ['en', 'zh'].map((language) => {
     const around = frames.filter(([inside]) => inside.test(view)).map(([, frame]) => frame)
     const words = [`src/locales/${language}.json`, ...(isAdmins(view) ? [`src/locales/admin.${language}.json`] : [])]
-    const files = closure(['index.html', ...around, view, ...words])
+    const files = closure(['index.html', 'src/main.ts', ...around, view, ...words])
     const sum = (kind) => files.reduce((all, file) => all + sizeOf(file)[kind], 0)
     return { name: `${view}, ${language}`, files, gzip: sum('gzip'), sent: sum('sent') }
   }),

@@ -3,6 +3,7 @@ import { createApp, watch } from 'vue'
 import App from './App.vue'
 import { apiKey, createApi } from './api'
 import { createClient } from './api/client'
+import { fetchFirst } from './api/first'
 import { clockKey, createClock } from './composables/useClock'
 import { confirmKey, createConfirm } from './composables/useConfirm'
 import { createEvents, eventsKey } from './composables/useEvents'
@@ -12,7 +13,6 @@ import { createRouter } from './router'
 import { usePreferences, type Language } from './stores/preferences'
 import { useSession } from './stores/session'
 import { onNotificationPressed, registerServiceWorker } from './lib/serviceWorker'
-import './styles/index.css'
 
 const app = createApp(App)
 const clock = createClock()
@@ -32,6 +32,7 @@ function speak(language: Language): Promise<void> {
 watch(() => preferences.language, speak)
 
 const client = createClient({
+  fetch: fetchFirst,
   language: () => preferences.language,
   onUnauthorized: () => useSession(pinia).expire(),
   onServerTime: clock.learn,
