@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What administrators and owners of keys do: accounts, people, groups, settings, keys.
 import assert from "node:assert/strict";
-import { atBothWidths, inWindow, Stage, type Visitor } from "../lib/browser.ts";
+import { atBothWidths, atDesk, inWindow, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, PASSWORD } from "../lib/kinora.ts";
 import { OAuthServer } from "../lib/oauth.ts";
 
@@ -250,6 +250,41 @@ atBothWidths(
     await eventually("the key no longer works", async () => (await use()).status === 401);
   },
 );
+
+atDesk(stage, "[ID-3, UI-1] by keys alone, the focus comes back to the dots from their menu and from its question", async (enter) => {
+  const v = await enter({ person: await stage.newcomer(), path: "/keys" });
+  const { keyboard } = v.page;
+  const focused = (what: string, selector: string) =>
+    eventually(`the focus on ${what}`, () => v.page.evaluate((s) => document.activeElement?.matches(s), selector));
+  await v.click("key-add");
+  await v.fill("key-name", "my script");
+  await keyboard.press("Enter");
+  await v.see("key-secret");
+  await keyboard.press("Escape");
+  await v.gone("key-dialog");
+  await focused("the view, as the button that opened it is gone", "#main");
+
+  const dots = v.at("key-menu");
+  await dots.focus();
+  await keyboard.press("Enter");
+  await focused("the first item", '[data-testid="key-menu-disable"]');
+  await keyboard.press("Escape");
+  await v.gone("key-menu-disable");
+  await focused("the dots", '[data-testid="key-menu"]');
+  await keyboard.press("ArrowDown");
+  await focused("the first item", '[data-testid="key-menu-disable"]');
+  await keyboard.press("ArrowDown");
+  await keyboard.press("Enter");
+  await focused("what changes nothing", '[data-testid="confirm-cancel"]');
+  await keyboard.press("Escape");
+  await v.gone("confirm");
+  await focused("the dots", '[data-testid="key-menu"]');
+  await dots.click();
+  await v.see("key-menu-disable");
+  await dots.click();
+  await v.gone("key-menu-disable");
+  await focused("the dots", '[data-testid="key-menu"]');
+});
 
 atBothWidths(
   stage,
