@@ -1,6 +1,6 @@
 import { computed, ref } from 'vue'
 import { useI18n } from 'vue-i18n'
-import { useErrorText } from './useErrorText'
+import { useProblems } from './useProblems'
 import { useSubmit } from './useSubmit'
 
 export const minPasswordLength = 8
@@ -8,15 +8,22 @@ export const minPasswordLength = 8
 /** The form of a new person: address and password, checked as they are typed. */
 export function useNewAccount(send: (email: string, password: string) => Promise<void>) {
   const { t } = useI18n()
-  const errorText = useErrorText()
   const email = ref('')
   const password = ref('')
   const { busy, error, submit } = useSubmit(() => send(email.value.trim(), password.value))
   const short = computed(() => password.value.length > 0 && password.value.length < minPasswordLength)
-  const complete = computed(() => email.value.includes('@') && password.value.length >= minPasswordLength)
-  const problem = computed(() => {
-    if (error.value) return errorText(error.value)
-    return short.value ? t('auth.shortPassword', { n: minPasswordLength }) : null
+  const addressed = computed(() => email.value.includes('@'))
+  const complete = computed(() => addressed.value && password.value.length >= minPasswordLength)
+  const { problem, general } = useProblems<'email' | 'password'>({
+    wrong: () => ({
+      // Whoever has come to the password has left the address.
+      email: password.value && email.value.trim() && !addressed.value && t('problem.email'),
+      password: short.value && t('auth.shortPassword', { n: minPasswordLength }),
+    }),
+    missing: () => ({}),
+    refusals: { email: 'email', invalid_email: 'email', email_taken: 'email', password: 'password' },
+    error,
   })
-  return { email, password, busy, complete, problem, submit }
+  const problems = computed(() => ({ email: problem('email'), password: problem('password') ?? general.value }))
+  return { email, password, busy, complete, problems, submit }
 }

@@ -5,9 +5,10 @@ import { guard, safeReturn } from './guard'
 
 const to = (meta: RouteMeta, fullPath = '/x', query = {}) =>
   ({ meta, fullPath, query }) as unknown as RouteLocationNormalized
-const nobody = { user: null, isAdmin: false }
-const user = { user: {}, isAdmin: false }
-const admin = { user: {}, isAdmin: true }
+const settings = { registration_enabled: false }
+const nobody = { user: null, isAdmin: false, settings }
+const user = { user: {}, isAdmin: false, settings }
+const admin = { user: {}, isAdmin: true, settings }
 
 describe('who may go where', () => {
   it('sends people who are not signed in to sign-in, and back afterwards', () => {
@@ -16,6 +17,12 @@ describe('who may go where', () => {
       query: { next: '/sora/library' },
     })
     expect(guard(to({ guestOnly: true }, '/login', { next: '/sora/library' }), user)).toBe('/sora/library')
+  })
+
+  it('[ID-4] sends to sign-in who would register where nobody may', () => {
+    const form = to({ guestOnly: true, registering: true }, '/register', { next: '/keys' })
+    expect(guard(form, nobody)).toEqual({ name: 'login', query: { next: '/keys' } })
+    expect(guard(form, { ...nobody, settings: { registration_enabled: true } })).toBe(true)
   })
 
   it('keeps administration to administrators', () => {

@@ -8,6 +8,8 @@ declare module 'vue-router' {
     adminWords?: boolean
     /** For people who are not signed in. */
     guestOnly?: boolean
+    /** Only where people may register. */
+    registering?: boolean
     /** Dark in every theme: sign-in and Sora. */
     lightsDown?: boolean
     title?: string
@@ -18,6 +20,7 @@ declare module 'vue-router' {
 export interface GuardSession {
   user: unknown
   isAdmin: boolean
+  settings: { registration_enabled: boolean }
 }
 
 /** Only a path of this page may follow sign-in, never another site. */
@@ -28,6 +31,8 @@ export function safeReturn(target: unknown): string {
 /** Where someone is sent instead, or true where they may go. */
 export function guard(to: RouteLocationNormalized, session: GuardSession): true | RouteLocationRaw {
   if (to.meta.guestOnly && session.user) return safeReturn(to.query.next)
+  // Sign-in says whom to ask.
+  if (to.meta.registering && !session.settings.registration_enabled) return { name: 'login', query: to.query }
   if (to.meta.requiresAuth && !session.user) {
     return { name: 'login', query: to.fullPath === '/' ? {} : { next: to.fullPath } }
   }

@@ -11,7 +11,7 @@ export const authRoutes: RouteRecordRaw[] = [
     path: '/register',
     name: 'register',
     component: () => import('./RegisterView.vue'),
-    meta: { title: 'auth.register', lightsDown: true, guestOnly: true },
+    meta: { title: 'auth.register', lightsDown: true, guestOnly: true, registering: true },
   },
   {
     path: '/setup',
