@@ -240,6 +240,9 @@ inWindow(
     const card = await v.cardIs(prompt, "link");
     assert.match((await v.at("countdown", card).textContent())!, /^1[0-5]:\d\d$/);
     assert.equal(await v.at("job-save", card).getAttribute("aria-disabled"), "true");
+    await v.see("job-note", v.words("card.linkNoteQuotaNoStorage"));
+    await v.at("job-save", card).press("Enter");
+    await v.see("toast", v.words("card.saveOff"));
     await v.plays(card.locator("video"));
     const asked = v.page.waitForEvent("dialog");
     const leaving = v.page.goto("/keys").catch(() => undefined);

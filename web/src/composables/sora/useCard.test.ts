@@ -89,6 +89,9 @@ describe('a card', () => {
     expect(note({})).toContain('did not answer')
     canSave.value = false
     expect(note({})).toContain('only at the upstream')
+    // Room would not help: only cloud storage takes a work later.
+    expect(note({ storage_reason: 'quota_exceeded' })).toMatch(/did not fit.*Download it/)
+    expect(note({ storage_reason: 'quota_exceeded' })).not.toContain('room')
   })
 
   it('[ST-8] names the class of a failure, and gives its words', () => {

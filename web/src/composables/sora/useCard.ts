@@ -121,7 +121,8 @@ export function useCard(props: { generation: Generation }) {
   }
 
   function linkNote(): string {
-    if (props.generation.storage_reason === 'quota_exceeded') return 'card.linkNoteQuota'
+    if (props.generation.storage_reason === 'quota_exceeded')
+      return canSave.value ? 'card.linkNoteQuota' : 'card.linkNoteQuotaNoStorage'
     return canSave.value ? 'card.linkNote' : 'card.linkNoteNoStorage'
   }
 
