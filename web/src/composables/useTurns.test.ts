@@ -9,42 +9,54 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A list with its turns, and `take` for a part of it that is made now; frames come by hand. */
-function list(first: number, step: number) {
+/** A list with its turns, and `take` for a part of it that is made now; frames and tasks come by hand. */
+function list(first: number) {
   vi.useFakeTimers()
-  const made = withSetup(() => provideTurns(first, step))
+  const made = withSetup(() => provideTurns(first))
   stop = made.stop
   const take = (scope: EffectScope = effectScope()) => scope.run(made.result.take)!
-  return { ...made.result, take, frame: () => vi.advanceTimersToNextFrame() }
+  return { ...made.result, take, frame: () => vi.advanceTimersToNextFrame(), task: () => vi.advanceTimersToNextTimer() }
 }
 const values = (turns: readonly Readonly<Ref<boolean>>[]) => turns.map((turn) => turn.value)
 
-it('[UI-3] makes the first parts of a list at once and the others a few a frame', () => {
-  const { take, frame } = list(2, 1)
+it('[UI-3] makes the first parts of a list at once, and once they are painted the others one after another', () => {
+  const { take, frame, task } = list(2)
   const turns = Array.from({ length: 4 }, () => take())
   expect(values(turns)).toEqual([true, true, false, false])
   frame()
+  expect(values(turns)).toEqual([true, true, false, false])
+  task()
   expect(values(turns)).toEqual([true, true, true, false])
-  frame()
+  task()
   expect(values(turns)).toEqual([true, true, true, true])
 })
 
 it('[UI-3] has what comes later at once again', () => {
-  const { take, frame } = list(1, 1)
+  const { take } = list(1)
+  const first = [take(), take()]
+  vi.runAllTimers()
+  expect(values([...first, take(), take()])).toEqual([true, true, true, false])
+})
+
+it('[UI-3] has what comes meanwhile wait for its turn', () => {
+  const { take, frame, task } = list(1)
   const first = [take(), take()]
   frame()
-  frame()
-  expect(values([...first, take()])).toEqual([true, true, true])
+  task()
+  const later = take()
+  expect(values([...first, later])).toEqual([true, true, false])
+  task()
+  expect(later.value).toBe(true)
 })
 
 it('[UI-3] makes all that wait when it is told to, and forgets what has gone', () => {
-  const { take, frame, finish } = list(1, 1)
+  const { take, finish } = list(1)
   const gone = effectScope()
   const turns = [take(), take(gone), take(), take()]
   gone.stop()
   finish()
   expect(values(turns)).toEqual([true, false, true, true])
-  frame()
+  vi.runAllTimers()
   expect(values([take()])).toEqual([true])
 })
 

@@ -1,29 +1,31 @@
 import { inject, onScopeDispose, provide, ref, type InjectionKey, type Ref } from 'vue'
 
 interface Turns {
-  /** True at once for the first of a list, for the others in a later frame. */
+  /** True at once for the first of a list, for the others later. */
   take: () => Readonly<Ref<boolean>>
 }
 
 const turnsKey: InjectionKey<Turns> = Symbol('turns')
 
-/** Lets the parts of a long list be made over several frames, so that the first stand at once and the page answers
- * meanwhile: `first` without waiting, then `step` a frame. `finish` makes all that still wait. */
-export function provideTurns(first = 3, step = 2) {
+/** Lets the parts of a long page be made one after another, so that the first stand at once and the page answers
+ * meanwhile: `first` without waiting, the others once these are painted, each in a task of its own. `finish` makes
+ * all that still wait. */
+export function provideTurns(first = 1) {
   const waiting = new Set<Ref<boolean>>()
   let atOnce = first
   let frame = 0
+  let timer = 0
 
   function next() {
-    frame = 0
-    let left = step
-    for (const turn of waiting) {
-      if (left-- === 0) break
-      waiting.delete(turn)
-      turn.value = true
+    frame = timer = 0
+    const [turn] = waiting
+    if (!turn) {
+      atOnce = first
+      return
     }
-    if (waiting.size) frame = requestAnimationFrame(next)
-    else atOnce = first
+    waiting.delete(turn)
+    turn.value = true
+    timer = window.setTimeout(next)
   }
 
   function take() {
@@ -33,7 +35,7 @@ export function provideTurns(first = 3, step = 2) {
       waiting.add(turn)
       onScopeDispose(() => waiting.delete(turn))
     }
-    frame ||= requestAnimationFrame(next)
+    if (!timer) frame ||= requestAnimationFrame(() => (timer = window.setTimeout(next)))
     return turn
   }
 
@@ -42,12 +44,15 @@ export function provideTurns(first = 3, step = 2) {
     waiting.clear()
   }
 
-  onScopeDispose(() => cancelAnimationFrame(frame))
+  onScopeDispose(() => {
+    cancelAnimationFrame(frame)
+    clearTimeout(timer)
+  })
   provide(turnsKey, { take })
   return { take, finish }
 }
 
-/** Whether it is this part's turn; outside of such a list it always is. */
+/** Whether it is this part's turn; outside of such a page it always is. */
 export function useTurn(): Readonly<Ref<boolean>> {
   return inject(turnsKey, undefined)?.take() ?? ref(true)
 }
