@@ -46,7 +46,12 @@ export interface Client {
 
 export const clientKey: InjectionKey<Client> = Symbol('client')
 
-function withQuery(path: string, query?: Query): string {
+/** What every question says of this page: what it reads, in which language, and a header no foreign form can send. */
+export function ownHeaders(language: string): Record<string, string> {
+  return { Accept: 'application/json', 'Accept-Language': language, 'X-Requested-With': 'kinora' }
+}
+
+export function withQuery(path: string, query?: Query): string {
   const params = new URLSearchParams()
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value !== undefined && value !== null && value !== '') params.set(name, String(value))
@@ -77,18 +82,14 @@ export async function errorIn(response: Response): Promise<ApiError> {
   return errorOf(response.status, body, response.headers.get('x-request-id'))
 }
 
-/** A typed fetch: same-origin cookie, JSON both ways, the chosen language, and a header no foreign form can send. */
+/** A typed fetch: same-origin cookie, JSON both ways. */
 export function createClient(options: ClientOptions): Client {
   const send = options.fetch ?? fetch
 
-  const headers = () => ({
-    Accept: 'application/json',
-    'Accept-Language': options.language(),
-    'X-Requested-With': 'kinora',
-  })
+  const headers = () => ownHeaders(options.language())
 
   async function request<T>(method: string, path: string, body?: unknown, key?: string): Promise<T> {
-    const own: Record<string, string> = headers()
+    const own = headers()
     if (body !== undefined) own['Content-Type'] = 'application/json'
     if (key) own['Idempotency-Key'] = key
     const sent = Date.now()

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createClient } from './client'
 import { fetchFirst, sendFirst } from './first'
+import { studioPaths } from './sora'
 
 const me = '/api/v1/auth/me'
 const ask = vi.fn<typeof fetch>()
@@ -43,5 +44,44 @@ it('[UI-1] tells of a broken line, and asks again after it', async () => {
 it('[UI-1] takes no answer to a question for one to a change', async () => {
   sendFirst('en')
   await client().patch(me, { avatar: null })
+  expect(ask).toHaveBeenCalledTimes(3)
+})
+
+/** Answers with these settings, and with a person or none. */
+function answerWith(settings: object, meStatus: number) {
+  ask.mockImplementation(async (path) =>
+    path === me ? Response.json({ id: 1 }, { status: meStatus }) : Response.json({ path, ...settings }),
+  )
+}
+const asked = () => ask.mock.calls.map(([path]) => path)
+const settle = () => new Promise((resolve) => setTimeout(resolve))
+
+it('[UI-1] asks for what the studio needs as soon as someone is there to see it', async () => {
+  answerWith({ sora_client_enabled: true, simple_mode: false }, 200)
+  sendFirst('en')
+  await settle()
+  expect(asked().slice(2)).toEqual(studioPaths)
+  expect(await client().get(me)).toEqual({ id: 1 })
+  for (const path of studioPaths) expect(await client().get(path)).toMatchObject({ path })
+  expect(ask).toHaveBeenCalledTimes(2 + studioPaths.length)
+})
+
+it.each([
+  ['nobody is signed in', { sora_client_enabled: true }, 401],
+  ['there is no studio', { sora_client_enabled: false }, 200],
+  ['only the gateway is shown', { sora_client_enabled: true, simple_mode: true }, 200],
+])('[UI-1] asks for none of it where %s', async (_, settings, status) => {
+  answerWith(settings, status)
+  sendFirst('en')
+  await settle()
+  expect(ask).toHaveBeenCalledTimes(2)
+})
+
+it('[ST-9] asks anew for what nobody took in time', async () => {
+  answerWith({}, 200)
+  sendFirst('en')
+  const now = performance.now()
+  vi.spyOn(performance, 'now').mockReturnValue(now + 10_001)
+  await client().get(me)
   expect(ask).toHaveBeenCalledTimes(3)
 })

@@ -1,4 +1,4 @@
-import type { Client } from './client'
+import { withQuery, type Client } from './client'
 import type {
   GenerateAnswer,
   GenerateRequest,
@@ -6,6 +6,7 @@ import type {
   GenerationQuery,
   Model,
   Page,
+  PublicSettings,
   Quota,
   StorageStatus,
 } from './types'
@@ -14,6 +15,19 @@ const root = '/api/v1/sora'
 
 /** Where the server tells of changes as they happen. */
 export const eventsPath = `${root}/events`
+
+/** The studio is everybody's part of the page, unless the operator has turned it off. */
+export const hasStudio = (settings: PublicSettings) => settings.sora_client_enabled && !settings.simple_mode
+
+/** All that runs, and the newest: what the timeline begins with. */
+export const runningQuery: GenerationQuery = { status: 'pending,generating', page_size: 100 }
+export const newestQuery: GenerationQuery = { page: 1, page_size: 20 }
+
+/** What the studio asks for as soon as it stands. */
+export const studioPaths = [
+  ...[runningQuery, newestQuery].map((query) => withQuery(`${root}/generations`, { ...query })),
+  ...['quota', 'storage-status', 'models'].map((name) => `${root}/${name}`),
+]
 
 export function soraApi(client: Client) {
   return {

@@ -18,7 +18,8 @@ export interface LiveEvents {
   start(): void
   stop(): void
   on(name: LiveEvent, listener: Listener): () => void
-  /** Called when changes may have been missed: after each connection but the first, or as the server says. */
+  /** Called when changes may have been missed: what was asked for before a connection stood may be older than it;
+   * and as the server says. */
   onMissed(listener: () => void): () => void
   /** Called each time the connection ends or cannot be made. */
   onLost(listener: () => void): () => void
@@ -44,7 +45,6 @@ export function createEvents(
   let stream: EventStream | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
   let failures = 0
-  let opened = false
   let heardAt = 0
 
   function deliver(name: LiveEvent, event: MessageEvent<string>) {
@@ -69,8 +69,7 @@ export function createEvents(
       connected.value = true
       failures = 0
       heardAt = Date.now()
-      if (opened) tell(missed)
-      opened = true
+      tell(missed)
     }
     current.onerror = () => {
       if (stream !== current) return
@@ -105,7 +104,6 @@ export function createEvents(
       timer = undefined
       stream?.close()
       stream = null
-      opened = false
       connected.value = false
     },
     on(name, listener) {

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 import { ApiError, useApi } from '@/api'
+import { hasStudio } from '@/api/sora'
 import type { Me, PublicSettings } from '@/api/types'
 import { usePreferences } from './preferences'
 
@@ -24,7 +25,7 @@ export const useSession = defineStore('session', () => {
   const failed = ref<ApiError | null>(null)
 
   const isAdmin = computed(() => user.value?.role === 'admin')
-  const soraShown = computed(() => settings.value.sora_client_enabled && !settings.value.simple_mode)
+  const soraShown = computed(() => hasStudio(settings.value))
 
   function applySettings(next: PublicSettings) {
     settings.value = { ...settings.value, ...next }

@@ -104,6 +104,19 @@ describe('the timeline', () => {
     expect(timeline.running.value.map((item) => item.id)).toEqual([2])
   })
 
+  it('[UI-3] draws nothing again that is as it was', async () => {
+    server.set(1, generation({ id: 1 }))
+    server.set(2, generation({ id: 2, prompt: 'before' }))
+    const { timeline } = begin()
+    await timeline.refresh()
+    const before = [1, 2].map((id) => timeline.items.get(id))
+    server.set(1, generation({ id: 1 }))
+    server.set(2, generation({ id: 2, prompt: 'after' }))
+    await timeline.refresh()
+    expect(timeline.items.get(1)).toBe(before[0])
+    expect(timeline.items.get(2)).toMatchObject({ prompt: 'after' })
+  })
+
   it('[ST-9] finds the end of a job by asking, with events blocked, and tells of it once', async () => {
     server.set(2, generation({ id: 2, status: 'generating', storage_type: 'none' }))
     const { timeline, onEnd } = begin()

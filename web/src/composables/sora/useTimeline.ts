@@ -1,5 +1,6 @@
 import { computed, onScopeDispose, reactive, ref } from 'vue'
 import { ApiError, largestPage, type Api } from '@/api'
+import { newestQuery, runningQuery } from '@/api/sora'
 import type { Generation } from '@/api/types'
 import { isRunning, newestFirst } from '@/lib/generation'
 import type { Clock } from '../useClock'
@@ -14,7 +15,7 @@ export interface TimelineOptions {
   onEnd: (generation: Generation) => void
 }
 
-const pageSize = 20
+const pageSize = newestQuery.page_size!
 
 function rank(generation: Generation): number {
   if (generation.status === 'pending') return 0
@@ -67,7 +68,8 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
   function put(next: Generation) {
     const known = items.get(next.id)
     const merged = mergeGeneration(known, next)
-    items.set(next.id, merged)
+    // The same once more would draw its card once more.
+    if (!known || JSON.stringify(known) !== JSON.stringify(merged)) items.set(next.id, merged)
     const phase = known?.status === merged.status ? deadlines.get(next.id) : undefined
     const deadline = nextDeadline(phase, merged, clock.read())
     if (deadline === undefined) deadlines.delete(next.id)
@@ -102,10 +104,7 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
     loading.value = true
     error.value = null
     try {
-      const [active, first] = await Promise.all([
-        api.list({ status: 'pending,generating', page_size: 100 }),
-        api.list({ page: 1, page_size: pageSize }),
-      ])
+      const [active, first] = await Promise.all([api.list(runningQuery), api.list(newestQuery)])
       const known = running.value.map((item) => item.id)
       for (const item of [...first.data, ...active.data]) put(item)
       const still = new Set(active.data.map((item) => item.id))
