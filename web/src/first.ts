@@ -3,9 +3,11 @@
 import { sendFirst } from './api/first'
 import { catalogues } from './i18n/catalogues'
 import { firstLanguage } from './lib/language'
+import { sendForView } from './router/firstViews'
 import './styles/index.css'
 
 const language = firstLanguage()
 sendFirst(language)
 catalogues.page[language]().catch(() => undefined)
+sendForView(location.pathname)
 import('./main').catch(() => setTimeout(() => location.reload(), 3000))
