@@ -11,6 +11,8 @@ export interface Scores {
   lcp: number;
   tbt: number;
   cls: number;
+  // How fast this machine is, as Lighthouse finds it.
+  index: number;
   // What cost points, but for performance: "color-contrast: Background and foreground …".
   faults: string[];
 }
@@ -23,11 +25,13 @@ export interface Look {
   mobile: boolean;
   // Without it only accessibility and best practices are looked at, as fast as the machine can.
   performance?: boolean;
+  // By how much the processor is taken to be slower than this one; else Lighthouse's own 4 for a phone.
+  slowdown?: number;
 }
 
 const TRIES = 3;
 
-async function once({ port, person, path, mobile, performance = false }: Look): Promise<Scores> {
+async function once({ port, person, path, mobile, performance = false, slowdown }: Look): Promise<Scores> {
   const { default: lighthouse, desktopConfig } = await import("lighthouse");
   const flags = {
     port,
@@ -36,10 +40,11 @@ async function once({ port, person, path, mobile, performance = false }: Look): 
     extraHeaders: { Cookie: `kinora_session=${person.token}` },
     disableFullPageScreenshot: true,
     ...(performance ? {} : { throttlingMethod: "provided" as const }),
+    ...(slowdown ? { throttling: { cpuSlowdownMultiplier: slowdown } } : {}),
   };
   const result = await lighthouse(person.kinora.url + path, flags, mobile ? undefined : desktopConfig);
   if (!result || result.lhr.runtimeError) throw new Error(`lighthouse: ${result?.lhr.runtimeError?.message}`);
-  const { categories, audits, finalDisplayedUrl } = result.lhr;
+  const { categories, audits, environment, finalDisplayedUrl } = result.lhr;
   if (new URL(finalDisplayedUrl).pathname === "/login") throw new Error(`lighthouse: ${path} led to the sign-in page`);
   const score = (name: string) => Math.round(100 * (categories[name]?.score ?? 0));
   const figure = (name: string) => audits[name]?.numericValue ?? 0;
@@ -52,6 +57,7 @@ async function once({ port, person, path, mobile, performance = false }: Look): 
     lcp: figure("largest-contentful-paint"),
     tbt: figure("total-blocking-time"),
     cls: figure("cumulative-layout-shift"),
+    index: environment.benchmarkIndex,
     faults: weighed
       .filter(({ id, weight }) => weight > 0 && (audits[id]?.score ?? 1) < 1)
       .map(({ id }) => `${id}: ${audits[id]?.title}`),

@@ -31,6 +31,10 @@ try {
     "Written by `make bench-page WRITE=1`; what is measured, and how, is in [bench/page](../bench/page/run.sh).",
     "",
     `${measured()}, Chromium ${stage.browser.version()}, headless, server and browser on one machine.`,
+    "",
+    "Lighthouse takes a phone's processor for four times slower than the machine it runs on, which it expects to have an",
+    "index of 1500 to 2000. The rows called calibrated take it for two times slower, as Lighthouse's guide has it for a",
+    "machine with an index of 1000 to 1500; the index is the last column.",
   ]);
 } finally {
   await stage.close();
