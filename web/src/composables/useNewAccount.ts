@@ -15,6 +15,7 @@ export function useNewAccount(send: (email: string, password: string) => Promise
   const addressed = computed(() => email.value.includes('@'))
   const complete = computed(() => addressed.value && password.value.length >= minPasswordLength)
   const { problem, general } = useProblems<'email' | 'password'>({
+    form: () => [email.value, password.value],
     wrong: () => ({
       // Whoever has come to the password has left the address.
       email: password.value && email.value.trim() && !addressed.value && t('problem.email'),

@@ -1,14 +1,15 @@
 import { expect, it } from 'vitest'
-import { reactive, ref } from 'vue'
+import { nextTick, reactive, ref } from 'vue'
 import { ApiError } from '@/api'
 import { withSetup } from '@/test-helpers'
 import { useProblems } from './useProblems'
 
-it('[AD-1] are said as they are typed, once someone has tried, or when the server refuses', () => {
+it('[AD-1] are said as they are typed, once someone has tried, or until what the server refused is changed', async () => {
   const form = reactive({ name: '', size: 'lots' })
   const error = ref<unknown>(null)
   const { result: fields, stop } = withSetup(() =>
     useProblems<'name' | 'size'>({
+      form: () => ({ ...form }),
       wrong: () => ({ size: form.size === 'lots' && 'no size' }),
       missing: () => ({ name: form.name === '' && 'no name' }),
       refusals: { name: 'name', name_taken: 'name' },
@@ -30,6 +31,9 @@ it('[AD-1] are said as they are typed, once someone has tried, or when the serve
   }
   error.value = new ApiError(503, 'busy', 'later')
   expect(said()).toEqual([null, null, 'later'])
+  form.size = '6 GB'
+  await nextTick()
+  expect(said()).toEqual([null, null, null])
   fields.forgive()
   form.name = ''
   expect(said()).toEqual([null, null, null])

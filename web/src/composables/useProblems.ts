@@ -1,10 +1,12 @@
-import { computed, ref, type Ref } from 'vue'
+import { computed, ref, watch, type Ref } from 'vue'
 import { ApiError } from '@/api'
 import { useErrorText } from './useErrorText'
 
 type Texts<F extends string> = Partial<Record<F, string | false | null>>
 
 export interface ProblemOptions<F extends string> {
+  /** All that stands in the fields. */
+  form: () => object
   /** What is wrong as soon as it is typed. */
   wrong: () => Texts<F>
   /** What is not there yet, which is said once someone has tried to go on without it. */
@@ -16,7 +18,7 @@ export interface ProblemOptions<F extends string> {
 }
 
 /** What stands below the fields of a form, and what of a refusal is about none of them. */
-export function useProblems<F extends string>({ wrong, missing, refusals, error }: ProblemOptions<F>) {
+export function useProblems<F extends string>({ form, wrong, missing, refusals, error }: ProblemOptions<F>) {
   const errorText = useErrorText()
   const tried = ref(false)
 
@@ -42,6 +44,9 @@ export function useProblems<F extends string>({ wrong, missing, refusals, error 
     tried.value = false
     error.value = null
   }
+
+  // What was refused is not what stands there now.
+  watch(form, () => (error.value = null))
 
   return { problem, general, attempt, forgive }
 }
