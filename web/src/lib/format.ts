@@ -67,8 +67,8 @@ export function formatTime(iso: string): string {
   return `${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}`
 }
 
-/** English has its days before its months here. */
-const british = (locale: string) => (locale === 'en' ? 'en-GB' : locale)
+/** The locale to format by: English has its days before its months here. */
+export const british = (locale: string) => (locale === 'en' ? 'en-GB' : locale)
 
 export function formatDateTime(iso: string, locale: string): string {
   return formatWith(new Date(iso), british(locale), { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })

@@ -1,5 +1,5 @@
 import type { AccountHealth, Stats, StatsPeriod, StoredDay } from '@/api/types'
-import { formatTime, formatWith } from './format'
+import { british, formatTime, formatWith } from './format'
 
 const dayMs = 86_400_000
 
@@ -18,7 +18,7 @@ export function formatShare(share: number): string {
 /** Where a step begins, as its axis says it. */
 export function stepLabel(at: string, period: StatsPeriod, locale: string): string {
   const date = new Date(at)
-  const language = locale === 'en' ? 'en-GB' : locale
+  const language = british(locale)
   if (period === '24h') return formatTime(at)
   if (period === '30d') return formatWith(date, language, { day: 'numeric', month: 'short' })
   return formatWith(date, language, { weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
