@@ -7,6 +7,8 @@ import { OAuthServer } from "../lib/oauth.ts";
 
 const stage = await Stage.open("admin");
 const { admin, demo } = stage;
+const focused = (v: Visitor, what: string, selector: string) =>
+  eventually(`the focus on ${what}`, () => v.page.evaluate((s) => document.activeElement?.matches(s), selector));
 
 atBothWidths(
   stage,
@@ -169,6 +171,7 @@ atBothWidths(
     await v.see("toast", v.words("settings.saved"));
     const settings = await admin.ask("GET", "/api/v1/admin/settings");
     assert.equal(settings.site_name, site);
+    await focused(v, "what has nothing more to save", '[data-testid="settings-save"]');
 
     await v.navigate("audit");
     await v.see("audit-row");
@@ -254,36 +257,34 @@ atBothWidths(
 atDesk(stage, "[ID-3, UI-1] by keys alone, the focus comes back to the dots from their menu and from its question", async (enter) => {
   const v = await enter({ person: await stage.newcomer(), path: "/keys" });
   const { keyboard } = v.page;
-  const focused = (what: string, selector: string) =>
-    eventually(`the focus on ${what}`, () => v.page.evaluate((s) => document.activeElement?.matches(s), selector));
   await v.click("key-add");
   await v.fill("key-name", "my script");
   await keyboard.press("Enter");
   await v.see("key-secret");
   await keyboard.press("Escape");
   await v.gone("key-dialog");
-  await focused("the view, as the button that opened it is gone", "#main");
+  await focused(v, "the view, as the button that opened it is gone", "#main");
 
   const dots = v.at("key-menu");
   await dots.focus();
   await keyboard.press("Enter");
-  await focused("the first item", '[data-testid="key-menu-disable"]');
+  await focused(v, "the first item", '[data-testid="key-menu-disable"]');
   await keyboard.press("Escape");
   await v.gone("key-menu-disable");
-  await focused("the dots", '[data-testid="key-menu"]');
+  await focused(v, "the dots", '[data-testid="key-menu"]');
   await keyboard.press("ArrowDown");
-  await focused("the first item", '[data-testid="key-menu-disable"]');
+  await focused(v, "the first item", '[data-testid="key-menu-disable"]');
   await keyboard.press("ArrowDown");
   await keyboard.press("Enter");
-  await focused("what changes nothing", '[data-testid="confirm-cancel"]');
+  await focused(v, "what changes nothing", '[data-testid="confirm-cancel"]');
   await keyboard.press("Escape");
   await v.gone("confirm");
-  await focused("the dots", '[data-testid="key-menu"]');
+  await focused(v, "the dots", '[data-testid="key-menu"]');
   await dots.click();
   await v.see("key-menu-disable");
   await dots.click();
   await v.gone("key-menu-disable");
-  await focused("the dots", '[data-testid="key-menu"]');
+  await focused(v, "the dots", '[data-testid="key-menu"]');
 });
 
 atBothWidths(
@@ -538,6 +539,7 @@ inWindow(stage, "[AD-1] what is more than a page has pages, of what is searched 
     await v.see("group-row", name(51));
     assert.equal(await v.at("group-row").count(), 1);
     assert.ok(await v.at("page-next").isDisabled());
+    await focused(v, "what leads no further", '[data-testid="page-next"]');
     await v.click("page-previous");
     await v.see("group-row", name(1));
     await v.click("page-next");

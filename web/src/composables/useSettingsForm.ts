@@ -95,6 +95,7 @@ export function useSettingsForm() {
 
   /** Tries the S3 fields as they stand on the page, saved or not. */
   async function testS3() {
+    if (testing.value) return
     testing.value = true
     test.value = null
     const s3 = s3Fields.value.filter(({ key, kind }) => kind !== 'secret' || draft[key] !== '')
