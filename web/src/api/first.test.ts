@@ -85,3 +85,26 @@ it('[ST-9] asks anew for what nobody took in time', async () => {
   await client().get(me)
   expect(ask).toHaveBeenCalledTimes(3)
 })
+
+it('[UI-1] gives both answers whole, whichever comes first and whoever waits for it', async () => {
+  const settings = '/api/v1/settings/public'
+  for (const order of [
+    [settings, me],
+    [me, settings],
+  ]) {
+    const come = new Map<string, () => void>()
+    ask.mockImplementation(
+      (path) =>
+        new Promise((resolve) =>
+          come.set(String(path), () => resolve(Response.json({ path, sora_client_enabled: true }))),
+        ),
+    )
+    sendFirst('en')
+    const answers = order.map((path) => client().get(path))
+    for (const path of order) {
+      come.get(path)!()
+      await settle()
+    }
+    expect(await Promise.all(answers)).toMatchObject(order.map((path) => ({ path })))
+  }
+})

@@ -5,25 +5,35 @@ import { hasStudio, studioPaths } from './sora'
 const settingsPath = '/api/v1/settings/public'
 const mePath = '/api/v1/auth/me'
 
-interface Early {
-  answer: Promise<Response>
-  sentMs: number
+interface Answer {
+  text: string
+  status: number
+  headers: Headers
 }
-const early = new Map<string, Early>()
+const early = new Map<string, { answer: Promise<Answer>; sentMs: number }>()
 
 /** An answer that nobody took for so long is asked for anew. */
 const keptMs = 10_000
 
-function send(path: string, language: string): Promise<Response> {
-  const answer = fetch(path, { headers: ownHeaders(language), credentials: 'same-origin' })
+/** Read whole, as two may want it. Without its date: when it was sent for is not known to who takes it, and a clock
+ * would be set by it. */
+async function ask(path: string, language: string): Promise<Answer> {
+  const response = await fetch(path, { headers: ownHeaders(language), credentials: 'same-origin' })
+  const headers = new Headers(response.headers)
+  headers.delete('date')
+  return { text: await response.text(), status: response.status, headers }
+}
+
+function send(path: string, language: string): Promise<Answer> {
+  const answer = ask(path, language)
   // Whoever takes it hears of it.
   answer.catch(() => undefined)
   early.set(path, { answer, sentMs: performance.now() })
   return answer
 }
 
-async function isStudioShown(settings: Promise<Response>, me: Promise<Response>): Promise<boolean> {
-  return (await me).ok && hasStudio(await (await settings).clone().json())
+async function isStudioShown(settings: Promise<Answer>, me: Promise<Answer>): Promise<boolean> {
+  return (await me).status === 200 && hasStudio(JSON.parse((await settings).text))
 }
 
 /** Sends for what the first view needs before the page's code, which is larger, has come; for what the studio needs
@@ -34,17 +44,11 @@ export function sendFirst(language: string): void {
   isStudioShown(settings, me).then(sendStudio, () => undefined)
 }
 
-/** Without its date: when it was sent for is not known to who takes it, and a clock would be set by it. */
-function undated({ body, status, headers }: Response): Response {
-  const kept = new Headers(headers)
-  kept.delete('date')
-  return new Response(body, { status, headers: kept })
-}
-
 /** As fetch; but an answer that was sent for first is there already, once. */
-export function fetchFirst(input: string, init: RequestInit): Promise<Response> {
+export async function fetchFirst(input: string, init: RequestInit): Promise<Response> {
   const found = init.method === 'GET' ? early.get(input) : undefined
-  if (!found) return fetch(input, init)
-  early.delete(input)
-  return performance.now() - found.sentMs < keptMs ? found.answer.then(undated) : fetch(input, init)
+  if (found) early.delete(input)
+  if (!found || performance.now() - found.sentMs > keptMs) return fetch(input, init)
+  const { text, ...rest } = await found.answer
+  return new Response(text, rest)
 }
