@@ -6,7 +6,7 @@ import { studioPaths } from './sora'
 const me = '/api/v1/auth/me'
 const ask = vi.fn<typeof fetch>()
 const learn = vi.fn()
-const client = () => createClient({ language: () => 'en', fetch: fetchFirst, onServerTime: learn })
+const client = (language = 'en') => createClient({ language: () => language, fetch: fetchFirst, onServerTime: learn })
 
 beforeEach(() => {
   const headers = { date: new Date(0).toUTCString() }
@@ -20,9 +20,9 @@ it('[UI-1] asks who is there before the page can, and once', async () => {
   sendFirst('zh')
   expect(ask.mock.calls.map(([path]) => path)).toEqual(['/api/v1/settings/public', me])
   expect(ask.mock.calls[1]![1]).toMatchObject({ headers: { 'Accept-Language': 'zh' }, credentials: 'same-origin' })
-  expect(await client().get(me)).toEqual({ path: me })
+  expect(await client('zh').get(me)).toEqual({ path: me })
   expect(ask).toHaveBeenCalledTimes(2)
-  expect(await client().get(me)).toEqual({ path: me })
+  expect(await client('zh').get(me)).toEqual({ path: me })
   expect(ask).toHaveBeenCalledTimes(3)
 })
 
@@ -81,7 +81,7 @@ it('[ST-9] asks anew for what nobody took in time', async () => {
   answerWith({}, 200)
   sendFirst('en')
   const now = performance.now()
-  vi.spyOn(performance, 'now').mockReturnValue(now + 10_001)
+  vi.spyOn(performance, 'now').mockReturnValue(now + 60_001)
   await client().get(me)
   expect(ask).toHaveBeenCalledTimes(3)
 })
@@ -107,4 +107,12 @@ it('[UI-1] gives both answers whole, whichever comes first and whoever waits for
     }
     expect(await Promise.all(answers)).toMatchObject(order.map((path) => ({ path })))
   }
+})
+
+it('[UI-9] takes no answer in another language than the page has come to speak', async () => {
+  answerWith({}, 200)
+  sendFirst('zh')
+  await client('en').get(me)
+  expect(ask).toHaveBeenCalledTimes(3)
+  expect(ask.mock.calls[2]![1]).toMatchObject({ headers: { 'Accept-Language': 'en' } })
 })

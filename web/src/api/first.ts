@@ -10,10 +10,10 @@ interface Answer {
   status: number
   headers: Headers
 }
-const early = new Map<string, { answer: Promise<Answer>; sentMs: number }>()
+const early = new Map<string, { answer: Promise<Answer>; language: string; sentMs: number }>()
 
-/** An answer that nobody took for so long is asked for anew. */
-const keptMs = 10_000
+/** An answer that nobody took for so long is asked for anew; on a slow line the code that takes it comes late. */
+const keptMs = 60_000
 
 /** Read whole, as two may want it. Without its date: when it was sent for is not known to who takes it, and a clock
  * would be set by it. */
@@ -28,7 +28,7 @@ function send(path: string, language: string): Promise<Answer> {
   const answer = ask(path, language)
   // Whoever takes it hears of it.
   answer.catch(() => undefined)
-  early.set(path, { answer, sentMs: performance.now() })
+  early.set(path, { answer, language, sentMs: performance.now() })
   return answer
 }
 
@@ -44,11 +44,13 @@ export function sendFirst(language: string): void {
   isStudioShown(settings, me).then(sendStudio, () => undefined)
 }
 
-/** As fetch; but an answer that was sent for first is there already, once. */
+/** As fetch; but an answer that was sent for first is there already, once. In another language than the page has come
+ * to speak since, as the server offers it, it would be none. */
 export async function fetchFirst(input: string, init: RequestInit): Promise<Response> {
   const found = init.method === 'GET' ? early.get(input) : undefined
   if (found) early.delete(input)
-  if (!found || performance.now() - found.sentMs > keptMs) return fetch(input, init)
+  const language = new Headers(init.headers).get('Accept-Language')
+  if (!found || found.language !== language || performance.now() - found.sentMs > keptMs) return fetch(input, init)
   const { text, ...rest } = await found.answer
   return new Response(text, rest)
 }

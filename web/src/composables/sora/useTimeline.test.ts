@@ -159,11 +159,20 @@ describe('the timeline', () => {
   })
 
   it('[ST-9] fetches what it missed when a lost connection is back', async () => {
+    const { timeline } = begin()
+    await timeline.refresh()
+    server.set(3, generation({ id: 3 }))
+    reconnected?.()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(timeline.list.value.map((item) => item.id)).toEqual([3])
+  })
+
+  it('[ST-9] asks for nothing on a connection where the studio was not begun', async () => {
     server.set(3, generation({ id: 3 }))
     const { timeline } = begin()
     reconnected?.()
     await vi.advanceTimersByTimeAsync(0)
-    expect(timeline.list.value.map((item) => item.id)).toEqual([3])
+    expect(timeline.list.value).toEqual([])
   })
 
   it('loads older works page by page, to the end', async () => {

@@ -99,8 +99,10 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
     updatedAt.value = clock.read()
   }
 
+  let asked = false
   /** Everything that runs and the first page: what a reload, another tab or a lost connection needs. */
   async function refresh() {
+    asked = true
     loading.value = true
     error.value = null
     try {
@@ -176,7 +178,7 @@ export function useTimeline({ api, events, clock, onEnd }: TimelineOptions) {
       }
     }),
   )
-  onScopeDispose(events.onMissed(() => void refresh()))
+  onScopeDispose(events.onMissed(() => void (asked && refresh())))
 
   return {
     items,
