@@ -5,15 +5,19 @@ import { fakeServer } from '@/test-helpers'
 import { createRouter } from '.'
 import { firstViews } from './firstViews'
 
-it.each(Object.keys(firstViews))('[UI-1] finds at %s the views that were sent for first', { timeout: 60_000 }, async (path) => {
-  const app = createApp({ render: () => null }).use(createPinia())
-  fakeServer().provide(app)
-  const router = createRouter({ learn: async () => undefined, speak: async () => undefined })
-  const loaders = router.resolve(path).matched.map(({ components }) => components?.default)
-  const views = loaders.flatMap((load) => (typeof load === 'function' ? [(load as () => Promise<unknown>)()] : []))
-  expect(views.length).toBeGreaterThan(0)
-  expect(await Promise.all(firstViews[path]!())).toEqual(await Promise.all(views))
-})
+it.each(Object.keys(firstViews))(
+  '[UI-1] finds at %s the views that were sent for first',
+  { timeout: 60_000 },
+  async (path) => {
+    const app = createApp({ render: () => null }).use(createPinia())
+    fakeServer().provide(app)
+    const router = createRouter({ learn: async () => undefined, speak: async () => undefined })
+    const loaders = router.resolve(path).matched.map(({ components }) => components?.default)
+    const views = loaders.flatMap((load) => (typeof load === 'function' ? [(load as () => Promise<unknown>)()] : []))
+    expect(views.length).toBeGreaterThan(0)
+    expect(await Promise.all(firstViews[path]!())).toEqual(await Promise.all(views))
+  },
+)
 
 describe('an address of administration', () => {
   it('[AD-1] has its words and its view on their way at the same time', async () => {
