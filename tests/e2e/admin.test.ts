@@ -254,6 +254,31 @@ atBothWidths(
   },
 );
 
+atBothWidths(stage, "[ID-3, UI-1] what is said over a dialog is read out, and covers none of its buttons", async (enter) => {
+  const prepare = ({ page }: Visitor) =>
+    page.addInitScript(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new Error("not allowed"));
+      document.execCommand = () => false;
+    });
+  const v = await enter({ person: await stage.newcomer(), path: "/keys", prepare });
+  await v.click("key-add");
+  await v.fill("key-name", "my script");
+  await v.click("key-create");
+  await v.click("key-copy");
+  const toast = await v.see("toast", v.words("keys.copyFailed"));
+  assert.equal(await toast.evaluate((e) => e.closest("[aria-hidden=true]")), null);
+  const above = await toast.boundingBox();
+  for (const button of await v.at("key-dialog").getByRole("button").all()) {
+    const below = await button.boundingBox();
+    const apart =
+      below!.y >= above!.y + above!.height || below!.y + below!.height <= above!.y ||
+      below!.x >= above!.x + above!.width || below!.x + below!.width <= above!.x;
+    assert.ok(apart, await button.evaluate((e) => e.outerHTML.slice(0, 120)));
+  }
+  await v.click("key-done");
+  await v.gone("key-dialog");
+});
+
 atDesk(stage, "[ID-3, UI-1] by keys alone, the focus comes back to the dots from their menu and from its question", async (enter) => {
   const v = await enter({ person: await stage.newcomer(), path: "/keys" });
   const { keyboard } = v.page;

@@ -34,8 +34,11 @@ it('says that it was copied only where it was', async () => {
   await copy('sk-1', said)
   expect(writeText).toHaveBeenCalledWith('sk-1')
   expect(toasts.current.value).toMatchObject({ tone: 'ok', text: 'Copied.' })
-  writeText.mockRejectedValueOnce(new Error('not allowed'))
-  await copy('sk-1', said)
+  writeText.mockRejectedValue(new Error('not allowed'))
+  await copy('sk-2', said)
+  expect(toasts.current.value).toMatchObject({ tone: 'ok', text: 'Copied.' })
+  executed.mockReturnValue(false)
+  await copy('sk-3', said)
   expect(toasts.current.value).toMatchObject({ tone: 'danger', text: 'Not copied.' })
 })
 

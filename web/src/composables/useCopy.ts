@@ -1,6 +1,6 @@
 import { useToasts } from './useToasts'
 
-/** The way of pages that came by plain http, which browsers give no clipboard. */
+/** The way of pages that came by plain http, which browsers give no clipboard, and of browsers that refuse it. */
 function copySelected(text: string): boolean {
   const before = document.activeElement as HTMLElement | null
   const field = document.createElement('textarea')
@@ -18,11 +18,10 @@ function copySelected(text: string): boolean {
 
 async function copied(text: string): Promise<boolean> {
   try {
-    if (!navigator.clipboard) return copySelected(text)
     await navigator.clipboard.writeText(text)
     return true
   } catch {
-    return false
+    return copySelected(text)
   }
 }
 
