@@ -11,7 +11,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config python3 git ca-certificates cu
 lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libcmocka-dev
     shellcheck)
 ceph=(radosgw ceph-mon ceph-osd ceph-common)
-test=("${lint[@]}" postgresql chromium fonts-dejavu-core fonts-noto-cjk "${ceph[@]}")
+test=("${lint[@]}" postgresql chromium-headless-shell fonts-dejavu-core fonts-noto-cjk "${ceph[@]}")
 # shellcheck disable=SC2034 # chosen by name below
 full=("${test[@]}" valgrind nginx-light slowhttptest)
 # shellcheck disable=SC2034

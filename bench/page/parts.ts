@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of bench/page/run.sh: each gives lines of its table.
 import { gzipSync } from "node:zlib";
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Page } from "../../tests/lib/chromium.ts";
 import type { Person } from "../../tests/lib/kinora.ts";
 import { median, quantile } from "../lib/figures.ts";
 import type { Goal, Line, Table } from "../lib/report.ts";

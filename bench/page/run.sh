@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=${KINORA_BUILD:-$PWD/build/release}
 export KINORA_BIN=$build/kinora KINORA_DEMO_BIN=$build/kinora-demo-upstream
+scripts/npm-ci.sh tests >&2
 scripts/npm-ci.sh bench/page >&2
 [ "${1-}" != --write ] || export WRITE=1
 exec scripts/node.sh node bench/page/measure.ts

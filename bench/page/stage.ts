@@ -2,13 +2,11 @@
 // What is measured: a Kinora and a demo upstream, people with works of their own, a browser.
 import { linkSync } from "node:fs";
 import { join } from "node:path";
-import { chromium, type Browser, type BrowserContext } from "playwright-core";
+import { launchBrowser, type Browser, type BrowserContext } from "../../tests/lib/chromium.ts";
 import { Demo } from "../../tests/lib/demo.ts";
 import { freePort, Kinora, type Person } from "../../tests/lib/kinora.ts";
 import { Rows } from "../../tests/lib/rows.ts";
 import { copyWork } from "../lib/works.ts";
-
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
 
 export interface Size {
   name: string;
@@ -40,9 +38,7 @@ export class Stage {
     const admin = await kinora.admin();
     await admin.account(demo, "chat");
     const port = await freePort();
-    const executablePath = process.env.KINORA_CHROMIUM ?? "/usr/bin/chromium";
-    const args = [...FLAGS, `--remote-debugging-port=${port}`];
-    const browser = await chromium.launch({ executablePath, args });
+    const browser = await launchBrowser(`--remote-debugging-port=${port}`);
     return new Stage(kinora, demo, admin, browser, port);
   }
 

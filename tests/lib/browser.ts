@@ -6,22 +6,13 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, test } from "node:test";
-import { chromium, type Browser, type BrowserContext, type Locator, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { launchBrowser } from "./chromium.ts";
 import { Demo } from "./demo.ts";
 import { eventually, Kinora, type Person } from "./kinora.ts";
 import { pattern, sentence, words, type Language, type Values } from "./words.ts";
 
 const SHOTS = "build/test-output/e2e";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--autoplay-policy=no-user-gesture-required",
-];
 
 // Against hanging, not a measurement: the server may run under a sanitizer on a busy machine.
 const PATIENCE_MS = 20_000;
@@ -114,8 +105,7 @@ export class Stage {
 
   private async start(): Promise<void> {
     mkdirSync(SHOTS, { recursive: true });
-    const executablePath = process.env.KINORA_CHROMIUM ?? "/usr/bin/chromium";
-    this.browser = await chromium.launch({ executablePath, args: FLAGS });
+    this.browser = await launchBrowser("--autoplay-policy=no-user-gesture-required");
     this.demo = await Demo.start("--speed", "20", "--plain-media");
     this.kinora = await Kinora.start();
     this.admin = await this.kinora.admin();
