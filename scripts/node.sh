@@ -40,6 +40,7 @@ case ${1-} in
     # Lock files must not record where a package came from; scripts of packages never run.
     export npm_config_omit_lockfile_registry_resolved=true npm_config_ignore_scripts=true
     export npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false
+    new_enough node || { echo "node.sh: Node 22.19 or newer is needed; scripts/setup.sh test puts one into .tools" >&2 && exit 1; }
     exec "$@"
     ;;
 esac
