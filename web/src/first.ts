@@ -1,13 +1,15 @@
 // What the first view waits for is sent for at once: the page's own code is the largest part of it, and would
 // ask for the others only when it has come. Nothing that is imported here may import Vue.
-import { sendFirst } from './api/first'
+import { sendFirst, sendPaths } from './api/first'
 import { catalogues } from './i18n/catalogues'
 import { firstLanguage } from './lib/language'
-import { sendForView } from './router/firstViews'
+import { sendForView, sendForVisit } from './router/firstViews'
 import './styles/index.css'
 
 const language = firstLanguage()
-sendFirst(language)
+const { pathname, search } = location
+const visit = sendFirst(language)
 catalogues.page[language]().catch(() => undefined)
-sendForView(location.pathname)
+sendForView(pathname)
+visit.then((known) => sendPaths(sendForVisit(pathname + search, known, language), language))
 import('./main').catch(() => setTimeout(() => location.reload(), 3000))

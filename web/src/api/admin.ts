@@ -1,4 +1,4 @@
-import type { Client, Query } from './client'
+import { withQuery, type Client, type Query } from './client'
 import type {
   Account,
   AdminSettings,
@@ -9,11 +9,22 @@ import type {
   SignInBegun,
   SignInGrant,
   Stats,
+  StatsPeriod,
   TestResult,
   User,
 } from './types'
 
 const root = '/api/v1/admin'
+
+/** What the overview shows: figures by the hours or days of this place, and the first of what is being made. */
+export const statsQuery = (period: StatsPeriod) => ({ period, utc_offset: -new Date().getTimezoneOffset() })
+export const generatingQuery = { status: 'generating', page_size: 6 }
+
+/** What it asks for as soon as it stands. */
+export const overviewPaths = () => [
+  withQuery(`${root}/stats`, statsQuery('24h')),
+  withQuery(`${root}/jobs`, generatingQuery),
+]
 
 /** List, make, change and delete one kind of record: the same five calls for users, groups and accounts. */
 export interface Resource<T> {

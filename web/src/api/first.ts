@@ -1,5 +1,6 @@
 import { ownHeaders } from './client'
 import { hasStudio, studioPaths } from './sora'
+import type { PublicSettings, User } from './types'
 
 /** Who is there, and what this server offers: the first view waits for both. */
 const settingsPath = '/api/v1/settings/public'
@@ -32,16 +33,28 @@ function send(path: string, language: string): Promise<Answer> {
   return answer
 }
 
-async function isStudioShown(settings: Promise<Answer>, me: Promise<Answer>): Promise<boolean> {
-  return (await me).status === 200 && hasStudio(JSON.parse((await settings).text))
+/** Who has come, and to what. */
+export interface Visit {
+  user: User
+  settings: PublicSettings
+}
+
+export function sendPaths(paths: string[], language: string): void {
+  for (const path of paths) void send(path, language)
 }
 
 /** Sends for what the first view needs before the page's code, which is larger, has come; for what the studio needs
- * once it is known that someone is there to see it. */
-export function sendFirst(language: string): void {
-  const [settings, me] = [send(settingsPath, language), send(mePath, language)]
-  const sendStudio = (shown: boolean) => shown && studioPaths.forEach((path) => send(path, language))
-  isStudioShown(settings, me).then(sendStudio, () => undefined)
+ * once it is known that someone is there to see it. Null where nobody is, and where no answer tells. */
+export async function sendFirst(language: string): Promise<Visit | null> {
+  try {
+    const [settings, me] = await Promise.all([send(settingsPath, language), send(mePath, language)])
+    if (me.status !== 200) return null
+    const visit = { user: JSON.parse(me.text), settings: JSON.parse(settings.text) }
+    if (hasStudio(visit.settings)) sendPaths(studioPaths, language)
+    return visit
+  } catch {
+    return null
+  }
 }
 
 /** As fetch; but an answer that was sent for first is there already, once. In another language than the page has come

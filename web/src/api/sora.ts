@@ -23,11 +23,26 @@ export const hasStudio = (settings: PublicSettings) => settings.sora_client_enab
 export const runningQuery: GenerationQuery = { status: 'pending,generating', page_size: 100 }
 export const newestQuery: GenerationQuery = { page: 1, page_size: 20 }
 
+/** The works that are kept here. */
+export type WorkKind = 'all' | 'video' | 'image'
+export const libraryPageSize = 50
+export function libraryQuery(kind: WorkKind, q = '', page = 1, page_size = libraryPageSize): GenerationQuery {
+  return { storage_type: 's3,local', status: 'completed', q, media_type: kind === 'all' ? '' : kind, page, page_size }
+}
+
+const listPath = (query: GenerationQuery) => withQuery(`${root}/generations`, { ...query })
+
 /** What the studio asks for as soon as it stands. */
 export const studioPaths = [
-  ...[runningQuery, newestQuery].map((query) => withQuery(`${root}/generations`, { ...query })),
+  ...[runningQuery, newestQuery].map(listPath),
   ...['quota', 'storage-status', 'models'].map((name) => `${root}/${name}`),
 ]
+
+/** What its library does. */
+export const libraryPaths = [
+  libraryQuery('all'),
+  ...(['video', 'image'] as const).map((kind) => libraryQuery(kind, '', 1, 1)),
+].map(listPath)
 
 export function soraApi(client: Client) {
   return {

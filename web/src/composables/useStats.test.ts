@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
+import { overviewPaths } from '@/api/admin'
+import { withQuery, type Query } from '@/api/client'
 import { fakeServer, pageOf, withSetup } from '@/test-helpers'
 import { statsRefreshMs, useStats } from './useStats'
 
@@ -25,6 +27,12 @@ afterEach(() => {
 })
 
 describe('the overview', () => {
+  it('[UI-1] asks for just what was sent for before it stood', async () => {
+    await start().reload()
+    const asked = server.asked.map(([what, query]) => withQuery(what.replace('GET ', ''), query as Query))
+    expect(asked).toEqual(expect.arrayContaining(overviewPaths()))
+  })
+
   it('[AD-2] stands without the state of the store, and asks again by itself', async () => {
     const { stats, reload } = start()
     await reload()

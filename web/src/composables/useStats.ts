@@ -1,11 +1,11 @@
 import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import { useApi } from '@/api'
+import { generatingQuery, statsQuery } from '@/api/admin'
 import type { Job, Stats, StatsPeriod, StorageStatus } from '@/api/types'
 import { s3Advice, type S3Advice } from '@/lib/s3'
 import { useReread } from './useReread'
 
 export const statsRefreshMs = 15_000
-const runningShown = 6
 
 /** The administrators' overview, kept fresh while the page is in view. A slow answer never replaces a newer one. */
 export function useStats() {
@@ -30,8 +30,8 @@ export function useStats() {
     loading.value = true
     try {
       const [overview, jobs, status] = await Promise.all([
-        api.admin.stats({ period: period.value, utc_offset: -new Date().getTimezoneOffset() }),
-        api.admin.jobs({ status: 'generating', page_size: runningShown }),
+        api.admin.stats(statsQuery(period.value)),
+        api.admin.jobs(generatingQuery),
         api.sora.storageStatus().catch(() => null),
       ])
       const advice = await adviceOf(status)

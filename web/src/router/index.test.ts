@@ -3,7 +3,10 @@ import { describe, expect, it, vi } from 'vitest'
 import { createApp } from 'vue'
 import { fakeServer } from '@/test-helpers'
 import { createRouter } from '.'
-import { firstViews } from './firstViews'
+import type { Visit } from '@/api/first'
+import { overviewPaths } from '@/api/admin'
+import { libraryPaths } from '@/api/sora'
+import { firstViews, sendForVisit } from './firstViews'
 
 it.each(Object.keys(firstViews))(
   '[UI-1] finds at %s the views that were sent for first',
@@ -15,9 +18,21 @@ it.each(Object.keys(firstViews))(
     const loaders = router.resolve(path).matched.map(({ components }) => components?.default)
     const views = loaders.flatMap((load) => (typeof load === 'function' ? [(load as () => Promise<unknown>)()] : []))
     expect(views.length).toBeGreaterThan(0)
-    expect(await Promise.all(firstViews[path]!())).toEqual(await Promise.all(views))
+    expect(await Promise.all(firstViews[path]!.code())).toEqual(await Promise.all(views))
   },
 )
+
+it.each<[string, object, object, string[]]>([
+  ['/', { role: 'admin' }, {}, overviewPaths()],
+  ['/dashboard', { role: 'user' }, {}, []],
+  ['/sora/library', { role: 'user' }, { sora_client_enabled: true }, libraryPaths],
+  ['/sora/library', { role: 'user' }, { sora_client_enabled: false }, []],
+  ['/sora/library?kind=image', { role: 'user' }, { sora_client_enabled: true }, []],
+  ['/keys', { role: 'user' }, {}, []],
+])('[UI-1] asks at %s for %o what that view will', async (address, user, settings, paths) => {
+  expect(sendForVisit(address, { user, settings } as Visit, 'en')).toEqual(paths)
+  expect(sendForVisit(address, null, 'en')).toEqual([])
+})
 
 describe('an address of administration', () => {
   it('[AD-1] has its words and its view on their way at the same time', async () => {

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick, reactive, ref } from 'vue'
 import { ApiError, apiKey, type Api } from '@/api'
+import { withQuery } from '@/api/client'
+import { libraryPaths, type WorkKind } from '@/api/sora'
 import type { Generation, GenerationQuery } from '@/api/types'
 import { generation, withSetup } from '@/test-helpers'
 import { eventsKey, type LiveEvents } from '../useEvents'
-import { useLibrary, type LibraryFilter } from './useLibrary'
+import { useLibrary } from './useLibrary'
 import { soraKey, type Sora } from './useSora'
 
 let works: Generation[]
@@ -42,7 +44,7 @@ function begin() {
       return () => undefined
     },
   } as unknown as LiveEvents
-  const filter = ref<LibraryFilter>('all')
+  const filter = ref<WorkKind>('all')
   const search = ref('')
   const made = withSetup(
     () => ({ filter, search, ...useLibrary(filter, search) }),
@@ -81,6 +83,12 @@ describe('the library', () => {
     await library.reload()
     expect(list.mock.calls.every(([query]) => query.storage_type === 's3,local')).toBe(true)
     expect(library.counts.value).toEqual({ all: 100, video: 75, image: 25 })
+  })
+
+  it('[UI-1, UI-7] asks for just what was sent for before it stood', async () => {
+    await begin().reload()
+    const asked = list.mock.calls.map(([query]) => withQuery('/api/v1/sora/generations', { ...query }))
+    expect(asked).toEqual(libraryPaths)
   })
 
   it('[UI-7] goes on page by page, to the end and not beyond', async () => {

@@ -1,27 +1,26 @@
 import { computed, onScopeDispose, reactive, ref, shallowRef, watch, type Ref } from 'vue'
 import { ApiError, useApi } from '@/api'
+import { libraryPageSize, libraryQuery, type WorkKind } from '@/api/sora'
 import type { Generation } from '@/api/types'
 import { newestFirst } from '@/lib/generation'
 import { useEvents } from '../useEvents'
 import { useReread } from '../useReread'
 import { useSora } from './useSora'
 
-export const libraryFilters = ['all', 'video', 'image'] as const
-export type LibraryFilter = (typeof libraryFilters)[number]
+export const libraryFilters: readonly WorkKind[] = ['all', 'video', 'image']
 
-const pageSize = 50
 const kept = ['s3', 'local']
 
 /** The works that are stored here, page by page; links are fresh with every visit.
  * A list may be tens of thousands long: it is replaced as a whole, never watched inside. */
-export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
+export function useLibrary(filter: Ref<WorkKind>, search: Ref<string>) {
   const api = useApi().sora
   const { timeline, onRemoved } = useSora()
   const events = useEvents()
 
   const items = shallowRef<Generation[]>([])
   const known = new Set<number>()
-  const totals = reactive<Record<LibraryFilter, number>>({ all: 0, video: 0, image: 0 })
+  const totals = reactive<Record<WorkKind, number>>({ all: 0, video: 0, image: 0 })
   const loading = ref(false)
   const loaded = ref(false)
   const error = ref<unknown>(null)
@@ -34,26 +33,20 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
   })
 
   /** Without those that wait for their undo. */
-  const counts = computed<Record<LibraryFilter, number>>(() => {
+  const counts = computed<Record<WorkKind, number>>(() => {
     const hidden = new Set(timeline.hidden)
     const gone = hidden.size ? items.value.filter((item) => hidden.has(item.id)) : []
-    const less = (kind: LibraryFilter) =>
+    const less = (kind: WorkKind) =>
       totals[kind] - gone.filter((item) => kind === 'all' || item.media_type === kind).length
     return { all: less('all'), video: less('video'), image: less('image') }
   })
 
-  function query() {
-    return { storage_type: kept.join(), status: 'completed', q: search.value.trim() }
-  }
+  const query = (kind: WorkKind, page = 1, size = libraryPageSize) =>
+    libraryQuery(kind, search.value.trim(), page, size)
 
-  async function loadCounts() {
-    const base = { ...query(), page_size: 1 }
-    const [all, video, image] = await Promise.all([
-      api.list(base),
-      api.list({ ...base, media_type: 'video' }),
-      api.list({ ...base, media_type: 'image' }),
-    ])
-    Object.assign(totals, { all: all.total, video: video.total, image: image.total })
+  async function loadCounts(kinds = libraryFilters) {
+    const answers = await Promise.all(kinds.map((kind) => api.list(query(kind, 1, 1))))
+    answers.forEach(({ total }, n) => (totals[kinds[n]!] = total))
   }
 
   const recount = () => void loadCounts().catch(() => undefined)
@@ -71,17 +64,18 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
     error.value = null
     try {
       // By what is here, not by what was asked: after a deletion the next page begins earlier.
-      const page = fresh ? 1 : Math.floor(items.value.length / pageSize) + 1
-      const media_type = filter.value === 'all' ? '' : filter.value
-      const answer = await api.list({ ...query(), media_type, page, page_size: pageSize })
+      const page = fresh ? 1 : Math.floor(items.value.length / libraryPageSize) + 1
+      const kind = filter.value
+      const answer = await api.list(query(kind, page))
       if (mine !== visit) return
+      totals[kind] = answer.total
       if (fresh) {
         items.value = []
         known.clear()
       }
       add(answer.data)
       // Totals are counted to a bound; a page that is full may have another behind it.
-      hasMore.value = answer.data.length === pageSize
+      hasMore.value = answer.data.length === libraryPageSize
       loaded.value = true
     } catch (caught) {
       if (mine === visit) error.value = caught
@@ -90,8 +84,11 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
     }
   }
 
+  /** Of the kind that is shown, the list itself has told. */
+  const countOthers = () => loadCounts(libraryFilters.filter((kind) => kind !== filter.value)).catch(() => undefined)
+
   async function reload() {
-    await Promise.all([loadPage(true), loadCounts().catch(() => undefined)])
+    await Promise.all([loadPage(true), countOthers()])
   }
 
   function drop(id: number) {
@@ -115,9 +112,11 @@ export function useLibrary(filter: Ref<LibraryFilter>, search: Ref<string>) {
   /** What came while nobody told of it. */
   async function catchUp() {
     if (!loaded.value) return
-    const newest = await api.list({ ...query(), page: 1, page_size: pageSize }).catch(() => null)
-    newest?.data.forEach(insert)
-    recount()
+    const kind = filter.value
+    const [newest] = await Promise.all([api.list(query(kind)).catch(() => null), countOthers()])
+    if (!newest || kind !== filter.value) return
+    newest.data.forEach(insert)
+    totals[kind] = newest.total
   }
   onScopeDispose(events.onMissed(() => void catchUp()))
   useReread(() => void (error.value && loadPage(!loaded.value)))
