@@ -1,8 +1,10 @@
 /// <reference types="vitest/config" />
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig, type Plugin } from 'vite'
+import words from './src/locales/start.json' with { type: 'json' }
 
 const server = process.env.KINORA_DEV_SERVER ?? 'http://127.0.0.1:8080'
 const proxied = ['/api', '/media', '/v1', '/sora/v1']
@@ -59,8 +61,25 @@ function preloadMain(): Plugin {
   }
 }
 
+/** What stands there until the page's code does, and what is said where none comes: in both languages, as the one that
+ * is spoken is not known yet. first.ts shows it. */
+function startWords(): Plugin {
+  const [mark] = readFileSync(new URL('./src/ui/UiMark.vue', import.meta.url), 'utf8').match(/<svg.*<\/svg>/s) ?? []
+  const say = (key: keyof typeof words.en) =>
+    Object.entries(words).map(([lang, said]) => `<p lang="${lang === 'zh' ? 'zh-CN' : lang}">${said[key]}</p>`)
+  const start = (...inside: string[]) => `<div class="start">${inside.join('')}</div>`
+  const late = `<div id="late" role="alert" hidden>${say('late').join('')}</div>`
+  return {
+    name: 'start-words',
+    transformIndexHtml: (html) =>
+      html
+        .replace('<div id="app">', `$&${start(mark ?? '', late)}`)
+        .replace('<noscript>', `$&${start(...say('noScript'))}`),
+  }
+}
+
 export default defineConfig({
-  plugins: [vue(), tailwindcss(), preloadMain()],
+  plugins: [vue(), tailwindcss(), startWords(), preloadMain()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   define: {
     __VUE_OPTIONS_API__: false,

@@ -12,4 +12,7 @@ const visit = sendFirst(language)
 catalogues.page[language]().catch(() => undefined)
 sendForView(pathname)
 visit.then((known) => sendPaths(sendForVisit(pathname + search, known, language), language))
-import('./main').catch(() => setTimeout(() => location.reload(), 3000))
+import('./main').catch(() => {
+  document.getElementById('late')?.removeAttribute('hidden')
+  setTimeout(() => location.reload(), 3000)
+})

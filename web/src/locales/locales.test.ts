@@ -7,6 +7,7 @@ import { findStrayStrings } from '../../scripts/stray-strings.mjs'
 import adminEn from './admin.en.json'
 import adminZh from './admin.zh.json'
 import names from './languages.json'
+import start from './start.json'
 
 type Tree = { [key: string]: string | Tree }
 
@@ -22,6 +23,8 @@ function flatten(tree: Tree, prefix = ''): Map<string, string> {
 const src = join(import.meta.dirname, '..')
 const english = flatten({ ...allWords.en, ...names.en })
 const chinese = flatten({ ...allWords.zh, ...names.zh })
+/** Before any catalogue has come. */
+const starts = { en: flatten(start.en), zh: flatten(start.zh) }
 
 function sources(): { file: string; text: string }[] {
   return readdirSync(src, { recursive: true, encoding: 'utf8' })
@@ -48,6 +51,7 @@ function reachable(from: string, walls: RegExp): string[] {
 describe('the catalogues', () => {
   it('[UI-9] have the same keys in both languages', () => {
     expect([...chinese.keys()].sort()).toEqual([...english.keys()].sort())
+    expect([...starts.zh.keys()]).toEqual([...starts.en.keys()])
   })
 
   it('[UI-9] have the same figures in both languages, and no empty text', () => {
