@@ -62,6 +62,16 @@ describe('the pictures to choose from', () => {
     expect([pictures.hasMore.value, list.mock.calls.length]).toEqual([false, 2])
   })
 
+  it('[UP-3] come once where the next page is asked for twice', async () => {
+    uploads = made('picture', 100)
+    const pictures = begin()
+    await pictures.reload()
+    list.mockClear()
+    await Promise.all([pictures.more(), pictures.more()])
+    expect(list).toHaveBeenCalledTimes(1)
+    expect(pictures.items.value).toHaveLength(100)
+  })
+
   it('[UP-3] are found behind any number of videos', async () => {
     uploads = [...made('film', 120, 0, 'video/mp4'), ...made('upload', 3, 120)]
     const pictures = begin()

@@ -39,7 +39,7 @@ export function usePictures(references: () => boolean) {
       .sort((a, b) => b.created_at.localeCompare(a.created_at))
   }
 
-  async function more() {
+  async function next() {
     const mine = visit
     loading.value = true
     error.value = null
@@ -59,6 +59,11 @@ export function usePictures(references: () => boolean) {
     }
   }
 
+  /** The next page, once at a time. */
+  async function more() {
+    if (!loading.value) await next()
+  }
+
   /** From the newest again. */
   async function reload() {
     visit += 1
@@ -66,7 +71,7 @@ export function usePictures(references: () => boolean) {
     if (references()) sources.push({ sub_type: 'reference', page: 0, ended: false })
     items.value = []
     loaded.value = false
-    await more()
+    await next()
   }
 
   return { items, loaded, loading, error, hasMore, more, reload }
