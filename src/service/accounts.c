@@ -172,6 +172,7 @@ enum status account_create(const struct account_work *w, const struct account_fo
     if (account.type == ACCOUNT_OAUTH)
         TRY(account_oauth_write_token(tx, &account, &full, &secrets, false, w->arena, err));
     deed.id = account.id;
+    deed.name = account.name;
     note_fields(&deed, form->set);
     TRY(finish(w, tx, &deed, err));
     take_over(w, 0);
@@ -276,6 +277,7 @@ enum status account_change(const struct account_work *w, int64_t id,
     TRY(accounts_update(tx, &account, err));
     if (account.type == ACCOUNT_OAUTH)
         TRY(account_oauth_write_token(tx, &account, &full, &secrets, cleared, w->arena, err));
+    deed.name = account.name;
     note_fields(&deed, form->set);
     TRY(finish(w, tx, &deed, err));
     take_over(w, cleared ? id : 0);
@@ -297,6 +299,7 @@ enum status account_remove(const struct account_work *w, int64_t id, struct err 
         return E_CONFLICT;
     }
     TRY(accounts_delete(tx, id, err));
+    deed.name = account.name;
     TRY(finish(w, tx, &deed, err));
     take_over(w, 0);
     return OK;
@@ -315,6 +318,7 @@ enum status account_reset(const struct account_work *w, int64_t id, struct accou
     TRY(accounts_update(tx, &account, err));
     if (account.type == ACCOUNT_OAUTH)
         TRY(account_oauth_write_token(tx, &account, &no_form, NULL, true, w->arena, err));
+    deed.name = account.name;
     TRY(finish(w, tx, &deed, err));
     take_over(w, id);
     return accounts_find(w->db, id, w->arena, ret, err);

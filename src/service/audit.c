@@ -21,6 +21,8 @@ static void write_detail(struct buf *out, const struct deed *deed)
     struct json_out j;
     json_out_init(&j, out);
     json_object(&j);
+    if (deed->name.n)
+        json_kv_str(&j, "name", deed->name);
     json_key(&j, "fields");
     json_array(&j);
     for (size_t i = 0; i < deed->field_count; i++)

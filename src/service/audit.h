@@ -23,6 +23,7 @@ struct deed {
     const char *action; /* "user.update" */
     const char *kind;   /* of the target: "user", "settings" */
     int64_t id;         /* of the target; 0: there is only one */
+    struct str name;    /* of the target, as it was then; empty: none */
     const char *fields[AUDIT_MAX_FIELDS];
     size_t field_count;
 };

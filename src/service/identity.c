@@ -312,6 +312,7 @@ static enum status set_up(struct db_conn *db, const struct visitor *from, struct
     TRY(spend_setup_token(tx, token, a, err));
     TRY(people_insert(tx, &ret->user, a, err));
     deed.id = ret->user.id;
+    deed.name = ret->user.email;
     const struct actor actor = {
         .user_id = ret->user.id, .email = ret->user.email, .address = from->address};
     TRY(audit_note(tx, &actor, &deed, err));

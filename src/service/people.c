@@ -112,6 +112,7 @@ enum status people_add(struct db_conn *db, const struct actor *actor,
     TRY(db_begin(tx, err));
     TRY(people_insert(tx, &user, a, err));
     deed.id = user.id;
+    deed.name = user.email;
     note_person_fields(&deed, form->set);
     TRY(audit_note(tx, actor, &deed, err));
     TRY(db_commit(tx, err));
@@ -171,6 +172,7 @@ enum status people_change(struct db_conn *db, const struct actor *actor, int64_t
 
     TRY(users_update(tx, &user, err));
     TRY(end_access(tx, actor, &user, form->set, err));
+    deed.name = user.email;
     note_person_fields(&deed, form->set);
     TRY(audit_note(tx, actor, &deed, err));
     TRY(db_commit(tx, err));
@@ -192,6 +194,7 @@ enum status people_delete(struct db_conn *db, const struct actor *actor, int64_t
     TRY(generations_forget_user(tx, id, err));
     TRY(users_delete(tx, id, err));
     TRY(announce(tx, id, err));
+    deed.name = user.email;
     TRY(audit_note(tx, actor, &deed, err));
     return db_commit(tx, err);
 }
@@ -263,6 +266,7 @@ enum status people_add_group(struct db_conn *db, const struct actor *actor,
     TRY(db_begin(tx, err));
     TRY(groups_insert(tx, &group, err));
     deed.id = group.id;
+    deed.name = group.name;
     note_group_fields(&deed, form->set);
     TRY(audit_note(tx, actor, &deed, err));
     TRY(db_commit(tx, err));
@@ -283,6 +287,7 @@ enum status people_change_group(struct db_conn *db, const struct actor *actor, i
     apply_group_form(form, &group);
     TRY(groups_update(tx, &group, err));
     TRY(db_notify(tx, "pool", STR("groups"), err));
+    deed.name = group.name;
     note_group_fields(&deed, form->set);
     TRY(audit_note(tx, actor, &deed, err));
     TRY(db_commit(tx, err));
@@ -306,6 +311,7 @@ enum status people_delete_group(struct db_conn *db, const struct actor *actor, i
         return E_CONFLICT;
     }
     TRY(groups_delete(tx, id, err));
+    deed.name = group.name;
     TRY(audit_note(tx, actor, &deed, err));
     return db_commit(tx, err);
 }

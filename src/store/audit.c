@@ -9,7 +9,8 @@ static const char sql_insert[] =
 
 #define FILTER                                                                                     \
     "FROM audit_log WHERE (LOWER(actor_email) LIKE $1 ESCAPE '!' "                                 \
-    "OR LOWER(action) LIKE $1 ESCAPE '!' OR LOWER(target) LIKE $1 ESCAPE '!') "                    \
+    "OR LOWER(action) LIKE $1 ESCAPE '!' OR LOWER(target) LIKE $1 ESCAPE '!' "                     \
+    "OR LOWER(CAST(detail AS TEXT)) LIKE $1 ESCAPE '!') "                                          \
     "AND (CAST($2 AS TEXT) = '' OR action = $2 OR action LIKE CAST($3 AS TEXT) ESCAPE '!') "       \
     "AND (CAST($4 AS BIGINT) = 0 OR actor_id = $4) AND created_at >= $5 AND created_at < $6"
 static const char sql_count[] = "SELECT COUNT(*) " FILTER;

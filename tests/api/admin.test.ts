@@ -175,6 +175,11 @@ test("[AD-2] whatever an administrator changes stands in the audit log", async (
     told.data.map((row: { action: string }) => row.action),
     ["user.delete", "user.update", "user.create"],
   );
+  // Found, and told, by a name that is no longer there.
+  for (const [kind, name, times] of [["user", "c@example.org", 3], ["group", "friends", 3], ["account", "to be deleted", 4]]) {
+    const { data } = await admin.ask("GET", `${root}/audit?action=${kind}&q=${name}`);
+    assert.deepEqual(data.map((row: { detail: { name: string } }) => row.detail.name), Array(times).fill(name));
+  }
   const none = await admin.ask("GET", `${root}/audit?actor_id=${user.id}`);
   assert.equal(none.total, 0);
 });

@@ -1634,7 +1634,11 @@ export interface components {
       actor_email: string
       action: string
       target: string
+      /** @description What was changed: the target's name as it was then, and the names of the fields that were set. */
       detail: {
+        name?: string
+        fields?: string[]
+      } & {
         [key: string]: unknown
       }
       address: string
