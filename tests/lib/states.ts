@@ -137,6 +137,11 @@ const WAITING: States = {
     ...["/admin/users", "/admin/accounts", "/admin/settings"],
   ].map((path) => ({ path, given: (v: Visitor) => hold(v), steps: [[`${path} that waits`, nothing, skeleton]] as Step[] })),
 };
+WAITING.places.find(({ path }) => path === "/sora")!.steps.push([
+  "a prompt whose models are not known",
+  nothing,
+  (v) => v.at("model-menu").filter({ hasText: v.words("ui.loading") }),
+]);
 WAITING.places.push({
   path: "/account",
   given: (v) => hold(v, /\/api\/uploads\/list/),

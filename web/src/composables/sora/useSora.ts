@@ -36,6 +36,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
   const quota = ref<Quota | null>(null)
   const storage = ref<StorageStatus | null>(null)
   const models = ref<Model[]>([])
+  const modelsLoaded = ref(false)
   const modelsError = ref<unknown>(null)
   /** Read out by screen readers when a job ends. */
   const announcement = ref('')
@@ -62,6 +63,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
   async function loadModels() {
     try {
       models.value = await api.models()
+      modelsLoaded.value = true
       modelsError.value = null
     } catch (error) {
       modelsError.value = error
@@ -191,6 +193,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
     timeline,
     quota,
     models,
+    modelsLoaded,
     modelsError,
     families,
     canSave,
