@@ -149,6 +149,17 @@ atDesk(stage, "[UI-7] the sheet has four, three, two or one column, and says wha
   await v.click("toast-action");
 });
 
+atDesk(stage, "[UI-7] a film plays under the pointer, and only there", async (enter) => {
+  const { person } = await collector();
+  const v = await enter({ person, path: "/sora/library" });
+  const film = (await v.see("library-tile", "kite")).locator("video");
+  assert.equal(await film.count(), 0);
+  await v.at("library-tile").filter({ hasText: "kite" }).hover();
+  await eventually("it plays", () => film.evaluate((e: HTMLVideoElement) => !e.paused && e.currentTime > 0.1));
+  await v.at("library-search").hover();
+  await eventually("none is there", async () => (await film.count()) === 0);
+});
+
 atDesk(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before", async (enter) => {
   const v = await enter({ person: stage.admin, prepare: ({ page }) => page.clock.install() });
   const sent: string[] = [];

@@ -55,6 +55,19 @@ describe('the window on the contact sheet', () => {
     expect(Math.max(...tops)).toBeGreaterThan(1_000_900)
   })
 
+  it('[UI-7] draws only what comes into view', async () => {
+    const { tiles } = begin(works(500))
+    await scrollTo(5_000)
+    const before = tiles.value
+    await scrollTo(5_001)
+    expect(tiles.value).toBe(before)
+    await scrollTo(5_200)
+    const stayed = tiles.value.filter((tile) => before.some(({ item }) => item === tile.item))
+    expect(stayed.length).toBeGreaterThan(20)
+    expect(stayed.length).toBeLessThan(tiles.value.length)
+    expect(stayed.every((tile) => before.includes(tile))).toBe(true)
+  })
+
   it('[UI-7] wants the next page before the end is reached', async () => {
     const { nearEnd, items, height } = begin(works(200))
     expect(nearEnd.value).toBe(false)

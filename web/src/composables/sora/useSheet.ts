@@ -15,6 +15,19 @@ export interface Tile {
 
 const px = (value: number) => `${value.toFixed(2)}px`
 
+function isSame(one: Tile, other: Tile): boolean {
+  const { left, top, width, height } = one.style
+  const { style } = other
+  return (
+    one.item === other.item &&
+    one.index === other.index &&
+    left === style.left &&
+    top === style.top &&
+    width === style.width &&
+    height === style.height
+  )
+}
+
 /** A contact sheet of any length, of which only what is near the screen exists; `box` is its element. */
 export function useSheet(items: Readonly<Ref<readonly Generation[]>>, box: Readonly<Ref<HTMLElement | null>>) {
   const columns = ref(4)
@@ -53,16 +66,23 @@ export function useSheet(items: Readonly<Ref<readonly Generation[]>>, box: Reado
     return { item: items.value[index]!, index, style }
   }
 
-  const tiles = computed(() => {
-    const [from, to] = range.value
-    const shown = Array.from({ length: to - from }, (_, n) => tile(from + n))
-    const kept = held.value === null ? -1 : items.value.findIndex((item) => item.id === held.value)
-    if (kept >= 0 && kept < from) shown.unshift(tile(kept))
-    if (kept >= to) shown.push(tile(kept))
-    return shown
+  const from = computed(() => range.value[0])
+  const to = computed(() => range.value[1])
+  const kept = computed(() => (held.value === null ? -1 : items.value.findIndex((item) => item.id === held.value)))
+
+  /** A tile of which nothing has changed is the one before: with each row that comes into view, only that is drawn. */
+  const tiles = computed<Tile[]>((before) => {
+    const known = new Map(before?.map((each) => [each.item.id, each]))
+    const indexes = Array.from({ length: to.value - from.value }, (_, n) => from.value + n)
+    if (kept.value >= 0 && kept.value < from.value) indexes.unshift(kept.value)
+    if (kept.value >= to.value) indexes.push(kept.value)
+    return indexes.map(tile).map((next) => {
+      const old = known.get(next.item.id)
+      return old && isSame(old, next) ? old : next
+    })
   })
   /** The last works are near: the next page is wanted. */
-  const nearEnd = computed(() => range.value[1] >= items.value.length)
+  const nearEnd = computed(() => to.value >= items.value.length)
 
   function measure() {
     if (!box.value) return
