@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { violations } from "../lib/axe.ts";
 import { atDesk, FULL, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
+import { tooWide } from "../lib/faults.ts";
 import { HOSTILE } from "../lib/hostile.ts";
 import { eventually } from "../lib/kinora.ts";
 import { DOT, everyState, FAILURES, showWorks, work } from "../lib/works.ts";
@@ -568,6 +569,10 @@ inWindow(stage, "[UI-9] a hundred hostile strings are shown as they are, and non
     await v.see(row);
     const seen = await shown(`[data-testid="${row}"] .name`);
     await harmless(list);
+    for (const width of [1440, 1024, 768, 360, v.screen.width]) {
+      await v.page.setViewportSize({ width, height: v.screen.height });
+      assert.ok((await tooWide(v)) <= 0, `${list} at ${width}`);
+    }
     while (seen.length < HOSTILE.length) {
       const before = await v.at(row).first().getAttribute("data-id");
       await v.click("page-next");
