@@ -1,6 +1,6 @@
 // What the first view waits for is sent for at once: the page's own code is the largest part of it, and would
 // ask for the others only when it has come. Nothing that is imported here may import Vue.
-import { sendFirst, sendPaths } from './api/first'
+import { sendFirst } from './api/first'
 import { catalogues } from './i18n/catalogues'
 import { firstLanguage } from './lib/language'
 import { sendForView, sendForVisit } from './router/firstViews'
@@ -11,7 +11,7 @@ const { pathname, search } = location
 const visit = sendFirst(language)
 catalogues.page[language]().catch(() => undefined)
 sendForView(pathname)
-visit.then((known) => sendPaths(sendForVisit(pathname + search, known, language), language))
+void visit.then((known) => sendForVisit(pathname + search, known, language))
 import('./main').catch(() => {
   document.getElementById('late')?.removeAttribute('hidden')
   setTimeout(() => location.reload(), 3000)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createClient } from './client'
-import { fetchFirst, sendFirst } from './first'
-import { studioPaths } from './sora'
+import { fetchFirst, sendFirst, sendPictures } from './first'
+import { newestPath, studioPaths } from './sora'
 
 const me = '/api/v1/auth/me'
 const ask = vi.fn<typeof fetch>()
@@ -75,6 +75,37 @@ it.each([
   sendFirst('en')
   await settle()
   expect(ask).toHaveBeenCalledTimes(2)
+})
+
+it('[UI-4] sends for the first pictures of a list as soon as it is there, and leaves the list to who asks', async () => {
+  const works = [1, 2, 3, 4].map((id) => ({ id, poster_url: id === 2 ? null : `/poster/${id}` }))
+  ask.mockImplementation(async (path) => {
+    if (path === me) return Response.json({ id: 1 })
+    return Response.json(path === newestPath ? { data: works } : { sora_client_enabled: true })
+  })
+  const sent: string[] = []
+  vi.stubGlobal(
+    'Image',
+    class {
+      set src(address: string) {
+        sent.push(address)
+      }
+    },
+  )
+  await sendFirst('en')
+  await sendPictures(newestPath)
+  expect(sent).toEqual(['/poster/1'])
+  expect(await client().get(newestPath)).toEqual({ data: works })
+  expect(asked().filter((path) => path === newestPath)).toHaveLength(1)
+})
+
+it('[UI-4] sends for no picture of a list that did not come', async () => {
+  ask.mockImplementation(async (path) =>
+    Response.json({ sora_client_enabled: true }, { status: path === newestPath ? 503 : 200 }),
+  )
+  await sendFirst('en')
+  await expect(sendPictures(newestPath)).resolves.toBeUndefined()
+  await expect(sendPictures('/never/asked')).resolves.toBeUndefined()
 })
 
 it('[ST-9] asks anew for what nobody took in time', async () => {

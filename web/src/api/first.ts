@@ -1,6 +1,6 @@
-import { ownHeaders } from './client'
+import { ownHeaders, readJson } from './client'
 import { hasStudio, studioPaths } from './sora'
-import type { PublicSettings, User } from './types'
+import type { Generation, Page, PublicSettings, User } from './types'
 
 /** Who is there, and what this server offers: the first view waits for both. */
 const settingsPath = '/api/v1/settings/public'
@@ -15,6 +15,9 @@ const early = new Map<string, { answer: Promise<Answer>; language: string; sentM
 
 /** An answer that nobody took for so long is asked for anew; on a slow line the code that takes it comes late. */
 const keptMs = 60_000
+
+/** As many as a phone shows at once. */
+const firstPictures = 2
 
 /** Read whole, as two may want it. Without its date: when it was sent for is not known to who takes it, and a clock
  * would be set by it. */
@@ -41,6 +44,13 @@ export interface Visit {
 
 export function sendPaths(paths: string[], language: string): void {
   for (const path of paths) void send(path, language)
+}
+
+/** Sends for the pictures at the top of a list that was sent for, which are the largest of what is seen first. */
+export async function sendPictures(path: string): Promise<void> {
+  const answer = await early.get(path)?.answer.catch(() => undefined)
+  const list = answer?.status === 200 ? (readJson(answer.text) as Page<Generation> | null) : null
+  for (const { poster_url } of list?.data.slice(0, firstPictures) ?? []) if (poster_url) new Image().src = poster_url
 }
 
 /** Sends for what the first view needs before the page's code, which is larger, has come; for what the studio needs

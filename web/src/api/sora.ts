@@ -33,16 +33,19 @@ export function libraryQuery(kind: WorkKind, q = '', page = 1, page_size = libra
 const listPath = (query: GenerationQuery) => withQuery(`${root}/generations`, { ...query })
 
 /** What the studio asks for as soon as it stands. */
+export const newestPath = listPath(newestQuery)
 export const studioPaths = [
-  ...[runningQuery, newestQuery].map(listPath),
+  listPath(runningQuery),
+  newestPath,
   ...['quota', 'storage-status', 'models'].map((name) => `${root}/${name}`),
 ]
 
 /** What its library does. */
+export const libraryPath = listPath(libraryQuery('all'))
 export const libraryPaths = [
-  libraryQuery('all'),
-  ...(['video', 'image'] as const).map((kind) => libraryQuery(kind, '', 1, 1)),
-].map(listPath)
+  libraryPath,
+  ...(['video', 'image'] as const).map((kind) => listPath(libraryQuery(kind, '', 1, 1))),
+]
 
 export function soraApi(client: Client) {
   return {

@@ -1,6 +1,6 @@
 import { overviewPaths } from '@/api/admin'
-import type { Visit } from '@/api/first'
-import { hasStudio, libraryPaths } from '@/api/sora'
+import { sendPaths, sendPictures, type Visit } from '@/api/first'
+import { hasStudio, libraryPath, libraryPaths, newestPath } from '@/api/sora'
 import { catalogues } from '@/i18n/catalogues'
 import type { Language } from '@/lib/language'
 
@@ -8,8 +8,15 @@ import type { Language } from '@/lib/language'
  * is there. */
 interface FirstView {
   code: () => Promise<unknown>[]
-  /** More of it, and the questions of a view with an address of its own, for those who see them. */
-  forVisit?: (visit: Visit, language: Language) => { code?: Promise<unknown>[]; paths?: string[] }
+  /** More of it, for those who see it. */
+  forVisit?: (visit: Visit, language: Language) => Wanted
+}
+
+interface Wanted {
+  code?: Promise<unknown>[]
+  /** The questions that this view asks beside the studio's, and the list whose first pictures it shows. */
+  paths?: string[]
+  pictures?: string
 }
 
 export const firstViews: Record<string, FirstView> = {
@@ -21,10 +28,13 @@ export const firstViews: Record<string, FirstView> = {
         ? { code: [import('@/views/admin/OverviewView.vue'), catalogues.admin[language]()], paths: overviewPaths() }
         : { code: [import('@/views/user/OwnDashboard.vue'), catalogues.admin[language]()] },
   },
-  '/sora': { code: () => [import('@/views/user/SoraView.vue'), import('@/components/sora/SoraGeneratePage.vue')] },
+  '/sora': {
+    code: () => [import('@/views/user/SoraView.vue'), import('@/components/sora/SoraGeneratePage.vue')],
+    forVisit: ({ settings }) => (hasStudio(settings) ? { pictures: newestPath } : {}),
+  },
   '/sora/library': {
     code: () => [import('@/views/user/SoraView.vue'), import('@/components/sora/SoraLibraryPage.vue')],
-    forVisit: ({ settings }) => (hasStudio(settings) ? { paths: libraryPaths } : {}),
+    forVisit: ({ settings }) => (hasStudio(settings) ? { paths: libraryPaths, pictures: libraryPath } : {}),
   },
 }
 
@@ -40,10 +50,10 @@ export function sendForView(path: string): void {
   quietly(firstViews[atHome(path)]?.code())
 }
 
-/** Sends for what this visitor sees in it, and gives the questions that it will ask. An address with a query asks its
- * own. */
-export function sendForVisit(address: string, visit: Visit | null, language: Language): string[] {
-  const { code, paths = [] } = (visit && firstViews[atHome(address)]?.forVisit?.(visit, language)) ?? {}
+/** Sends for what this visitor sees in it. An address with a query asks questions of its own. */
+export function sendForVisit(address: string, visit: Visit | null, language: Language): void {
+  const { code, paths, pictures } = (visit && firstViews[atHome(address)]?.forVisit?.(visit, language)) ?? {}
   quietly(code)
-  return paths
+  if (paths) sendPaths(paths, language)
+  if (pictures) void sendPictures(pictures)
 }

@@ -1,5 +1,5 @@
 import { createPinia } from 'pinia'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createApp } from 'vue'
 import { fakeServer } from '@/test-helpers'
 import { createRouter } from '.'
@@ -7,6 +7,8 @@ import type { Visit } from '@/api/first'
 import { overviewPaths } from '@/api/admin'
 import { libraryPaths } from '@/api/sora'
 import { firstViews, sendForVisit } from './firstViews'
+
+afterEach(() => void vi.unstubAllGlobals())
 
 it.each(Object.keys(firstViews))(
   '[UI-1] finds at %s the views that were sent for first',
@@ -30,8 +32,12 @@ it.each<[string, object, object, string[]]>([
   ['/sora/library?kind=image', { role: 'user' }, { sora_client_enabled: true }, []],
   ['/keys', { role: 'user' }, {}, []],
 ])('[UI-1] asks at %s for %o what that view will', async (address, user, settings, paths) => {
-  expect(sendForVisit(address, { user, settings } as Visit, 'en')).toEqual(paths)
-  expect(sendForVisit(address, null, 'en')).toEqual([])
+  const ask = vi.fn(async (_path: string) => Response.json({ data: [] }))
+  vi.stubGlobal('fetch', ask)
+  sendForVisit(address, null, 'en')
+  expect(ask).not.toHaveBeenCalled()
+  sendForVisit(address, { user, settings } as Visit, 'en')
+  expect(ask.mock.calls.map(([path]) => path)).toEqual(paths)
 })
 
 describe('an address of administration', () => {

@@ -142,7 +142,11 @@ function createSora({ owner = 0, open }: SoraOptions) {
   const references = new Map<number, string>()
   const referenceOf = (generation: Generation) => generation.params?.image_url ?? references.get(generation.id) ?? null
 
+  /** A prompt is to be gone on with: its field takes the focus as soon as it stands. */
+  const promptWanted = ref(false)
+
   function reuse(generation: Generation) {
+    promptWanted.value = true
     draft.prompt.value = generation.prompt
     const given = referenceOf(generation)
     draft.image.value = given ? { value: given, name: '' } : null
@@ -212,6 +216,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
     onRemoved,
     cancel,
     save,
+    promptWanted,
     reuse,
     loadQuota,
     loadModels,

@@ -1,0 +1,31 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { whenIdle } from './idle'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => {
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+})
+
+it('[ST-9] waits until the browser tells that it has nothing to do, but not for ever', () => {
+  const idle = vi.fn((_run: () => void, _options: object) => 7)
+  const off = vi.fn()
+  vi.stubGlobal('requestIdleCallback', idle)
+  vi.stubGlobal('cancelIdleCallback', off)
+  const run = vi.fn()
+  const callOff = whenIdle(run)
+  expect(idle).toHaveBeenCalledWith(run, { timeout: 2000 })
+  callOff()
+  expect(off).toHaveBeenCalledWith(7)
+})
+
+it('[ST-9] waits a little where the browser does not tell', () => {
+  vi.stubGlobal('requestIdleCallback', undefined)
+  Reflect.deleteProperty(window, 'requestIdleCallback')
+  const run = vi.fn()
+  whenIdle(run)
+  whenIdle(run)()
+  expect(run).not.toHaveBeenCalled()
+  vi.advanceTimersByTime(300)
+  expect(run).toHaveBeenCalledOnce()
+})

@@ -1,0 +1,10 @@
+/** Runs something as soon as the page has nothing better to do. Gives what calls it off. */
+export function whenIdle(run: () => void): () => void {
+  // Not every browser tells.
+  if (!('requestIdleCallback' in window)) {
+    const timer = setTimeout(run, 300)
+    return () => clearTimeout(timer)
+  }
+  const id = requestIdleCallback(run, { timeout: 2000 })
+  return () => cancelIdleCallback(id)
+}
