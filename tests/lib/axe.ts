@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Visitor } from "./browser.ts";
+import { eventually } from "./kinora.ts";
 
 const SOURCE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -12,14 +13,15 @@ interface Violation {
   nodes: { html: string }[];
 }
 
-// A view that is still coming in is half transparent.
+// A view that is still coming in is half transparent. What moves with a scroll, or for ever, ends with none; and the
+// promise of an animation that is called off may never be kept.
 async function still(v: Visitor): Promise<void> {
-  await v.page.evaluate(() => {
-    const passing = document
+  const passing = () =>
+    document
       .getAnimations()
-      .filter((animation) => animation.effect?.getComputedTiming().iterations !== Infinity);
-    return Promise.all(passing.map((animation) => animation.finished.catch(() => undefined)));
-  });
+      .filter((animation) => animation.timeline === document.timeline && animation.playState === "running")
+      .filter((animation) => animation.effect?.getComputedTiming().iterations !== Infinity).length;
+  await eventually("nothing moves", async () => (await v.page.evaluate(passing)) === 0);
 }
 
 // The rules that this view breaks, each with the places: "color-contrast: <p class="note">…".
