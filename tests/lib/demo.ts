@@ -129,10 +129,15 @@ export class Demo {
     return this.control("GET", "/state");
   }
 
+  // All of them, the oldest first.
   async requests(route?: string): Promise<Recorded[]> {
-    const query = route === undefined ? "" : `?route=${route}`;
-    const { requests } = await this.control<{ requests: Recorded[] }>("GET", `/requests${query}`);
-    return requests;
+    const found: Recorded[] = [];
+    for (;;) {
+      const query = new URLSearchParams({ after: String(found.at(-1)?.n ?? 0), ...(route && { route }) });
+      const { requests } = await this.control<{ requests: Recorded[] }>("GET", `/requests?${query}`);
+      if (!requests.length) return found;
+      found.push(...requests);
+    }
   }
 
   async jobs(): Promise<Job[]> {
