@@ -45,8 +45,9 @@ static const char sql_groups_clear[] = "DELETE FROM account_groups WHERE account
 static const char sql_groups_add[] =
     "INSERT INTO account_groups (account_id, group_id) VALUES ($1, $2)";
 
+#define SEARCH LIKE_EITHER("name", "base_url", "$1")
 #define FILTER                                                                                     \
-    "FROM accounts WHERE (LOWER(name) LIKE $1 ESCAPE '!' OR LOWER(base_url) LIKE $1 ESCAPE '!') "  \
+    "FROM accounts WHERE " SEARCH " "                                                              \
     "AND ($2 = '' OR platform = $2) AND ($3 = '' OR status = $3) "                                 \
     "AND (CAST($4 AS BIGINT) = 0 OR EXISTS (SELECT 1 FROM account_groups g "                       \
     "WHERE g.account_id = accounts.id AND g.group_id = $4))"

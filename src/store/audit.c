@@ -7,10 +7,10 @@ static const char sql_insert[] =
     "INSERT INTO audit_log (actor_id, actor_email, action, target, detail, address, created_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
+#define BY LIKE_EITHER("actor_email", "action", "$1")
+#define TO LIKE_EITHER("target", "detail ->> 'name'", "$1")
 #define FILTER                                                                                     \
-    "FROM audit_log WHERE (LOWER(actor_email) LIKE $1 ESCAPE '!' "                                 \
-    "OR LOWER(action) LIKE $1 ESCAPE '!' OR LOWER(target) LIKE $1 ESCAPE '!' "                     \
-    "OR LOWER(CAST(detail AS TEXT)) LIKE $1 ESCAPE '!') "                                          \
+    "FROM audit_log WHERE (" BY " OR " TO ") "                                                     \
     "AND (CAST($2 AS TEXT) = '' OR action = $2 OR action LIKE CAST($3 AS TEXT) ESCAPE '!') "       \
     "AND (CAST($4 AS BIGINT) = 0 OR actor_id = $4) AND created_at >= $5 AND created_at < $6"
 static const char sql_count[] = "SELECT COUNT(*) " FILTER;

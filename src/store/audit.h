@@ -19,7 +19,7 @@ struct audit_row {
 /* In the transaction of the deed itself. */
 enum status audit_insert(struct db_conn *tx, const struct audit_row *row, struct err *err);
 struct audit_filter {
-    struct str q;         /* in actor, action, target or detail; empty: all */
+    struct str q;         /* in actor, action, target or its name; empty: all */
     struct str action;    /* "user.update", or "user" for all of a user's; empty: any */
     int64_t actor_id;     /* 0: anybody */
     int64_t since, until; /* done then or later, and before; wall ms; 0: any time */

@@ -97,7 +97,7 @@ enum status generation_load(struct db_conn *db, int64_t id, struct arena *a, str
     IN_SET("$3", "CASE storage_type WHEN 's3' THEN 8 WHEN 'local' THEN 4 WHEN 'upstream' THEN 2 "  \
                  "WHEN 'none' THEN 1 END")
 #define MEDIA  IN_SET("$4", "CASE media_type WHEN 'video' THEN 1 WHEN 'image' THEN 2 END")
-#define SEARCH " AND (CAST($5 AS TEXT) = '' OR LOWER(prompt) LIKE CAST($5 AS TEXT) ESCAPE '!')"
+#define SEARCH " AND (CAST($5 AS TEXT) = '' OR " LIKE_TYPED("prompt", "$5") ")"
 _Static_assert(GENERATION_PENDING == 0 && GENERATION_GENERATING == 1 && GENERATION_COMPLETED == 2 &&
                    GENERATION_FAILED == 3 && GENERATION_CANCELLED == 4,
                "STATUS");

@@ -24,8 +24,7 @@ static const char sql_count_uses[] = "SELECT (SELECT COUNT(*) FROM users WHERE g
                                      "+ (SELECT COUNT(*) FROM api_keys WHERE group_id = $1) "
                                      "+ (SELECT COUNT(*) FROM account_groups WHERE group_id = $1)";
 
-#define FILTER                                                                                     \
-    "FROM groups WHERE (LOWER(name) LIKE $1 ESCAPE '!' OR LOWER(platform) LIKE $1 ESCAPE '!')"
+#define FILTER "FROM groups WHERE " LIKE_EITHER("name", "platform", "$1")
 static const char sql_count[] = "SELECT COUNT(*) " FILTER;
 static const char sql_list[] = "SELECT " COLUMNS COUNTS " " FILTER
                                " ORDER BY name, id LIMIT $2 OFFSET $3";

@@ -20,9 +20,7 @@ static const char sql_count_owned[] = "SELECT COUNT(*) FROM api_keys WHERE user_
 static const char sql_move[] =
     "UPDATE api_keys SET group_id = $2 WHERE user_id = $1 AND group_id <> $2";
 
-#define FILTER                                                                                     \
-    "WHERE user_id = $1 AND (LOWER(api_keys.name) LIKE $2 ESCAPE '!' "                             \
-    "OR LOWER(key_hint) LIKE $2 ESCAPE '!')"
+#define FILTER "WHERE user_id = $1 AND " LIKE_EITHER("api_keys.name", "key_hint", "$2")
 static const char sql_count[] = "SELECT COUNT(*) " FROM FILTER;
 static const char sql_list[] = "SELECT " COLUMNS " " FROM FILTER
                                " ORDER BY api_keys.id DESC LIMIT $3 OFFSET $4";

@@ -14,7 +14,7 @@ struct str like_pattern(struct arena *a, struct str typed)
         char c = typed.p[i];
         if (c == '%' || c == '_' || c == '!')
             out[n++] = '!';
-        out[n++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        out[n++] = c;
     }
     out[n++] = '%';
     return (struct str){out, n};

@@ -19,8 +19,9 @@ static const char sql_update[] =
     "avatar = $7, background = $8, sora_storage_quota_bytes = $9, updated_at = $10 WHERE id = $1";
 static const char sql_delete[] = "DELETE FROM users WHERE id = $1";
 
+#define SEARCH LIKE_EITHER("email", "uuid", "$1")
 #define FILTER                                                                                     \
-    "FROM users WHERE (LOWER(email) LIKE $1 ESCAPE '!' OR uuid LIKE $1 ESCAPE '!') "               \
+    "FROM users WHERE " SEARCH " "                                                                 \
     "AND ($2 = '' OR role = $2) AND ($3 = '' OR status = $3) "                                     \
     "AND (CAST($4 AS BIGINT) = 0 OR group_id = $4)"
 static const char sql_count[] = "SELECT COUNT(*) " FILTER;
