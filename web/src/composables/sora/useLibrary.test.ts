@@ -91,6 +91,42 @@ describe('the library', () => {
     expect(asked).toEqual(libraryPaths)
   })
 
+  it('[UI-7] counts every kind, whichever is looked at before the first answer', async () => {
+    const library = begin()
+    const first = library.reload()
+    library.filter.value = 'video'
+    await first
+    await vi.runAllTimersAsync()
+    expect(library.list.value.every((work) => work.media_type === 'video')).toBe(true)
+    expect(library.counts.value).toEqual({ all: 100, video: 75, image: 25 })
+  })
+
+  it('[UI-7] keeps the counts of the words that are searched for now', async () => {
+    const library = begin()
+    await library.reload()
+    let answer: (page: { data: Generation[]; total: number; page: number; page_size: number }) => void = () => {}
+    list.mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)))
+    const older = library.reload()
+    library.search.value = 'work 100'
+    await vi.runAllTimersAsync()
+    answer({ data: [], total: 77, page: 1, page_size: 50 })
+    await older
+    expect(library.counts.value.all).toBe(1)
+  })
+
+  it('[UI-7] shows an error, and no other works, where a filter is not answered', async () => {
+    const library = begin()
+    await library.reload()
+    list.mockRejectedValueOnce(new ApiError(503, 'busy', ''))
+    library.filter.value = 'image'
+    await vi.runAllTimersAsync()
+    expect([library.loaded.value, library.list.value.length]).toEqual([false, 0])
+    expect(library.error.value).toBeInstanceOf(ApiError)
+    await library.loadMore()
+    expect(library.list.value).toHaveLength(25)
+    expect(library.list.value.every((work) => work.media_type === 'image')).toBe(true)
+  })
+
   it('[UI-7] goes on page by page, to the end and not beyond', async () => {
     const library = begin()
     await library.reload()

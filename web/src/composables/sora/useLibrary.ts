@@ -41,15 +41,22 @@ export function useLibrary(filter: Ref<WorkKind>, search: Ref<string>) {
     return { all: less('all'), video: less('video'), image: less('image') }
   })
 
-  const query = (kind: WorkKind, page = 1, size = libraryPageSize) =>
-    libraryQuery(kind, search.value.trim(), page, size)
+  const words = () => search.value.trim()
 
-  async function loadCounts(kinds = libraryFilters) {
-    const answers = await Promise.all(kinds.map((kind) => api.list(query(kind, 1, 1))))
-    answers.forEach(({ total }, n) => (totals[kinds[n]!] = total))
+  /** How many there are of a kind, unless other words are searched for by now. */
+  function note(kind: WorkKind, q: string, total: number) {
+    if (q === words()) totals[kind] = total
   }
 
-  const recount = () => void loadCounts().catch(() => undefined)
+  async function count(kind: WorkKind) {
+    const q = words()
+    note(kind, q, (await api.list(libraryQuery(kind, q, 1, 1))).total)
+  }
+
+  const loadCounts = (kinds = libraryFilters) => Promise.allSettled(kinds.map(count))
+  const recount = () => void loadCounts()
+  /** Of the kind that is shown, the list itself tells. */
+  const countOthers = () => loadCounts(libraryFilters.filter((kind) => kind !== filter.value))
 
   function add(works: Generation[]) {
     const fresh = works.filter((work) => !known.has(work.id))
@@ -57,35 +64,45 @@ export function useLibrary(filter: Ref<WorkKind>, search: Ref<string>) {
     if (fresh.length) items.value = [...items.value, ...fresh]
   }
 
+  /** What the works that stand here are an answer to. */
+  let question = ''
+
+  function clear() {
+    items.value = []
+    known.clear()
+  }
+
   async function loadPage(fresh: boolean) {
-    const mine = fresh ? ++visit : visit
-    if (!fresh && loading.value) return
+    const kind = filter.value
+    const q = words()
+    const asked = `${kind} ${q}`
+    const anew = fresh || asked !== question
+    if (!anew && loading.value) return
+    const mine = anew ? ++visit : visit
     loading.value = true
     error.value = null
     try {
       // By what is here, not by what was asked: after a deletion the next page begins earlier.
-      const page = fresh ? 1 : Math.floor(items.value.length / libraryPageSize) + 1
-      const kind = filter.value
-      const answer = await api.list(query(kind, page))
+      const page = anew ? 1 : Math.floor(items.value.length / libraryPageSize) + 1
+      const answer = await api.list(libraryQuery(kind, q, page))
+      note(kind, q, answer.total)
       if (mine !== visit) return
-      totals[kind] = answer.total
-      if (fresh) {
-        items.value = []
-        known.clear()
-      }
+      if (anew) clear()
+      question = asked
       add(answer.data)
       // Totals are counted to a bound; a page that is full may have another behind it.
       hasMore.value = answer.data.length === libraryPageSize
       loaded.value = true
     } catch (caught) {
-      if (mine === visit) error.value = caught
+      if (mine !== visit) return
+      error.value = caught
+      if (asked === question) return
+      clear()
+      loaded.value = false
     } finally {
       if (mine === visit) loading.value = false
     }
   }
-
-  /** Of the kind that is shown, the list itself has told. */
-  const countOthers = () => loadCounts(libraryFilters.filter((kind) => kind !== filter.value)).catch(() => undefined)
 
   async function reload() {
     await Promise.all([loadPage(true), countOthers()])
@@ -102,7 +119,7 @@ export function useLibrary(filter: Ref<WorkKind>, search: Ref<string>) {
 
   /** A work that has just been finished, where its time puts it. */
   function insert(work: Generation) {
-    if (known.has(work.id) || search.value.trim()) return
+    if (known.has(work.id) || words()) return
     if (filter.value !== 'all' && filter.value !== work.media_type) return
     known.add(work.id)
     const at = items.value.findIndex((item) => newestFirst(work, item) < 0)
@@ -112,11 +129,11 @@ export function useLibrary(filter: Ref<WorkKind>, search: Ref<string>) {
   /** What came while nobody told of it. */
   async function catchUp() {
     if (!loaded.value) return
-    const kind = filter.value
-    const [newest] = await Promise.all([api.list(query(kind)).catch(() => null), countOthers()])
-    if (!newest || kind !== filter.value) return
+    const [kind, q, mine] = [filter.value, words(), visit]
+    const [newest] = await Promise.all([api.list(libraryQuery(kind, q)).catch(() => null), countOthers()])
+    if (!newest || mine !== visit) return
     newest.data.forEach(insert)
-    totals[kind] = newest.total
+    note(kind, q, newest.total)
   }
   onScopeDispose(events.onMissed(() => void catchUp()))
   useReread(() => void (error.value && loadPage(!loaded.value)))
@@ -159,5 +176,3 @@ export function useLibrary(filter: Ref<WorkKind>, search: Ref<string>) {
 
   return { list, counts, loading, loaded, error, hasMore, reload, loadMore: () => loadPage(false), renew }
 }
-
-export type Library = ReturnType<typeof useLibrary>
