@@ -285,11 +285,13 @@ atDesk(stage, "[ID-3, UI-1] by keys alone, the focus comes back to the dots from
   await v.click("key-add");
   await v.fill("key-name", "my script");
   // A list that comes late takes the button away when the dialog has given it the focus back.
-  await v.page.route("**/api/v1/keys?*", (route) => setTimeout(() => void route.continue(), 1000), { times: 1 });
+  const closed = Promise.withResolvers<void>();
+  await v.page.route("**/api/v1/keys?*", (route) => closed.promise.then(() => route.continue()), { times: 1 });
   await keyboard.press("Enter");
   await v.see("key-secret");
   await keyboard.press("Escape");
   await v.gone("key-dialog");
+  closed.resolve();
   await focused(v, "the view, as the button that opened it is gone", "#main");
 
   const dots = v.at("key-menu");
