@@ -149,6 +149,21 @@ atDesk(stage, "[UI-7] the sheet has four, three, two or one column, and says wha
   await v.click("toast-action");
 });
 
+atDesk(stage, "[UI-7] the arrows go on from a work that was scrolled out of view", async (enter) => {
+  const v = await enter({ person: stage.admin });
+  await showWorks(v, Array.from({ length: 100 }, (_, n) => work(100 - n, { width: 1280, height: 720 })));
+  await v.go("/sora/library");
+  const held = () => v.page.evaluate(() => document.activeElement?.closest("[data-id]")?.getAttribute("data-id"));
+  await v.at("tile-open").first().focus();
+  assert.equal(await held(), "100");
+  await v.at("library-tile").first().hover();
+  for (let n = 0; n < 3; n++) await v.page.mouse.wheel(0, 2000);
+  await eventually("the first is out of view", () => v.page.evaluate(() => scrollY > 2000));
+  assert.equal(await held(), "100");
+  await v.page.keyboard.press("ArrowRight");
+  await eventually("the one beside", async () => (await held()) === "99");
+});
+
 atDesk(stage, "[UI-7] a film plays under the pointer, and only there", async (enter) => {
   const { person } = await collector();
   const v = await enter({ person, path: "/sora/library" });

@@ -137,5 +137,5 @@ export function useSheet(items: Readonly<Ref<readonly Generation[]>>, box: Reado
     removeEventListener('resize', measure)
   })
 
-  return { tiles, height, nearEnd, held, focus, move, measure }
+  return { tiles, height, nearEnd, held, focus, move }
 }
