@@ -11,7 +11,7 @@ const { pathname, search } = location
 const visit = sendFirst(language)
 catalogues.page[language]().catch(() => undefined)
 sendForView(pathname)
-void visit.then((known) => sendForVisit(pathname + search, known, language))
+void visit.then((known) => known && sendForVisit(pathname + search, known, language))
 import('./main').catch(() => {
   document.getElementById('late')?.removeAttribute('hidden')
   setTimeout(() => location.reload(), 3000)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { createClient } from './client'
-import { fetchFirst, sendFirst, sendPictures } from './first'
+import { fetchFirst, forgetFirst, sendFirst, sendPaths, sendPictures } from './first'
 import { newestPath, studioPaths } from './sora'
 
 const me = '/api/v1/auth/me'
@@ -47,33 +47,37 @@ it('[UI-1] takes no answer to a question for one to a change', async () => {
   expect(ask).toHaveBeenCalledTimes(3)
 })
 
+const settle = () => new Promise((resolve) => setTimeout(resolve))
+const asked = () => ask.mock.calls.map(([path]) => path)
+
 /** Answers with these settings, and with a person or none. */
 function answerWith(settings: object, meStatus: number) {
   ask.mockImplementation(async (path) =>
     path === me ? Response.json({ id: 1 }, { status: meStatus }) : Response.json({ path, ...settings }),
   )
 }
-const asked = () => ask.mock.calls.map(([path]) => path)
-const settle = () => new Promise((resolve) => setTimeout(resolve))
 
-it('[UI-1] asks for what the studio needs as soon as someone is there to see it', async () => {
-  answerWith({ sora_client_enabled: true, simple_mode: false }, 200)
-  sendFirst('en')
-  await settle()
+it('[UI-1] tells who has come, and to what, and what is sent for then is there for who asks', async () => {
+  answerWith({ sora_client_enabled: true }, 200)
+  expect(await sendFirst('en')).toMatchObject({ user: { id: 1 }, settings: { sora_client_enabled: true } })
+  sendPaths(studioPaths, 'en')
   expect(asked().slice(2)).toEqual(studioPaths)
   expect(await client().get(me)).toEqual({ id: 1 })
   for (const path of studioPaths) expect(await client().get(path)).toMatchObject({ path })
   expect(ask).toHaveBeenCalledTimes(2 + studioPaths.length)
 })
 
-it.each([
-  ['nobody is signed in', { sora_client_enabled: true }, 401],
-  ['there is no studio', { sora_client_enabled: false }, 200],
-  ['only the gateway is shown', { sora_client_enabled: true, simple_mode: true }, 200],
-])('[UI-1] asks for none of it where %s', async (_, settings, status) => {
-  answerWith(settings, status)
-  sendFirst('en')
-  await settle()
+it('[UI-1] tells of nobody where nobody is signed in, and where the line breaks', async () => {
+  answerWith({}, 401)
+  expect(await sendFirst('en')).toBeNull()
+  ask.mockRejectedValue(new TypeError('x'))
+  expect(await sendFirst('en')).toBeNull()
+})
+
+it('[ID-4] keeps no answer for another person', async () => {
+  sendPaths([newestPath], 'en')
+  forgetFirst()
+  await client().get(newestPath)
   expect(ask).toHaveBeenCalledTimes(2)
 })
 
@@ -92,9 +96,9 @@ it('[UI-4] sends for the first pictures of a list as soon as it is there, and le
       }
     },
   )
-  await sendFirst('en')
+  sendPaths([newestPath], 'en')
   await sendPictures(newestPath)
-  expect(sent).toEqual(['/poster/1'])
+  expect(sent).toEqual(['/poster/1', '/poster/3'])
   expect(await client().get(newestPath)).toEqual({ data: works })
   expect(asked().filter((path) => path === newestPath)).toHaveLength(1)
 })
@@ -103,7 +107,7 @@ it('[UI-4] sends for no picture of a list that did not come', async () => {
   ask.mockImplementation(async (path) =>
     Response.json({ sora_client_enabled: true }, { status: path === newestPath ? 503 : 200 }),
   )
-  await sendFirst('en')
+  sendPaths([newestPath], 'en')
   await expect(sendPictures(newestPath)).resolves.toBeUndefined()
   await expect(sendPictures('/never/asked')).resolves.toBeUndefined()
 })

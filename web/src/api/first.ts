@@ -1,5 +1,4 @@
 import { ownHeaders, readJson } from './client'
-import { hasStudio, studioPaths } from './sora'
 import type { Generation, Page, PublicSettings, User } from './types'
 
 /** Who is there, and what this server offers: the first view waits for both. */
@@ -50,22 +49,24 @@ export function sendPaths(paths: string[], language: string): void {
 export async function sendPictures(path: string): Promise<void> {
   const answer = await early.get(path)?.answer.catch(() => undefined)
   const list = answer?.status === 200 ? (readJson(answer.text) as Page<Generation> | null) : null
-  for (const { poster_url } of list?.data.slice(0, firstPictures) ?? []) if (poster_url) new Image().src = poster_url
+  const posters = list?.data?.flatMap(({ poster_url }) => poster_url ?? []) ?? []
+  for (const poster of posters.slice(0, firstPictures)) new Image().src = poster
 }
 
-/** Sends for what the first view needs before the page's code, which is larger, has come; for what the studio needs
- * once it is known that someone is there to see it. Null where nobody is, and where no answer tells. */
+/** Sends for what the first view needs before the page's code, which is larger, has come. Null where nobody is there to
+ * see it, and where no answer tells. */
 export async function sendFirst(language: string): Promise<Visit | null> {
   try {
     const [settings, me] = await Promise.all([send(settingsPath, language), send(mePath, language)])
     if (me.status !== 200) return null
-    const visit = { user: JSON.parse(me.text), settings: JSON.parse(settings.text) }
-    if (hasStudio(visit.settings)) sendPaths(studioPaths, language)
-    return visit
+    return { user: JSON.parse(me.text), settings: JSON.parse(settings.text) }
   } catch {
     return null
   }
 }
+
+/** Nobody else is to see what was answered to one person. */
+export const forgetFirst = () => early.clear()
 
 /** As fetch; but an answer that was sent for first is there already, once. In another language than the page has come
  * to speak since, as the server offers it, it would be none. */

@@ -1,6 +1,6 @@
 import { overviewPaths } from '@/api/admin'
 import { sendPaths, sendPictures, type Visit } from '@/api/first'
-import { hasStudio, libraryPath, libraryPaths, newestPath } from '@/api/sora'
+import { hasStudio, libraryPath, libraryPaths, newestPath, studioPaths } from '@/api/sora'
 import { catalogues } from '@/i18n/catalogues'
 import type { Language } from '@/lib/language'
 
@@ -26,7 +26,7 @@ export const firstViews: Record<string, FirstView> = {
     forVisit: ({ user }, language) =>
       user.role === 'admin'
         ? { code: [import('@/views/admin/OverviewView.vue'), catalogues.admin[language]()], paths: overviewPaths() }
-        : { code: [import('@/views/user/OwnDashboard.vue'), catalogues.admin[language]()] },
+        : { code: [import('@/views/user/OwnDashboard.vue')] },
   },
   '/sora': {
     code: () => [import('@/views/user/SoraView.vue'), import('@/components/sora/SoraGeneratePage.vue')],
@@ -50,10 +50,11 @@ export function sendForView(path: string): void {
   quietly(firstViews[atHome(path)]?.code())
 }
 
-/** Sends for what this visitor sees in it. An address with a query asks questions of its own. */
-export function sendForVisit(address: string, visit: Visit | null, language: Language): void {
-  const { code, paths, pictures } = (visit && firstViews[atHome(address)]?.forVisit?.(visit, language)) ?? {}
+/** Sends for what this visitor sees in it, and what the studio asks on every page. An address with a query asks
+ * questions of its own. */
+export function sendForVisit(address: string, visit: Visit, language: Language): void {
+  const { code, paths = [], pictures } = firstViews[atHome(address)]?.forVisit?.(visit, language) ?? {}
   quietly(code)
-  if (paths) sendPaths(paths, language)
+  sendPaths(hasStudio(visit.settings) ? [...paths, ...studioPaths] : paths, language)
   if (pictures) void sendPictures(pictures)
 }

@@ -5,7 +5,7 @@ import { fakeServer } from '@/test-helpers'
 import { createRouter } from '.'
 import type { Visit } from '@/api/first'
 import { overviewPaths } from '@/api/admin'
-import { libraryPaths } from '@/api/sora'
+import { libraryPaths, studioPaths } from '@/api/sora'
 import { firstViews, sendForVisit } from './firstViews'
 
 afterEach(() => void vi.unstubAllGlobals())
@@ -27,15 +27,15 @@ it.each(Object.keys(firstViews))(
 it.each<[string, object, object, string[]]>([
   ['/', { role: 'admin' }, {}, overviewPaths()],
   ['/dashboard', { role: 'user' }, {}, []],
-  ['/sora/library', { role: 'user' }, { sora_client_enabled: true }, libraryPaths],
+  ['/sora', { role: 'user' }, { sora_client_enabled: true }, studioPaths],
+  ['/sora', { role: 'user' }, { sora_client_enabled: true, simple_mode: true }, []],
+  ['/sora/library', { role: 'user' }, { sora_client_enabled: true }, [...libraryPaths, ...studioPaths]],
   ['/sora/library', { role: 'user' }, { sora_client_enabled: false }, []],
-  ['/sora/library?kind=image', { role: 'user' }, { sora_client_enabled: true }, []],
+  ['/sora/library?kind=image', { role: 'user' }, { sora_client_enabled: true }, studioPaths],
   ['/keys', { role: 'user' }, {}, []],
 ])('[UI-1] asks at %s for %o what that view will', async (address, user, settings, paths) => {
   const ask = vi.fn(async (_path: string) => Response.json({ data: [] }))
   vi.stubGlobal('fetch', ask)
-  sendForVisit(address, null, 'en')
-  expect(ask).not.toHaveBeenCalled()
   sendForVisit(address, { user, settings } as Visit, 'en')
   expect(ask.mock.calls.map(([path]) => path)).toEqual(paths)
 })

@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia'
-import { computed, ref } from 'vue'
+import { computed, ref, watch } from 'vue'
 import { ApiError, useApi } from '@/api'
+import { forgetFirst } from '@/api/first'
 import { hasStudio } from '@/api/sora'
 import type { Me, PublicSettings } from '@/api/types'
 import { usePreferences } from './preferences'
@@ -77,6 +78,12 @@ export const useSession = defineStore('session', () => {
   async function check() {
     if (user.value) user.value = await api.auth.me().catch(() => user.value)
   }
+
+  watch(
+    () => user.value?.id,
+    (_now, before) => before && forgetFirst(),
+    { flush: 'sync' },
+  )
 
   /** The server no longer knows this session. */
   function expire() {
