@@ -61,20 +61,18 @@ function preloadMain(): Plugin {
   }
 }
 
-/** What stands there until the page's code does, and what is said where none comes: in both languages, as the one that
- * is spoken is not known yet. first.ts shows it. */
+/** What stands there until the page's code does, and what is said where none comes (first.ts) or none may run: in both
+ * languages, as no code chooses between them. */
 function startWords(): Plugin {
   const [mark] = readFileSync(new URL('./src/ui/UiMark.vue', import.meta.url), 'utf8').match(/<svg.*<\/svg>/s) ?? []
   const say = (key: keyof typeof words.en) =>
     Object.entries(words).map(([lang, said]) => `<p lang="${lang === 'zh' ? 'zh-CN' : lang}">${said[key]}</p>`)
-  const start = (...inside: string[]) => `<div class="start">${inside.join('')}</div>`
+  const start = (inside: string) => `<div class="start">${mark}${inside}</div>`
   const late = `<div id="late" role="alert" hidden>${say('late').join('')}</div>`
   return {
     name: 'start-words',
     transformIndexHtml: (html) =>
-      html
-        .replace('<div id="app">', `$&${start(mark ?? '', late)}`)
-        .replace('<noscript>', `$&${start(...say('noScript'))}`),
+      html.replace('<div id="app">', `$&${start(late)}`).replace('<noscript>', `$&${start(say('noScript').join(''))}`),
   }
 }
 
