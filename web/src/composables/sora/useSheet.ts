@@ -4,8 +4,8 @@ import { inRows, layOut, neighbour, type Direction, type Sheet } from '@/lib/she
 
 /** Rendered beyond each edge of the screen, in screens. */
 const overscan = 0.5
-/** Before the page knows its own size. */
-const firstTiles = 24
+/** Before the page knows its own size, which it does before it is painted. */
+const firstTiles = 4
 
 export interface Tile {
   item: Generation
