@@ -25,11 +25,11 @@ done
 [ "$suite-${KINORA_FULL-}" != e2e-1 ] || scripts/npm-ci.sh bench/page
 [ $# -gt 0 ] || mapfile -t files < <(find "tests/$suite" -name '*.test.ts' -not -path '*/node_modules/*' | sort)
 [ $# -eq 0 ] || files=("$@")
-# How many files at once: they wait more than they work, but for browsers and children;
-# and the edge's measure what one call does to another.
+# How many files at once: they wait more than they work, but for browsers; and the edge's
+# measure what one call does to another.
 case $suite in
     edge) at_once=1 ;;
-    e2e | fault) at_once=$(nproc) ;;
+    e2e) at_once=$(nproc) ;;
     *) at_once=$((2 * $(nproc))) ;;
 esac
 # What a failed test left running must not keep its file for ever.
