@@ -65,6 +65,7 @@ function preloadMain(): Plugin {
  * languages, as no code chooses between them. */
 function startWords(): Plugin {
   const [mark] = readFileSync(new URL('./src/ui/UiMark.vue', import.meta.url), 'utf8').match(/<svg.*<\/svg>/s) ?? []
+  if (!mark) throw new Error('UiMark.vue has no svg to begin with')
   const say = (key: keyof typeof words.en) =>
     Object.entries(words).map(([lang, said]) => `<p lang="${lang === 'zh' ? 'zh-CN' : lang}">${said[key]}</p>`)
   const start = (inside: string) => `<div class="start">${mark}${inside}</div>`
