@@ -11,7 +11,7 @@ it.each([
   ['zh', '已用 462 KB'],
 ] as const)('[UI-2, UI-9] says what is used of a quota without a limit as %s puts it', (language, words) => {
   const quota = ref({ quota_bytes: 0, used_bytes: 462 * 1024, available_bytes: null, quota_source: 'unlimited' })
-  const sora = { quota, full: ref(false) } as unknown as Sora
+  const sora = { quota } as unknown as Sora
   const bar = mount(SoraQuotaBar, {
     global: { plugins: [createMessages(language, allWords)], provide: { [soraKey as symbol]: sora } },
   })

@@ -5,6 +5,7 @@ import type { Generation, Model, Quota, StorageStatus } from '@/api/types'
 import { linkClosesAt, linkNoticeMs, linkUrgentMs } from '@/lib/generation'
 import { excerpt } from '@/lib/format'
 import { groupModels } from '@/lib/models'
+import { quotaUse } from '@/lib/quota'
 import { useClock } from '../useClock'
 import { useErrorText } from '../useErrorText'
 import { useEvents } from '../useEvents'
@@ -46,9 +47,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
   const families = computed(() => groupModels(models.value))
   const canSave = computed(() => storage.value !== null && storage.value.s3_enabled && storage.value.s3_healthy)
   const noStorage = computed(() => storage.value !== null && !canSave.value && !storage.value.local_enabled)
-  const full = computed(
-    () => quota.value !== null && quota.value.quota_bytes > 0 && (quota.value.available_bytes ?? 0) <= 0,
-  )
+  const full = computed(() => quotaUse(quota.value).full)
 
   const draft = useDraft(owner)
   const outbox = useOutbox(owner)
