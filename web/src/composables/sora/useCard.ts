@@ -15,6 +15,7 @@ import {
 } from '@/lib/generation'
 import { modelName, parseModelId } from '@/lib/models'
 import { useClock } from '../useClock'
+import { useDuration } from '../useDuration'
 import { useSora } from './useSora'
 
 const icons: Record<CardState, Component | null> = {
@@ -45,6 +46,7 @@ const overdueMs = 10_000
 export function useCard(props: { generation: Generation }) {
   const { t, locale } = useI18n()
   const clock = useClock()
+  const duration = useDuration()
   const { timeline, models, canSave } = useSora()
 
   const state = computed(() => cardState(props.generation, clock.now.value))
@@ -131,12 +133,6 @@ export function useCard(props: { generation: Generation }) {
     return Number.isNaN(end) ? t('card.cancelledNote') : t('card.cancelledAfter', { time: duration(end - since.value) })
   }
 
-  function duration(ms: number): string {
-    const seconds = Math.max(0, Math.round(ms / 1000))
-    if (seconds < 60) return t('time.seconds', { n: seconds })
-    return t('time.minutesSeconds', { m: Math.floor(seconds / 60), s: seconds % 60 })
-  }
-
   const facts = computed(() => {
     const { model, params, width, height, file_size_bytes: bytes, duration_seconds: seconds } = props.generation
     const parts = parseModelId(model)
@@ -167,6 +163,5 @@ export function useCard(props: { generation: Generation }) {
     remaining,
     note,
     facts,
-    duration,
   }
 }

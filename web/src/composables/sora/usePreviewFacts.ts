@@ -3,12 +3,14 @@ import { useI18n } from 'vue-i18n'
 import type { Generation } from '@/api/types'
 import { formatBytes, formatDateTime } from '@/lib/format'
 import { modelName } from '@/lib/models'
+import { useDuration } from '../useDuration'
 import { useSora } from './useSora'
 
 /** Model, length, frame, size, time: what is known of a work, in that order. */
 export function usePreviewFacts(work: Readonly<Ref<Generation | undefined>>) {
   const { t, locale } = useI18n()
   const { models } = useSora()
+  const duration = useDuration()
 
   return computed(() => {
     const item = work.value
@@ -23,15 +25,7 @@ export function usePreviewFacts(work: Readonly<Ref<Generation | undefined>>) {
     add('size', item.file_size_bytes ? formatBytes(item.file_size_bytes) : null)
     add('made', formatDateTime(item.completed_at ?? item.created_at, locale.value))
     const took = Date.parse(item.completed_at ?? '') - Date.parse(item.created_at)
-    if (took > 0) {
-      const seconds = Math.round(took / 1000)
-      add(
-        'took',
-        seconds < 60
-          ? t('time.seconds', { n: seconds })
-          : t('time.minutesSeconds', { m: Math.floor(seconds / 60), s: seconds % 60 }),
-      )
-    }
+    if (took > 0) add('took', duration(took))
     return facts
   })
 }
