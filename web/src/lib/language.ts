@@ -1,4 +1,4 @@
-import { readStored } from './storage'
+import { browserStore } from './storage'
 
 export const languages = ['zh', 'en'] as const
 export type Language = (typeof languages)[number]
@@ -12,7 +12,7 @@ export function asLanguage(text: string | null | undefined): Language | null {
 
 /** What this browser's person chose here, else what the browser speaks; null: neither names one we have. */
 export function ownLanguage(): Language | null {
-  return asLanguage(readStored(languageKey)) ?? navigator.languages.map(asLanguage).find(Boolean) ?? null
+  return asLanguage(browserStore.read(languageKey)) ?? navigator.languages.map(asLanguage).find(Boolean) ?? null
 }
 
 /** What is spoken before the server has offered its own. */

@@ -1,5 +1,5 @@
 import type { UploadSubType } from '@/api/types'
-import { readStored, writeStored } from './storage'
+import { browserStore } from './storage'
 
 /** An upload that the server has a part of, so that it can be gone on with after a reload. */
 export interface Unfinished {
@@ -37,15 +37,11 @@ function isUnfinished(value: unknown): value is Unfinished {
 }
 
 function readAll(now: number): Unfinished[] {
-  try {
-    const list: unknown = JSON.parse(readStored(key) ?? '[]')
-    return Array.isArray(list) ? list.filter(isUnfinished).filter((item) => now - item.since < keptMs) : []
-  } catch {
-    return []
-  }
+  const list = browserStore.readJson(key)
+  return Array.isArray(list) ? list.filter(isUnfinished).filter((item) => now - item.since < keptMs) : []
 }
 
-const write = (list: Unfinished[]) => writeStored(key, list.length ? JSON.stringify(list) : null)
+const write = (list: Unfinished[]) => browserStore.write(key, list.length ? JSON.stringify(list) : null)
 
 /** The very file: a copy of other bytes under the same name was changed at another time. */
 export const isSameFile = (item: Pick<Unfinished, 'name' | 'size' | 'modified'>, file: FileFacts): boolean =>

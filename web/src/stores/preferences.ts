@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia'
 import { ref, watch } from 'vue'
 import { asLanguage, firstLanguage, languageKey, ownLanguage, type Language } from '@/lib/language'
-import { readStored, writeStored } from '@/lib/storage'
+import { browserStore } from '@/lib/storage'
 
 export { languages, type Language } from '@/lib/language'
 export type Theme = 'system' | 'light' | 'dark'
@@ -12,7 +12,7 @@ const themeKey = 'kinora.theme'
 export const usePreferences = defineStore('preferences', () => {
   const own = ownLanguage()
   const language = ref<Language>(firstLanguage())
-  const stored = readStored(themeKey)
+  const stored = browserStore.read(themeKey)
   const theme = ref<Theme>(stored === 'light' || stored === 'dark' ? stored : 'system')
 
   /** The server's own language, where neither the person nor the browser names one we have. */
@@ -22,7 +22,7 @@ export const usePreferences = defineStore('preferences', () => {
 
   function setLanguage(next: Language) {
     language.value = next
-    writeStored(languageKey, next)
+    browserStore.write(languageKey, next)
   }
 
   watch(
@@ -30,7 +30,7 @@ export const usePreferences = defineStore('preferences', () => {
     (next) => {
       if (next === 'system') delete document.documentElement.dataset.theme
       else document.documentElement.dataset.theme = next
-      writeStored(themeKey, next === 'system' ? null : next)
+      browserStore.write(themeKey, next === 'system' ? null : next)
     },
     { immediate: true },
   )

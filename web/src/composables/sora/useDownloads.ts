@@ -1,16 +1,13 @@
 import { reactive } from 'vue'
 import type { Generation } from '@/api/types'
 import { downloadUrls } from '@/lib/generation'
+import { tabStore } from '@/lib/storage'
 
 const storageKey = 'kinora.downloaded'
 
 function stored(): number[] {
-  try {
-    const ids: unknown = JSON.parse(sessionStorage.getItem(storageKey) ?? '[]')
-    return Array.isArray(ids) ? ids.filter((id) => typeof id === 'number') : []
-  } catch {
-    return []
-  }
+  const ids = tabStore.readJson(storageKey)
+  return Array.isArray(ids) ? ids.filter((id) => typeof id === 'number') : []
 }
 
 /** Hands files to the browser and remembers, for this tab, which works left the server. */
@@ -30,11 +27,7 @@ export function useDownloads() {
       link.remove()
     }
     done.add(generation.id)
-    try {
-      sessionStorage.setItem(storageKey, JSON.stringify([...done].slice(-200)))
-    } catch {
-      /* the tab remembers as long as it lives */
-    }
+    tabStore.write(storageKey, JSON.stringify([...done].slice(-200)))
   }
 
   return { done, download }

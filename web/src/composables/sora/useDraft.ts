@@ -1,5 +1,5 @@
 import { reactive, ref, watch } from 'vue'
-import { readStored, writeStored } from '@/lib/storage'
+import { browserStore, tabStore } from '@/lib/storage'
 import type { ModelChoice } from '@/lib/models'
 
 const choiceKey = 'kinora.model'
@@ -14,41 +14,19 @@ export interface ReferenceImage {
 
 function storedChoice(): ModelChoice {
   const fallback: ModelChoice = { family: '', orientation: 'landscape', seconds: 10 }
-  try {
-    return { ...fallback, ...(JSON.parse(readStored(choiceKey) ?? '{}') as Partial<ModelChoice>) }
-  } catch {
-    return fallback
-  }
-}
-
-function storedPrompt(promptKey: string): string {
-  try {
-    return sessionStorage.getItem(promptKey) ?? ''
-  } catch {
-    return ''
-  }
+  return { ...fallback, ...(browserStore.readJson(choiceKey) as Partial<ModelChoice> | null) }
 }
 
 /** What is in the prompt bar. The words survive a reload of this tab, the model choice survives longer. */
 export function useDraft(owner: number) {
   const promptKey = `kinora.draft.${owner}`
-  const prompt = ref(storedPrompt(promptKey))
+  const prompt = ref(tabStore.read(promptKey) ?? '')
   const image = ref<ReferenceImage | null>(null)
   const choice = reactive<ModelChoice>(storedChoice())
 
   // At once: the page may be left in the same moment.
-  watch(
-    prompt,
-    (text) => {
-      try {
-        sessionStorage.setItem(promptKey, text)
-      } catch {
-        /* kept in memory only */
-      }
-    },
-    { flush: 'sync' },
-  )
-  watch(choice, (next) => writeStored(choiceKey, JSON.stringify(next)))
+  watch(prompt, (text) => tabStore.write(promptKey, text), { flush: 'sync' })
+  watch(choice, (next) => browserStore.write(choiceKey, JSON.stringify(next)))
 
   return { prompt, image, choice }
 }

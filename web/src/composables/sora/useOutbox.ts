@@ -1,4 +1,5 @@
 import type { GenerateRequest } from '@/api/types'
+import { tabStore } from '@/lib/storage'
 
 /** A submission under way. Under its key the server takes it once, however often it is sent. */
 export interface Outgoing {
@@ -23,22 +24,11 @@ export function useOutbox(owner: number) {
   const unanswered = new Map<string, string>()
 
   function read(): Outgoing[] {
-    try {
-      const kept: unknown = JSON.parse(sessionStorage.getItem(storageKey) ?? '[]')
-      return Array.isArray(kept) ? kept.filter((one) => typeof one?.key === 'string' && one.request?.prompt) : []
-    } catch {
-      return []
-    }
+    const kept = tabStore.readJson(storageKey)
+    return Array.isArray(kept) ? kept.filter((one) => typeof one?.key === 'string' && one.request?.prompt) : []
   }
 
-  function write(all: Outgoing[]): boolean {
-    try {
-      sessionStorage.setItem(storageKey, JSON.stringify(all))
-      return true
-    } catch {
-      return false
-    }
-  }
+  const write = (all: Outgoing[]) => tabStore.write(storageKey, JSON.stringify(all))
 
   /** The key to send it under. */
   function begin(request: GenerateRequest, known?: string): string {
