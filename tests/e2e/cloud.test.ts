@@ -81,6 +81,41 @@ inWindow(stage, "[ST-6, UI-4, V-11] a link is saved by a press, lies in the buck
   }
 });
 
+inWindow(stage, "[ST-6, SG-9, UI-4, UI-6] what did not fit is saved once there is room, and the way there is shown", async (enter) => {
+  const person = await stage.newcomer();
+  await person.ended(await person.generate("an old kettle"));
+  const limit = (bytes: number) =>
+    admin.ask("PATCH", `/api/v1/admin/users/${person.user.id}`, { sora_storage_quota_bytes: bytes });
+  await limit((await usedBy(person)) + 1);
+  const v = await enter({ person, path: "/sora" });
+  v.allow(/^POST .*\/save 429$/);
+  await v.ask("a tall lantern");
+  const { card } = await workOf(v, person, "a tall lantern", "link");
+  const rows = () => card.locator(".card__actions .btn").evaluateAll((all) => {
+    const middles = all.map((e) => e.getBoundingClientRect()).map((b) => Math.round(b.top + b.height / 2));
+    return new Set(middles).size;
+  });
+  const size = v.page.viewportSize()!;
+  for (const width of [768, size.width]) {
+    await v.page.setViewportSize({ ...size, width });
+    await eventually(`one row of buttons at ${width}`, async () => (await rows()) === 1);
+  }
+  await v.at("job-save", card).click();
+  await v.see("quota-dialog");
+  assert.equal(await v.at("toast").count(), 0);
+  await v.click("quota-to-library");
+  await (await v.see("library-tile", "an old kettle")).hover();
+  await v.at("tile-delete").click();
+  await v.see("library-empty");
+  await v.page.reload();
+  await eventually("there is room", async () => (await usedBy(person)) === 0);
+  await limit(50_000_000);
+  await v.click("tab-generate");
+  await v.at("job-save", await v.cardIs("a tall lantern", "link")).press("Enter");
+  const saved = await v.cardIs("a tall lantern", "saved");
+  await eventually("one goes on from the card", () => saved.evaluate((e) => e === document.activeElement));
+});
+
 inWindow(stage, "[SG-4, UI-7, V-14] the library asks for links at each visit, and one that has expired is renewed", async (enter) => {
   const person = await stage.newcomer();
   await person.ended(await person.generate("a quiet harbour", { model: "gpt-image" }));

@@ -136,6 +136,17 @@ describe('what the Sora pages share', () => {
     expect(sora.timeline.items.get(5)?.storage_type).toBe('s3')
   })
 
+  it('[ST-6, SG-9, UI-6] leads to the library where there is no room for what is to be saved', async () => {
+    const link = generation({ id: 5, storage_type: 'upstream', completed_at: at(now) })
+    const { sora, server, toasts } = await begin([link])
+    server.answers[`POST ${works}/5/save`] = () => {
+      throw new ApiError(429, 'quota_exceeded', 'Storage is full.', { quota_bytes: 9, used_bytes: 8 })
+    }
+    await sora.save(link)
+    expect(sora.quotaFull.value).toEqual({ quota_bytes: 9, used_bytes: 8 })
+    expect(toasts.current.value).toBeNull()
+  })
+
   it('[ST-5, UI-4] shows what a job has become where it could not be cancelled any more', async () => {
     const running = generation({ id: 6, status: 'generating', storage_type: 'none' })
     const { sora, server, toasts } = await begin([running])

@@ -25,6 +25,12 @@ export interface SoraOptions {
   open?: (path: string) => void
 }
 
+/** What a refusal for want of room says of it. */
+export interface QuotaFigures {
+  quota_bytes: number
+  used_bytes: number
+}
+
 /** Everything the Sora pages share: one timeline, one quota, one draft, for as long as someone is signed in. */
 function createSora({ owner = 0, open }: SoraOptions) {
   const api = useApi().sora
@@ -36,6 +42,8 @@ function createSora({ owner = 0, open }: SoraOptions) {
 
   const quota = ref<Quota | null>(null)
   const storage = ref<StorageStatus | null>(null)
+  /** While the dialog for a full storage is open. */
+  const quotaFull = ref<QuotaFigures | null>(null)
   const models = ref<Model[]>([])
   const modelsLoaded = ref(false)
   const modelsError = ref<unknown>(null)
@@ -117,6 +125,17 @@ function createSora({ owner = 0, open }: SoraOptions) {
     undo.remove(generation.id)
   }
 
+  /** What the server refused to make or to keep: with the way to make room, where that is what it wants. */
+  function refused(error: unknown) {
+    if (error instanceof ApiError && error.code === 'quota_exceeded') {
+      const { quota_bytes, used_bytes } = error.details
+      quotaFull.value = { quota_bytes: Number(quota_bytes ?? 0), used_bytes: Number(used_bytes ?? 0) }
+      void loadQuota()
+    } else {
+      toasts.show({ tone: 'danger', text: errorText(error) })
+    }
+  }
+
   async function cancel(generation: Generation) {
     try {
       timeline.put(await api.cancel(generation.id))
@@ -131,8 +150,8 @@ function createSora({ owner = 0, open }: SoraOptions) {
       timeline.put(await api.save(generation.id))
       toasts.show({ tone: 'ok', text: t('sora.savedToast') })
     } catch (error) {
-      const text = error instanceof ApiError && error.status === 410 ? t('sora.saveExpired') : errorText(error)
-      toasts.show({ tone: 'danger', text })
+      if (!(error instanceof ApiError && error.status === 410)) return refused(error)
+      toasts.show({ tone: 'danger', text: t('sora.saveExpired') })
     }
     void loadQuota()
   }
@@ -195,6 +214,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
   return {
     timeline,
     quota,
+    quotaFull,
     models,
     modelsLoaded,
     modelsError,
@@ -213,6 +233,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
     start,
     remove,
     onRemoved,
+    refused,
     cancel,
     save,
     promptWanted,

@@ -87,9 +87,9 @@ describe('sending a prompt', () => {
 
   it('[UI-6] shows the figures of a full storage', async () => {
     generate.mockRejectedValue(new ApiError(429, 'quota_exceeded', '存储配额已满', { quota_bytes: 5, used_bytes: 5 }))
-    const { send, quotaFull } = begin()
+    const { send, sora } = begin()
     await send(request, null)
-    expect(quotaFull.value).toEqual({ quota_bytes: 5, used_bytes: 5 })
+    expect(sora.quotaFull.value).toEqual({ quota_bytes: 5, used_bytes: 5 })
   })
 
   it('[UI-4] sends a failed job again with what it was asked for', async () => {

@@ -1,4 +1,3 @@
-import { ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { ApiError, useApi } from '@/api'
 import type { GenerateRequest, Generation, MediaType } from '@/api/types'
@@ -9,11 +8,6 @@ import { useToasts } from '../useToasts'
 import type { ReferenceImage } from './useDraft'
 import type { Outgoing } from './useOutbox'
 import { useSora } from './useSora'
-
-export interface QuotaFigures {
-  quota_bytes: number
-  used_bytes: number
-}
 
 /** Pauses before the same is sent again when no answer came. */
 const retryAfterMs = [500, 2000]
@@ -31,7 +25,6 @@ export function useSubmission() {
   const toasts = useToasts()
   const errorText = useErrorText()
   const { t } = useI18n()
-  const quotaFull = ref<QuotaFigures | null>(null)
   let nextLocal = -1
 
   function standIn(request: GenerateRequest): Generation {
@@ -63,15 +56,8 @@ export function useSubmission() {
   }
 
   function refused(card: Generation, image: ReferenceImage | null, error: unknown) {
-    const code = error instanceof ApiError ? error.code : ''
     giveBack(card, image, errorText(error))
-    if (code === 'quota_exceeded') {
-      const details = (error as ApiError).details
-      quotaFull.value = { quota_bytes: Number(details.quota_bytes ?? 0), used_bytes: Number(details.used_bytes ?? 0) }
-      void sora.loadQuota()
-    } else {
-      toasts.show({ tone: 'danger', text: errorText(error) })
-    }
+    sora.refused(error)
   }
 
   /** Asked again under the same key when no answer came: the server takes it once. */
@@ -155,5 +141,5 @@ export function useSubmission() {
     await send(request, imageOf(image ?? undefined))
   }
 
-  return { send, again, resume, quotaFull }
+  return { send, again, resume }
 }
