@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library, with a video of an upstream that is polled and a picture of one that streams.
 import assert from "node:assert/strict";
-import { atBothWidths, atDesk, inWindow, Stage, type Visitor } from "../lib/browser.ts";
+import { atBothWidths, atDesk, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, type Person } from "../lib/kinora.ts";
 import { DOT, showWorks, work } from "../lib/works.ts";
 
@@ -79,7 +79,10 @@ atBothWidths(
     await remove(v, "kite");
     await v.see("toast", "kite");
     await v.click("toast-action");
-    if (v.screen.touch && (await v.at("preview").count()) > 0) await v.click("preview-close");
+    if (v.screen.touch) {
+      await v.see("preview-prompt", "kite");
+      await v.click("preview-close");
+    }
     await v.see("library-tile", "kite");
     assert.equal((await person.generation(video)).status, "completed");
 
@@ -147,6 +150,8 @@ atDesk(stage, "[UI-7] the sheet has four, three, two or one column, and says wha
   await v.page.keyboard.press("Delete");
   await v.see("preview-prompt", "work 27");
   await v.click("toast-action");
+  // What was taken back is looked at again.
+  await v.see("preview-prompt", "work 28");
 });
 
 atDesk(stage, "[UI-7] the arrows go on from a work that was scrolled out of view", async (enter) => {

@@ -147,6 +147,21 @@ describe('what the Sora pages share', () => {
     expect(toasts.current.value).toBeNull()
   })
 
+  it('[UI-7] tells which deletions were taken back, and only those that still could be', async () => {
+    const { sora, server, toasts } = await begin([generation({ id: 1 }), generation({ id: 2 })])
+    server.answers[`DELETE ${works}/1`] = () => undefined
+    const back: number[][] = []
+    sora.onTakenBack((ids) => back.push(ids))
+    sora.remove(generation({ id: 1 }))
+    await vi.advanceTimersByTimeAsync(undoMs - 1)
+    sora.remove(generation({ id: 2 }))
+    await vi.advanceTimersByTimeAsync(1)
+    const undo = toasts.current.value!.action!.run
+    undo()
+    undo()
+    expect(back).toEqual([[2]])
+  })
+
   it('[ST-5, UI-4] shows what a job has become where it could not be cancelled any more', async () => {
     const running = generation({ id: 6, status: 'generating', storage_type: 'none' })
     const { sora, server, toasts } = await begin([running])

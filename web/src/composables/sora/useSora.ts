@@ -97,6 +97,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
   const undo = useUndoDelete({
     hide: (id) => timeline.hidden.add(id),
     unhide: (id) => timeline.hidden.delete(id),
+    takenBack: (ids) => takenBackListeners.forEach((listener) => listener(ids)),
     remove: (id) => (id > 0 ? api.remove(id) : Promise.resolve()),
     removed(id) {
       for (const listener of removedListeners) listener(id)
@@ -113,11 +114,18 @@ function createSora({ owner = 0, open }: SoraOptions) {
   })
   const removedPrompts = new Map<number, string>()
   const removedListeners = new Set<(id: number) => void>()
+  const takenBackListeners = new Set<(ids: number[]) => void>()
 
   /** Called when a deletion has been carried out. */
   function onRemoved(listener: (id: number) => void) {
     removedListeners.add(listener)
     return () => void removedListeners.delete(listener)
+  }
+
+  /** Called when deletions have been taken back, with their numbers in the order they were asked for. */
+  function onTakenBack(listener: (ids: number[]) => void) {
+    takenBackListeners.add(listener)
+    return () => void takenBackListeners.delete(listener)
   }
 
   function remove(generation: Generation) {
@@ -233,6 +241,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
     start,
     remove,
     onRemoved,
+    onTakenBack,
     refused,
     cancel,
     save,

@@ -6,6 +6,7 @@ export const undoMs = 8000
 export interface UndoOptions<Id> {
   hide: (id: Id) => void
   unhide: (id: Id) => void
+  takenBack?: (ids: Id[]) => void
   remove: (id: Id) => Promise<void>
   removed: (id: Id) => void
   failed: (id: Id, error: unknown) => void
@@ -41,12 +42,13 @@ export function useUndoDelete<Id extends number | string = number>(options: Undo
   }
 
   function undo(ids: Id[]) {
-    for (const id of ids) {
-      if (!waiting.has(id)) continue
+    const open = ids.filter((id) => waiting.has(id))
+    for (const id of open) {
       clearTimeout(waiting.get(id))
       waiting.delete(id)
       options.unhide(id)
     }
+    if (open.length) options.takenBack?.(open)
   }
 
   function flush() {
