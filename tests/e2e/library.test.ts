@@ -180,6 +180,23 @@ atDesk(stage, "[UI-7] a film plays under the pointer, and only there", async (en
   await eventually("none is there", async () => (await film.count()) === 0);
 });
 
+onPhone(stage, "[UI-7] what is out of sight in the row of kinds fades, also where less motion is wanted", async (enter) => {
+  const v = await enter({ person: stage.admin });
+  await showWorks(v, [work(1)]);
+  await v.page.emulateMedia({ reducedMotion: "reduce" });
+  await v.go("/sora/library");
+  await v.see("library-tile");
+  await v.page.setViewportSize({ width: 200, height: 800 });
+  const row = v.page.locator(".toolbar > .seg");
+  const faded = (wanted: boolean) =>
+    eventually(wanted ? "the end fades" : "no fade at the end", () =>
+      row.evaluate((e, is) => parseFloat(getComputedStyle(e).getPropertyValue("--more")) > 0 === is, wanted),
+    );
+  await faded(true);
+  await row.evaluate((e) => (e.scrollLeft = e.scrollWidth));
+  await faded(false);
+});
+
 atDesk(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before", async (enter) => {
   const v = await enter({ person: stage.admin, prepare: ({ page }) => page.clock.install() });
   const sent: string[] = [];
