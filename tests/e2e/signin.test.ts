@@ -139,7 +139,8 @@ onPhone(
     const v = await enter({ person: sam, path: "/account" });
     v.allow(/^GET .* 401$/);
     await v.click("sign-out");
-    await v.see("login-submit");
+    const field = await v.see("login-email");
+    await eventually("one may write at once", () => field.evaluate((e) => e === document.activeElement));
     const again = await enter({ person: await stage.kinora.signIn(email), path: "/" });
     again.allow(/^GET .* 401$/);
     await again.see("dashboard");
