@@ -31,7 +31,13 @@ atBothWidths(
     await v.fill("account-base-url", "http://127.0.0.1:1");
     await v.fill("account-api-key", "sk-demo");
     await v.click("account-test");
-    await v.see("account-test-failed");
+    const told = await v.see("account-test-failed");
+    await eventually("room between what was found and the foot", () =>
+      told.evaluate((e) => {
+        const foot = document.querySelector(".dialog__foot")!.getBoundingClientRect();
+        return foot.top - e.getBoundingClientRect().bottom >= 12;
+      }),
+    );
     await v.fill("account-base-url", demo.url);
     await v.click("account-test");
     await v.see("account-test-ok", v.pattern("accounts.connected", { ms: /\d+/ }));
