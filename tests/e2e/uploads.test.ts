@@ -106,6 +106,32 @@ atBothWidths(stage, "[UP-3, ST-1] an upload becomes the avatar, and the referenc
   });
 });
 
+inWindow(stage, "[UP-4] the focus stays in the pictures to choose from when there are no older ones", async (enter) => {
+  const person = await stage.newcomer();
+  await upload(person, "oc-gallery", png(30, 30));
+  const { data } = await person.ask("GET", "/api/uploads/list");
+  const many = (from: number, count: number) =>
+    Array.from({ length: count }, (_, n) => ({ ...data[0], upload_uuid: `00000000-0000-4000-8000-${String(from + n).padStart(12, "0")}` }));
+  const v = await enter({ person });
+  await v.page.route("**/api/uploads/list?*", (route) => {
+    const asked = new URL(route.request().url()).searchParams;
+    const page = Number(asked.get("page"));
+    const found = asked.get("sub_type") ? [] : page === 1 ? many(0, 60) : many(60, 3);
+    return route.fulfill({ json: { data: found, total: 63, page, page_size: 60 } });
+  });
+  await v.go("/sora");
+  await v.click("reference-uploads");
+  await v.see("upload-picker");
+  await v.at("picks-older").press("Enter");
+  await eventually("all of them", async () => (await v.at("pick").count()) === 63);
+  const within = () => v.at("upload-picker").evaluate((e) => e.contains(document.activeElement));
+  await eventually("the focus in the dialog", within);
+  await v.page.keyboard.press("Tab");
+  assert.ok(await within());
+  await v.page.keyboard.press("Escape");
+  await v.gone("upload-picker");
+});
+
 inWindow(
   stage,
   "[UP-7] a large file is paused, goes on after a lost line and after a reload, and nothing of it is sent twice",
