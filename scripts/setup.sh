@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 build=(gcc libc6-dev cmake ninja-build pkg-config python3 git ca-certificates curl jq brotli
     libssl-dev libsodium-dev libcurl4-openssl-dev libc-ares-dev libsqlite3-dev libpq-dev
-    libjansson-dev libmagic-dev ffmpeg)
+    libjansson-dev libmagic-dev zlib1g-dev ffmpeg)
 lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libcmocka-dev
     shellcheck)
 ceph=(radosgw ceph-mon ceph-osd ceph-common)

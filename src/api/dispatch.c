@@ -213,6 +213,8 @@ static void pending_run(struct work *work, void *thread_state)
     c->waits = false;
     p->outcome = c->resume ? c->resume(c, &p->err) : run_call(p, &p->err);
     db_rollback(c->db);
+    if (p->outcome == OK && !c->waits && !c->takeover)
+        frame_pack(c);
     loop_post(p->dispatch->loop, &p->done);
 }
 

@@ -10,7 +10,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/tus_fields.h"
+#include "platform/gzip.h"
 #include "service/metrics.h"
+
+/* What fits into a packet or two gains nothing. */
+enum { PACK_MIN_BYTES = 1024 };
 
 /* ---- making and ending */
 
@@ -166,6 +170,26 @@ static void log_outcome(const struct call *c, const struct err *err)
         log_error("request failed", LOG_S("request_id", c->request_id),
                   LOG_S("path", c->head->path), LOG_Z("code", err->code),
                   LOG_Z("detail", err->detail));
+}
+
+/* Nobody can have an answer packed in which secrets stand beside words of their choice and read
+ * the length (BREACH): the session's cookie is SameSite, and a bearer token its owner's. */
+void frame_pack(struct call *c)
+{
+    struct str accept = http_head_get(c->head, STR("accept-encoding"));
+    size_t n = buf_len(&c->out);
+    if (is_openai(c->head->path) || n < PACK_MIN_BYTES || buf_failed(&c->out) ||
+        c->header_count + 2 > CALL_MAX_HEADERS)
+        return;
+    call_header(c, "vary", STR("Accept-Encoding"));
+    struct buf packed = BUF_INIT(n - 1);
+    if (http_coding_accepted(accept, STR("gzip")) && gzip_add(&packed, buf_str(&c->out))) {
+        call_header(c, "content-encoding", STR("gzip"));
+        buf_release(&c->out);
+        c->out = packed;
+    } else {
+        buf_release(&packed);
+    }
 }
 
 void frame_answer(struct exchange *x, struct call *c, enum status outcome, struct err *err)

@@ -3,7 +3,7 @@
 /* frame — what stands around every call: how it is made from a request, who it asks to be
  * allowed, how it is answered, how it ends.
  *
- * Thread: the loop's, but for frame_check_access(), which is a worker's. */
+ * Thread: the loop's, but for frame_check_access() and frame_pack(), which are a worker's. */
 #include "api/call.h"
 #include "net/server.h"
 
@@ -14,6 +14,10 @@ void frame_open(struct call *c, struct dispatch *d, struct exchange *x,
                 const struct relay_caller *caller, struct arena *a);
 /* All that frame_open() and the handlers made; c itself is the caller's. */
 void frame_close(struct call *c);
+
+/* Packs a handler's answer for a caller who takes that, in the same thread as the handler: the
+ * loops have better to do. */
+void frame_pack(struct call *c);
 
 /* Who asks, and whether the endpoint is for them. */
 enum status frame_check_access(struct call *c, struct err *err);

@@ -138,3 +138,5 @@ enum http_range http_range_parse(struct str value, uint64_t size, uint64_t *ret_
                                  uint64_t *ret_last);
 /* Does If-None-Match / If-Match's list hold this ETag (weak comparison)? */
 bool http_etag_matches(struct str list, struct str etag);
+/* Does Accept-Encoding name this coding, without q=0 (RFC 9110 12.5.3)?  Not by "*". */
+bool http_coding_accepted(struct str list, struct str coding);

@@ -196,3 +196,22 @@ bool http_etag_matches(struct str list, struct str etag)
     }
     return false;
 }
+
+bool http_coding_accepted(struct str list, struct str coding)
+{
+    while (list.n) {
+        struct str weight = str_cut(&list, ',');
+        struct str name = str_trim(str_cut(&weight, ';'));
+        if (!str_eq_ci(name, coding))
+            continue;
+        weight = str_trim(weight);
+        if (!str_starts(weight, STR("q=0")))
+            return true;
+        for (size_t i = 3; i < weight.n; i++) {
+            if (weight.p[i] >= '1' && weight.p[i] <= '9')
+                return true;
+        }
+        return false;
+    }
+    return false;
+}

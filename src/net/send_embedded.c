@@ -6,35 +6,15 @@
 
 enum { MAX_HEADERS = 24, ETAG_SIZE = 128 };
 
-/* Is a coding named without q=0 (RFC 9110 12.5.3)? */
-static bool accepts(struct str list, struct str coding)
-{
-    while (list.n) {
-        struct str weight = str_cut(&list, ',');
-        struct str name = str_trim(str_cut(&weight, ';'));
-        if (!str_eq_ci(name, coding))
-            continue;
-        weight = str_trim(weight);
-        if (!str_starts(weight, STR("q=0")))
-            return true;
-        for (size_t i = 3; i < weight.n; i++) {
-            if (weight.p[i] >= '1' && weight.p[i] <= '9')
-                return true;
-        }
-        return false;
-    }
-    return false;
-}
-
 struct choice {
     struct str bytes, coding; /* coding STR_NONE: raw */
 };
 
 static struct choice choose(const struct embedded_file *f, struct str accept)
 {
-    if (f->br.p && accepts(accept, STR("br")))
+    if (f->br.p && http_coding_accepted(accept, STR("br")))
         return (struct choice){{(const char *)f->br.p, f->br.n}, STR("br")};
-    if (f->gzip.p && accepts(accept, STR("gzip")))
+    if (f->gzip.p && http_coding_accepted(accept, STR("gzip")))
         return (struct choice){{(const char *)f->gzip.p, f->gzip.n}, STR("gzip")};
     return (struct choice){{(const char *)f->raw.p, f->raw.n}, STR_NONE};
 }

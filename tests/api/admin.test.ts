@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { Demo } from "../lib/demo.ts";
 import { eventually, Kinora, PASSWORD, type Person } from "../lib/kinora.ts";
 import { documented } from "../lib/openapi.ts";
-import { assertError, stopAll } from "../lib/raw.ts";
+import { assertError, send, stopAll } from "../lib/raw.ts";
 import { routes } from "../lib/routes.ts";
 
 let kinora: Kinora;
@@ -197,4 +197,25 @@ test("[AD-1] people, groups, accounts and keys are searched and come in pages", 
     assert.deepEqual([page.total, page.data.length], [3, 1], path);
     assert.equal((await admin.ask("GET", `/api/v1/${path}?q=nowhere`)).total, 0);
   }
+});
+
+test("[AD-1] a long answer is packed for who takes that, and says so", async () => {
+  const list = "/api/v1/admin/audit?page_size=20";
+  const take = async (accept?: string, path = list) => {
+    const headers = { authorization: `Bearer ${admin.token}`, ...(accept && { "accept-encoding": accept }) };
+    const { status, headers: answer, text, length } = await send(kinora.url, "GET", path, { headers });
+    const [coding, vary] = [answer.get("content-encoding"), answer.get("vary")];
+    assert.deepEqual([status, answer.get("content-length")], [200, String(length)]);
+    return { coding, vary, text, length };
+  };
+  const plain = await take();
+  assert.deepEqual([plain.coding, plain.vary], [null, "Accept-Encoding"]);
+  for (const accept of ["gzip", "br, gzip;q=0.5", "deflate, GZIP"]) {
+    const packed = await take(accept);
+    assert.deepEqual([packed.coding, packed.vary, packed.text], ["gzip", "Accept-Encoding", plain.text], accept);
+    assert.ok(packed.length < plain.length / 2, `${packed.length} of ${plain.length}`);
+  }
+  for (const accept of ["identity", "gzip;q=0", "br, deflate"]) assert.equal((await take(accept)).coding, null);
+  const short = await take("gzip", "/api/v1/sora/quota");
+  assert.deepEqual([short.coding, short.vary], [null, null]);
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
+import { gunzipSync } from "node:zlib";
 import type { Answer } from "./kinora.ts";
 
 export interface Raw {
@@ -11,12 +12,13 @@ export interface Raw {
 }
 
 // As fetch would, but with any method, path and headers (Cookie, Origin, Host) exactly as given.
+// length: of the body as it came, perhaps packed.
 export function send(
   origin: string,
   method: string,
   path: string,
   { headers = {}, body }: Raw = {},
-): Promise<Answer<any> & { text: string }> {
+): Promise<Answer<any> & { text: string; length: number }> {
   const { hostname, port } = new URL(origin);
   const length = body === undefined ? {} : { "content-length": String(Buffer.from(body).length) };
   return new Promise((resolve, reject) => {
@@ -27,7 +29,9 @@ export function send(
         answer.on("data", (piece) => pieces.push(piece));
         answer.on("error", reject);
         answer.on("end", () => {
-          const text = Buffer.concat(pieces).toString();
+          const bytes = Buffer.concat(pieces);
+          const packed = answer.headers["content-encoding"] === "gzip";
+          const text = (packed ? gunzipSync(bytes) : bytes).toString();
           const list = Object.entries(answer.headersDistinct).flatMap(([name, values]) =>
             values!.map((value) => [name, value] as [string, string]),
           );
@@ -37,6 +41,7 @@ export function send(
             headers: new Headers(list),
             body: json && text ? JSON.parse(text) : undefined,
             text,
+            length: bytes.length,
           });
         });
       },
