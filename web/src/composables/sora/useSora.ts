@@ -133,6 +133,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
     undo.remove(generation.id)
   }
 
+  let refusal = 0
   /** What the server refused to make or to keep: with the way to make room, where that is what it wants. */
   function refused(error: unknown) {
     if (error instanceof ApiError && error.code === 'quota_exceeded') {
@@ -140,8 +141,13 @@ function createSora({ owner = 0, open }: SoraOptions) {
       quotaFull.value = { quota_bytes: Number(quota_bytes ?? 0), used_bytes: Number(used_bytes ?? 0) }
       void loadQuota()
     } else {
-      toasts.show({ tone: 'danger', text: errorText(error) })
+      refusal = toasts.show({ tone: 'danger', text: errorText(error) })
     }
+  }
+
+  /** The next try has begun: what the last one met no longer holds. */
+  function tryAgain() {
+    toasts.close(refusal)
   }
 
   async function cancel(generation: Generation) {
@@ -154,6 +160,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
   }
 
   async function save(generation: Generation): Promise<void> {
+    tryAgain()
     try {
       timeline.put(await api.save(generation.id))
       toasts.show({ tone: 'ok', text: t('sora.savedToast') })
@@ -243,6 +250,7 @@ function createSora({ owner = 0, open }: SoraOptions) {
     onRemoved,
     onTakenBack,
     refused,
+    tryAgain,
     cancel,
     save,
     promptWanted,

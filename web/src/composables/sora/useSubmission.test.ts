@@ -73,6 +73,19 @@ describe('sending a prompt', () => {
     expect(toasts.current.value).toMatchObject({ tone: 'danger', text: '请等待当前任务完成后再发起新任务' })
   })
 
+  it('[UI-3] takes back what the last try met when the next one begins, and nothing else', async () => {
+    generate.mockRejectedValueOnce(new ApiError(503, 'busy', 'Later, please.'))
+    generate.mockResolvedValue({ generation_id: 42, status: 'pending' })
+    const { send, toasts } = begin()
+    await send(request, null)
+    expect(toasts.current.value?.text).toBe('Later, please.')
+    await send(request, null)
+    expect(toasts.current.value).toBeNull()
+    toasts.show({ text: 'Deleted.' })
+    await send(request, null)
+    expect(toasts.current.value?.text).toBe('Deleted.')
+  })
+
   it('keeps a refused prompt in its card when something new is being typed', async () => {
     generate.mockRejectedValue(new ApiError(503, 'busy', 'Later, please.'))
     const { sora, send } = begin()

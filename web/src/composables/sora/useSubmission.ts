@@ -86,6 +86,7 @@ export function useSubmission() {
 
   async function send(request: GenerateRequest, image: ReferenceImage | null, known?: string): Promise<boolean> {
     sora.askPermission()
+    sora.tryAgain()
     const card = standIn(request)
     if (request.image_input) sora.references.set(card.id, request.image_input)
     sora.timeline.put(card)
