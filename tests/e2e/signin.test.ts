@@ -136,10 +136,20 @@ onPhone(
   async (enter, screen) => {
     const email = `sam-${screen.name}@example.org`;
     const sam = await stage.admin.member(email);
-    const v = await enter({ person: sam, path: "/account" });
-    v.allow(/^GET .* 401$/);
+    await sam.key();
+    const v = await enter({ person: sam, path: "/keys" });
+    v.allow(/^GET .* 401$/, /^DELETE \/api\/v1\/keys\/\d+ 503$/);
+    const busy = { error: { code: "busy", message: "Later, please." } };
+    await v.page.route("**/api/v1/keys/*", (route) => route.fulfill({ status: 503, json: busy }));
+    await v.click("key-menu");
+    await v.click("key-menu-delete");
+    await v.click("confirm-ok");
+    await v.see("toast", "Later, please.");
+    await v.navigate("account");
+    await v.see("toast", "Later, please.");
     await v.click("sign-out");
     const field = await v.see("login-email");
+    await v.gone("toast");
     await eventually("one may write at once", () => field.evaluate((e) => e === document.activeElement));
     const again = await enter({ person: await stage.kinora.signIn(email), path: "/" });
     again.allow(/^GET .* 401$/);
