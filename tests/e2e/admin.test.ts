@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What administrators and owners of keys do: accounts, people, groups, settings, keys.
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { atBothWidths, atDesk, inWindow, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, PASSWORD } from "../lib/kinora.ts";
 import { OAuthServer } from "../lib/oauth.ts";
@@ -357,6 +358,32 @@ atBothWidths(
       await v.see("job-row", v.sentence("content_policy").replace(/\.$/, ""));
       await v.fill("jobs-person", "nobody@example.org");
       await v.page.getByText(v.words("jobs.nobody")).waitFor();
+
+      // What is looked at stands in the address: it stays through a reload, and there and back.
+      const address = async (path: string, query: Record<string, string>) => {
+        await eventually(`the address of ${path}`, async () => {
+          const url = new URL(v.page.url());
+          return url.pathname === path && isDeepStrictEqual(Object.fromEntries(url.searchParams), query);
+        });
+      };
+      await address("/admin/jobs", { status: "failed", user: "nobody@example.org" });
+      await v.page.reload();
+      await v.page.getByText(v.words("jobs.nobody")).waitFor();
+      await v.page.goBack();
+      await v.see("stats-jobs", v.words("stats.jobsPer.30d"));
+      await address("/dashboard", { period: "30d" });
+      await v.page.goForward();
+      await v.page.getByText(v.words("jobs.nobody")).waitFor();
+      assert.equal(await v.at("jobs-person").inputValue(), "nobody@example.org");
+      await v.fill("jobs-person", maker.user.email);
+      await v.see("job-row", v.sentence("content_policy").replace(/\.$/, ""));
+      assert.equal(await v.at("job-row").count(), 1);
+      await v.page.goto("/admin/audit?action=account&q=nowhere&page=9");
+      await v.page.getByText(v.words("admin.noMatch")).waitFor();
+      await address("/admin/audit", { action: "account", q: "nowhere" });
+      await v.fill("audits-search", "");
+      await v.see("audit-row", "account.");
+      await address("/admin/audit", { action: "account" });
     } finally {
       await admin.ask("DELETE", `/api/v1/admin/users/${maker.user.id}`);
       await demo.reset();

@@ -1,4 +1,5 @@
 import { createApp, defineComponent, type App } from 'vue'
+import { createMemoryHistory, createRouter, type Router } from 'vue-router'
 import { ApiError, apiKey, createApi } from '@/api'
 import type { Client } from '@/api/client'
 import type { Generation, Page } from '@/api/types'
@@ -54,6 +55,11 @@ export function fakeServer() {
     sentTo: (what: string) => asked.filter(([name]) => name === what).map(([, sent]) => sent),
     provide: (app: App) => void app.provide(apiKey, createApi(client)),
   }
+}
+
+/** One address, with whatever query. */
+export function queryRouter(): Router {
+  return createRouter({ history: createMemoryHistory(), routes: [{ path: '/', component: { render: () => null } }] })
 }
 
 /** Runs a composable inside a small English app; `prepare` provides what it injects. */

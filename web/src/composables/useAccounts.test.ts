@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
 import type { Account } from '@/api/types'
-import { fakeServer, pageOf, withSetup } from '@/test-helpers'
+import { fakeServer, pageOf, queryRouter, withSetup } from '@/test-helpers'
 import { accountState, coolUntil, useAccounts } from './useAccounts'
 import { clockKey, createClock } from './useClock'
 
@@ -19,6 +19,7 @@ function begin() {
   const made = withSetup(useAccounts, (app) => {
     server.provide(app)
     app.provide(clockKey, clock)
+    app.use(queryRouter())
   })
   end = () => {
     made.stop()

@@ -1,4 +1,4 @@
-import { computed, onScopeDispose, ref, watch } from 'vue'
+import { computed, onScopeDispose, toRef } from 'vue'
 import { allRows, largestPage, useApi } from '@/api'
 import type { Account } from '@/api/types'
 import { useClock } from './useClock'
@@ -8,7 +8,6 @@ export type AccountState = 'active' | 'cooling' | 'error' | 'disabled'
 export const accountStates: AccountState[] = ['active', 'cooling', 'error', 'disabled']
 
 const refreshMs = 5000
-const pageSize = 50
 
 /** When an account takes jobs again; 0 where it is not cooling down. */
 export function coolUntil(account: Account): number {
@@ -20,27 +19,31 @@ export function accountState(account: Account, now: number): AccountState {
   return coolUntil(account) > now ? 'cooling' : 'active'
 }
 
+const none: { q: string; state: AccountState | 'all' } = { q: '', state: 'all' }
+
 /** All upstream accounts, as their states are counted over them; their figures kept fresh while the page is in
  * view, and shown page by page. */
 export function useAccounts() {
   const api = useApi().admin.accounts
   const clock = useClock()
-  const list = useList(async ({ q }) => {
-    const data = await allRows(api.list, { q })
-    return { data, total: data.length, page: 1, page_size: data.length }
-  })
-  const filter = ref<AccountState | 'all'>('all')
-  const wanted = ref(1)
+  const list = useList(
+    async ({ q }) => {
+      const data = await allRows(api.list, { q })
+      return { data, total: data.length, page: 1, page_size: data.length }
+    },
+    { none, choices: { state: accountStates }, typed: ['q'], here: ['state', 'page'] },
+  )
+  const { pageSize } = list
+  const filter = toRef(list.filter, 'state')
 
   const withState = computed(() =>
     list.rows.value.map((account) => ({ account, state: accountState(account, clock.now.value) })),
   )
   const found = computed(() => withState.value.filter((row) => filter.value === 'all' || row.state === filter.value))
-  watch([filter, list.search], () => (wanted.value = 1))
   /** Not past the last page, which may have gone. */
   const page = computed({
-    get: () => Math.min(wanted.value, Math.max(1, Math.ceil(found.value.length / pageSize))),
-    set: (next) => (wanted.value = next),
+    get: () => Math.min(list.page.value, Math.max(1, Math.ceil(found.value.length / pageSize))),
+    set: (next) => (list.page.value = next),
   })
   const shown = computed(() => found.value.slice((page.value - 1) * pageSize, page.value * pageSize))
   const counts = computed(() =>
@@ -66,8 +69,8 @@ export function useAccounts() {
   return {
     ...list,
     page,
-    pageSize,
     filter,
+    search: toRef(list.filter, 'q'),
     found,
     shown,
     counts,

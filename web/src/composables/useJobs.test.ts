@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Query } from '@/api/client'
-import { fakeServer, pageOf, withSetup } from '@/test-helpers'
-import { useJobs, type JobFilter } from './useJobs'
+import { fakeServer, pageOf, queryRouter, withSetup } from '@/test-helpers'
+import { useJobs } from './useJobs'
 
 const jobs = 'GET /api/v1/admin/jobs'
 const users = 'GET /api/v1/admin/users'
@@ -9,8 +9,13 @@ const start = Date.parse('2026-11-22T12:00:00Z')
 let server: ReturnType<typeof fakeServer>
 let stop: () => void
 
-async function begin(first: Partial<JobFilter> = {}) {
-  const made = withSetup(() => useJobs(first), server.provide)
+async function begin(address = '/') {
+  const router = queryRouter()
+  await router.push(address)
+  const made = withSetup(useJobs, (app) => {
+    server.provide(app)
+    app.use(router)
+  })
   stop = made.stop
   await made.result.reload()
   return made.result
@@ -37,7 +42,7 @@ afterEach(() => {
 
 describe("everybody's jobs", () => {
   it('[AD-2] ask with what an address says, and at once when a choice changes', async () => {
-    const { filter } = await begin({ status: 'failed' })
+    const { filter } = await begin('/?status=failed&kind=nothing&time=constructor&account=4x')
     expect(asked()[0]).toMatchObject({ page: 1, status: 'failed', kind: '', account_id: '', since: '', user_id: null })
     filter.kind = 'video'
     filter.status = 'all'
@@ -59,7 +64,7 @@ describe("everybody's jobs", () => {
   it('[AD-2] wait until the typing rests, and take the one person who is meant', async () => {
     const { filter, unknown, rows } = await begin()
     for (const text of ['z', 'zo', 'ZOE']) {
-      filter.person = text
+      filter.user = text
       await vi.advanceTimersByTimeAsync(200)
     }
     expect(server.sentTo(users)).toEqual([])
@@ -67,10 +72,10 @@ describe("everybody's jobs", () => {
     expect(server.sentTo(users)).toEqual([{ q: 'zoe', page_size: 10 }])
     expect(asked()[1]).toMatchObject({ user_id: 1 })
     expect(unknown.value).toBe(false)
-    filter.person = 'mia@example.org'
+    filter.user = 'mia@example.org'
     await vi.advanceTimersByTimeAsync(250)
     expect(asked()[2]).toMatchObject({ user_id: 1 })
-    filter.person = 'mia'
+    filter.user = 'mia'
     await vi.advanceTimersByTimeAsync(250)
     expect(unknown.value).toBe(true)
     expect(rows.value).toEqual([])

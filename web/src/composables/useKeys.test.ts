@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ApiKey } from '@/api/types'
-import { fakeServer, pageOf, withSetup } from '@/test-helpers'
+import { fakeServer, pageOf, queryRouter, withSetup } from '@/test-helpers'
 import { useKeys } from './useKeys'
 
 const path = '/api/v1/keys'
@@ -9,7 +9,10 @@ let server: ReturnType<typeof fakeServer>
 let stop: () => void
 
 function begin() {
-  const made = withSetup(useKeys, server.provide)
+  const made = withSetup(useKeys, (app) => {
+    server.provide(app)
+    app.use(queryRouter())
+  })
   stop = made.stop
   return made.result
 }

@@ -6,7 +6,7 @@ import { useList } from './useList'
 /** One's own API keys. A new key's secret is shown once and kept nowhere. */
 export function useKeys() {
   const api = useApi().keys
-  const list = useList((query) => api.list(query.page), 100)
+  const list = useList((query) => api.list(query.page), { none: {}, pageSize: 100 })
   const fresh = ref<ApiKey | null>(null)
 
   async function create(name: string, expires_at: string | null) {

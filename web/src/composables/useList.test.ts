@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { useI18n } from 'vue-i18n'
-import { withSetup } from '@/test-helpers'
-import { useList, type ListQuery } from './useList'
+import { queryRouter, withSetup } from '@/test-helpers'
+import { useList, useSearchedList, type ListQuery } from './useList'
 
 const fetchPage = vi.fn(async ({ page, page_size, q }: ListQuery) => ({
   data: [`${q || 'row'} of page ${page}`],
@@ -12,7 +12,10 @@ const fetchPage = vi.fn(async ({ page, page_size, q }: ListQuery) => ({
 let stop: () => void
 
 function begin() {
-  const made = withSetup(() => ({ ...useList(fetchPage), locale: useI18n().locale }))
+  const made = withSetup(
+    () => ({ ...useSearchedList(fetchPage), locale: useI18n().locale }),
+    (app) => app.use(queryRouter()),
+  )
   stop = made.stop
   return made.result
 }
@@ -114,5 +117,38 @@ describe('a list in pages', () => {
     dispatchEvent(new Event('online'))
     await vi.advanceTimersByTimeAsync(0)
     expect([list.rows.value, list.error.value]).toEqual([['row of page 1'], null])
+  })
+
+  it('turns to nothing more once its view has gone', async () => {
+    const router = queryRouter()
+    await router.push('/?page=3')
+    const made = withSetup(
+      () => useSearchedList(fetchPage),
+      (app) => app.use(router),
+    )
+    stop = made.stop
+    fetchPage.mockResolvedValueOnce({ data: [], total: 100, page: 3, page_size: 50 })
+    const reload = made.result.reload()
+    const replace = vi.spyOn(router, 'replace')
+    stop()
+    await reload
+    expect(replace).not.toHaveBeenCalled()
+  })
+
+  it('asks for nothing where its rows are all here', async () => {
+    const made = withSetup(
+      () => useList(fetchPage, { none: { q: '', state: 'all' }, here: ['state', 'page'] }),
+      (app) => app.use(queryRouter()),
+    )
+    stop = made.stop
+    const { filter, page } = made.result
+    filter.state = 'error'
+    await vi.advanceTimersByTimeAsync(0)
+    page.value = 2
+    await vi.advanceTimersByTimeAsync(0)
+    expect(fetchPage).not.toHaveBeenCalled()
+    filter.q = 'kite'
+    await vi.advanceTimersByTimeAsync(0)
+    expect(fetchPage).toHaveBeenCalledExactlyOnceWith({ page: 1, page_size: 50, q: 'kite', state: 'error' })
   })
 })

@@ -1,15 +1,14 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { flushPromises } from '@vue/test-utils'
-import { createMemoryHistory, createRouter, type Router } from 'vue-router'
-import { withSetup } from '@/test-helpers'
+import type { Router } from 'vue-router'
+import { queryRouter, withSetup } from '@/test-helpers'
 import { useQueryParam } from './useQueryParam'
 
 let router: Router
 let stop: () => void = () => undefined
 
 beforeEach(async () => {
-  const component = { render: () => null }
-  router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/', component }] })
+  router = queryRouter()
   await router.push('/?kind=image&q=fog')
 })
 afterEach(() => stop())

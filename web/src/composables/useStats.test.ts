@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
 import { overviewPaths } from '@/api/admin'
 import { withQuery, type Query } from '@/api/client'
-import { fakeServer, pageOf, withSetup } from '@/test-helpers'
+import { fakeServer, pageOf, queryRouter, withSetup } from '@/test-helpers'
 import { statsRefreshMs, useStats } from './useStats'
 
 const overview = 'GET /api/v1/admin/stats'
@@ -10,7 +10,10 @@ let server: ReturnType<typeof fakeServer>
 let stop: () => void
 
 function start() {
-  const setup = withSetup(useStats, server.provide)
+  const setup = withSetup(useStats, (app) => {
+    server.provide(app)
+    app.use(queryRouter())
+  })
   stop = setup.stop
   return setup.result
 }

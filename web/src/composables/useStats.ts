@@ -1,16 +1,19 @@
-import { onScopeDispose, ref, shallowRef, watch } from 'vue'
+import { onScopeDispose, ref, shallowRef, toRef, watch } from 'vue'
 import { useApi } from '@/api'
 import { generatingQuery, statsQuery } from '@/api/admin'
 import type { Job, Stats, StatsPeriod, StorageStatus } from '@/api/types'
 import { s3Advice, type S3Advice } from '@/lib/s3'
+import { useFilters } from './useFilters'
 import { useReread } from './useReread'
 
 export const statsRefreshMs = 15_000
+export const statsPeriods = ['24h', '7d', '30d'] as const satisfies StatsPeriod[]
+const none: { period: StatsPeriod } = { period: '24h' }
 
 /** The administrators' overview, kept fresh while the page is in view. A slow answer never replaces a newer one. */
 export function useStats() {
   const api = useApi()
-  const period = ref<StatsPeriod>('24h')
+  const period = toRef(useFilters(none, { choices: { period: statsPeriods } }).filter, 'period')
   const stats = shallowRef<Stats | null>(null)
   const running = shallowRef<Job[]>([])
   const store = shallowRef<StorageStatus | null>(null)
