@@ -25,5 +25,7 @@ gate "spec coverage" scripts/coverage
 mapfile -t shell < <(git ls-files '*.sh' .ci/run)
 gate "mutants apply" bash -c 'for p in tests/mutants/*.patch; do git apply --check "$p" || exit; done'
 gate "shell scripts" shellcheck --severity=warning "${shell[@]}"
+mapfile -t python < <(git grep -l '^#!/usr/bin/env python3')
+gate "python scripts" pyflakes3 "${python[@]}"
 [ "${1-}" = --quick ] || gate "clang-tidy" scripts/tidy.sh
 exit $failed

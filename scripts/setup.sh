@@ -9,7 +9,7 @@ build=(gcc libc6-dev cmake ninja-build pkg-config python3 git ca-certificates cu
     libssl-dev libsodium-dev libcurl4-openssl-dev libc-ares-dev libsqlite3-dev libpq-dev
     libjansson-dev libmagic-dev zlib1g-dev ffmpeg)
 lint=("${build[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libcmocka-dev
-    shellcheck)
+    shellcheck pyflakes3)
 ceph=(radosgw ceph-mon ceph-osd ceph-common)
 test=("${lint[@]}" postgresql chromium-headless-shell fonts-dejavu-core fonts-noto-cjk "${ceph[@]}")
 # shellcheck disable=SC2034 # chosen by name below
