@@ -172,19 +172,22 @@ static void log_outcome(const struct call *c, const struct err *err)
                   LOG_Z("detail", err->detail));
 }
 
-/* Nobody can have an answer packed in which secrets stand beside words of their choice and read
- * the length (BREACH): the session's cookie is SameSite, and a bearer token its owner's. */
+/* Nobody learns a secret from the length of an answer in which words of their own stand beside it
+ * (BREACH): all that a page elsewhere can have asked for with our cookie, which is SameSite=Lax, is
+ * a GET, and what a GET answers with repeats nothing of the request. */
 void frame_pack(struct call *c)
 {
+    static const struct http_header vary = HTTP_HEADER("vary", "Accept-Encoding");
+    static const struct http_header gzip = HTTP_HEADER("content-encoding", "gzip");
     struct str accept = http_head_get(c->head, STR("accept-encoding"));
     size_t n = buf_len(&c->out);
     if (is_openai(c->head->path) || n < PACK_MIN_BYTES || buf_failed(&c->out) ||
         c->header_count + 2 > CALL_MAX_HEADERS)
         return;
-    call_header(c, "vary", STR("Accept-Encoding"));
+    c->headers[c->header_count++] = vary;
     struct buf packed = BUF_INIT(n - 1);
     if (http_coding_accepted(accept, STR("gzip")) && gzip_add(&packed, buf_str(&c->out))) {
-        call_header(c, "content-encoding", STR("gzip"));
+        c->headers[c->header_count++] = gzip;
         buf_release(&c->out);
         c->out = packed;
     } else {

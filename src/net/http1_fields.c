@@ -205,7 +205,7 @@ bool http_coding_accepted(struct str list, struct str coding)
         if (!str_eq_ci(name, coding))
             continue;
         weight = str_trim(weight);
-        if (!str_starts(weight, STR("q=0")))
+        if (!str_eq_ci(str_to(weight, 3), STR("q=0")))
             return true;
         for (size_t i = 3; i < weight.n; i++) {
             if (weight.p[i] >= '1' && weight.p[i] <= '9')
