@@ -5,6 +5,7 @@ import { after } from "node:test";
 import { inWindow, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, type Person } from "../lib/kinora.ts";
 import { Bucket, gateway, Way } from "../lib/s3.ts";
+import { removeWork } from "../lib/views.ts";
 
 const gate = await gateway();
 after(() => gate.stop());
@@ -104,8 +105,8 @@ inWindow(stage, "[ST-6, SG-9, UI-4, UI-6] what did not fit is saved once there i
   await v.see("quota-dialog");
   assert.equal(await v.at("toast").count(), 0);
   await v.click("quota-to-library");
-  await (await v.see("library-tile", "an old kettle")).hover();
-  await v.at("tile-delete").click();
+  await v.see("library-tile", "an old kettle");
+  await removeWork(v, "an old kettle");
   await v.see("library-empty");
   await v.page.reload();
   await eventually("there is room", async () => (await usedBy(person)) === 0);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { atBothWidths, atDesk, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, type Person } from "../lib/kinora.ts";
+import { removeWork } from "../lib/views.ts";
 import { DOT, showWorks, work } from "../lib/works.ts";
 
 const stage = await Stage.open("library");
@@ -25,17 +26,6 @@ async function collector(): Promise<Works> {
     assert.equal(work.status, "completed", work.error_message ?? "");
   }
   return { person, video, image };
-}
-
-async function remove(v: Visitor, prompt: string): Promise<void> {
-  const tile = v.at("library-tile").filter({ hasText: prompt });
-  if (v.screen.touch) {
-    await v.at("tile-open", tile).tap();
-    await v.click("preview-delete");
-  } else {
-    await tile.hover();
-    await v.at("tile-delete", tile).click();
-  }
 }
 
 atBothWidths(
@@ -76,7 +66,7 @@ atBothWidths(
     const before = await person.ask("GET", "/api/v1/sora/quota");
     const v = await enter({ person, path: "/sora/library" });
     await v.see("library-tile", "kite");
-    await remove(v, "kite");
+    await removeWork(v, "kite");
     await v.see("toast", "kite");
     await v.click("toast-action");
     if (v.screen.touch) {
@@ -86,7 +76,7 @@ atBothWidths(
     await v.see("library-tile", "kite");
     assert.equal((await person.generation(video)).status, "completed");
 
-    await remove(v, "kite");
+    await removeWork(v, "kite");
     await v.see("toast", "kite");
     await v.page.reload();
     await eventually("the record is gone", async () => {
@@ -224,4 +214,20 @@ atDesk(stage, "[UI-7] a deletion is sent when 8 s have passed, and not before", 
   await v.page.clock.runFor(200);
   await eventually("the request", async () => sent.length === 1);
   assert.deepEqual(sent, ["/api/v1/sora/generations/2"]);
+});
+
+inWindow(stage, "[ID-4, UI-7] a deletion that can still be taken back is carried out when one signs out", async (enter) => {
+  const { person, image } = await collector();
+  const v = await enter({ person, path: "/sora/library" });
+  v.allow(/^GET .* 401$/);
+  await v.see("library-tile", "kettle");
+  await removeWork(v, "kettle");
+  await v.see("toast", "kettle");
+  if (v.screen.touch) await v.click("preview-close");
+  await v.navigate("account");
+  await v.click("sign-out");
+  await v.see("login-email");
+  await v.gone("toast");
+  const again = await stage.kinora.signIn(person.user.email);
+  assert.equal((await again.call("GET", `/api/v1/sora/generations/${image}`)).status, 404);
 });

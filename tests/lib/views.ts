@@ -128,3 +128,15 @@ export async function tour(
     }
   }
 }
+
+// As a person would, in the library: on a touch screen there is nothing to hover.
+export async function removeWork(v: Visitor, prompt: string): Promise<void> {
+  const tile = v.at("library-tile").filter({ hasText: prompt });
+  if (v.screen.touch) {
+    await v.at("tile-open", tile).tap();
+    await v.click("preview-delete");
+  } else {
+    await tile.hover();
+    await v.at("tile-delete", tile).click();
+  }
+}

@@ -7,6 +7,7 @@ import { fetchFirst } from './api/first'
 import { clockKey, createClock } from './composables/useClock'
 import { confirmKey, createConfirm } from './composables/useConfirm'
 import { createEvents, eventsKey } from './composables/useEvents'
+import { createLeaving, leavingKey } from './composables/useLeaving'
 import { createToasts, toastsKey } from './composables/useToasts'
 import { createMessages, createSpeech } from './i18n'
 import { createRouter } from './router'
@@ -42,6 +43,7 @@ app.provide(clockKey, clock)
 app.provide(eventsKey, createEvents())
 app.provide(toastsKey, createToasts())
 app.provide(confirmKey, createConfirm())
+app.provide(leavingKey, createLeaving())
 app.use(i18n)
 const router = createRouter(speech)
 // The first view is on its way while the words are.

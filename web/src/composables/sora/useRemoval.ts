@@ -3,6 +3,7 @@ import { useApi } from '@/api'
 import type { Generation } from '@/api/types'
 import { excerpt } from '@/lib/format'
 import { useErrorText } from '../useErrorText'
+import { useBeforeLeaving } from '../useLeaving'
 import { useToasts } from '../useToasts'
 import type { Timeline } from './useTimeline'
 import { undoMs, useUndoDelete } from './useUndoDelete'
@@ -35,6 +36,7 @@ export function useRemoval(timeline: Pick<Timeline, 'hidden' | 'drop'>, loadQuot
       toasts.show({ text, timed: true, durationMs: undoMs, action: { label: t('ui.undo'), run: () => undo.undo(ids) } })
     },
   })
+  useBeforeLeaving(undo.flush)
 
   /** Called when a deletion has been carried out. */
   function onRemoved(listener: (id: number) => void) {

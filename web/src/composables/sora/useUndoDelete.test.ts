@@ -59,4 +59,25 @@ describe('deleting with a way back', () => {
     await vi.advanceTimersByTimeAsync(0)
     expect(calls.remove).toHaveBeenCalledWith(3)
   })
+
+  it('[ID-4, UI-7] sends at once what is still open when it has to, and waits for it', async () => {
+    const undo = begin()
+    let answer!: () => void
+    calls.remove.mockImplementation(() => new Promise<void>((resolve) => (answer = resolve)))
+    undo.remove(1)
+    const flushed = vi.fn()
+    void undo.flush().then(flushed)
+    await vi.advanceTimersByTimeAsync(0)
+    expect([calls.remove.mock.calls, flushed.mock.calls.length]).toEqual([[[1]], 0])
+    answer()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(flushed).toHaveBeenCalledOnce()
+  })
+
+  it('[ID-4] says nothing to whoever comes after a session that has ended', async () => {
+    calls.remove.mockRejectedValue(new ApiError(401, 'unauthenticated', 'Sign in.'))
+    begin().remove(1)
+    await vi.advanceTimersByTimeAsync(undoMs)
+    expect([calls.unhide.mock.calls, calls.failed.mock.calls]).toEqual([[[1]], []])
+  })
 })

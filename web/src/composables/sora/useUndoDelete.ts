@@ -27,7 +27,8 @@ export function useUndoDelete<Id extends number | string = number>(options: Undo
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return options.removed(id)
       options.unhide(id)
-      options.failed(id, error)
+      // Whose session has ended is not here any more to be told.
+      if (!(error instanceof ApiError && error.status === 401)) options.failed(id, error)
     }
   }
 
@@ -51,14 +52,15 @@ export function useUndoDelete<Id extends number | string = number>(options: Undo
     if (open.length) options.takenBack?.(open)
   }
 
-  function flush() {
-    for (const id of [...waiting.keys()]) void commit(id)
+  async function flush() {
+    await Promise.all([...waiting.keys()].map(commit))
   }
 
-  addEventListener('pagehide', flush)
+  const leave = () => void flush()
+  addEventListener('pagehide', leave)
   onScopeDispose(() => {
-    removeEventListener('pagehide', flush)
-    flush()
+    removeEventListener('pagehide', leave)
+    leave()
   })
   return { remove, undo, flush }
 }

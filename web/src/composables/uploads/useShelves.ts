@@ -5,6 +5,7 @@ import type { Upload, UploadKind, UploadSubType, UploadSummary } from '@/api/typ
 import { undoMs, useUndoDelete } from '../sora/useUndoDelete'
 import { useErrorText } from '../useErrorText'
 import { useReread } from '../useReread'
+import { useBeforeLeaving } from '../useLeaving'
 import { useToasts } from '../useToasts'
 
 const firstPage = 14
@@ -107,6 +108,7 @@ export function useShelves() {
         durationMs: undoMs,
       }),
   })
+  useBeforeLeaving(undo.flush)
 
   return { summary, kinds, shelves, error, reload, refigure, renew, showAll, arrived, remove: undo.remove }
 }
