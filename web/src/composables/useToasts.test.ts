@@ -23,3 +23,16 @@ it('[UI-7] does not push an open undo away; the news comes after it', () => {
   vi.advanceTimersByTime(8000)
   expect(toasts.current.value?.text).toBe('news')
 })
+
+it('[UI-3] keeps what waits behind an undo from being shown where it holds no more', () => {
+  const toasts = createToasts()
+  toasts.show({ text: 'deleted', timed: true, durationMs: 8000 })
+  const refusal = toasts.show({ text: 'refused', tone: 'danger' })
+  const news = toasts.show({ text: 'news' })
+  toasts.close(refusal)
+  expect(toasts.current.value?.text).toBe('deleted')
+  vi.advanceTimersByTime(8000)
+  expect([toasts.current.value?.text, toasts.current.value?.id]).toEqual(['news', news])
+  toasts.close(news)
+  expect(toasts.current.value).toBeNull()
+})

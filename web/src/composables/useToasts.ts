@@ -22,6 +22,7 @@ export interface Toast extends ToastOptions {
 /** One message at a time; errors stay until dismissed or replaced. */
 export interface Toasts {
   current: Readonly<Ref<Toast | null>>
+  /** Its number, by which it is closed, or kept from being shown where it waits. */
   show(options: ToastOptions): number
   close(id?: number): void
 }
@@ -32,33 +33,38 @@ const defaultMs = 5000
 
 export function createToasts(): Toasts {
   const current = ref<Toast | null>(null)
-  const waiting: ToastOptions[] = []
+  const waiting: (ToastOptions & { id: number })[] = []
   let next = 1
   let timer: ReturnType<typeof setTimeout> | undefined
 
   function close(id?: number) {
     const toast = current.value
-    if (!toast || (id !== undefined && toast.id !== id)) return
-    clearTimeout(timer)
-    current.value = null
-    const following = waiting.shift()
-    if (following && !current.value) show(following)
-  }
-
-  function show(options: ToastOptions): number {
-    // An undo that is still open is not pushed away by news.
-    if (current.value?.timed && !options.timed) {
-      waiting.push(options)
-      return 0
+    if (!toast || (id !== undefined && toast.id !== id)) {
+      const place = waiting.findIndex((later) => later.id === id)
+      if (place >= 0) waiting.splice(place, 1)
+      return
     }
     clearTimeout(timer)
     current.value = null
+    const following = waiting.shift()
+    if (following) say(following.id, following)
+  }
+
+  function show(options: ToastOptions): number {
     const id = next++
+    // An undo that is still open is not pushed away by news.
+    if (current.value?.timed && !options.timed) waiting.push({ ...options, id })
+    else say(id, options)
+    return id
+  }
+
+  function say(id: number, options: ToastOptions) {
+    clearTimeout(timer)
+    current.value = null
     const stays = options.tone === 'danger' && options.durationMs === undefined
     const duration = stays ? null : (options.durationMs ?? defaultMs)
     current.value = { ...options, id, until: duration === null ? null : Date.now() + duration }
     if (duration !== null) timer = setTimeout(() => close(id), duration)
-    return id
   }
 
   return { current, close, show }
