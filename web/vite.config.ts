@@ -1,5 +1,5 @@
 /// <reference types="vitest/config" />
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import tailwindcss from '@tailwindcss/vite'
 import vue from '@vitejs/plugin-vue'
@@ -78,7 +78,7 @@ function startWords(): Plugin {
   }
 }
 
-/** `@fonts/inter-first.woff2`: Inter with the signs that the first of the two faces in fonts.css names, the weights
+/** `@fonts/inter-first.woff2`: Inter with the signs that its face in fonts.css names, the weights
  * and the features that the page uses. A third of the bytes, which on a phone's network are before the first words. */
 function firstFont(): Plugin {
   const whole = fileURLToPath(import.meta.resolve('@fontsource-variable/inter/files/inter-latin-opsz-normal.woff2'))
@@ -99,7 +99,9 @@ function firstFont(): Plugin {
         keepFeatures: ['kern', 'tnum', 'ccmp'],
       })
       mkdirSync(folder, { recursive: true })
-      writeFileSync(`${folder}inter-first.woff2`, font)
+      // In one step: another build may be reading it.
+      writeFileSync(`${folder}${process.pid}.woff2`, font)
+      renameSync(`${folder}${process.pid}.woff2`, `${folder}inter-first.woff2`)
       return { resolve: { alias: { '@fonts': folder } } }
     },
   }

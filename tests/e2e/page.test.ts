@@ -2,6 +2,7 @@
 // The page for itself: addresses, keys, what it says to someone who looks elsewhere, what happens
 // when the line breaks, and how it stays small and safe whatever it has to show.
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { violations } from "../lib/axe.ts";
 import { atDesk, FULL, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import { tooWide } from "../lib/faults.ts";
@@ -586,4 +587,19 @@ inWindow(stage, "[UI-9] a hundred hostile strings are shown as they are, and non
   const policy = (await fetch(stage.kinora.url)).headers.get("content-security-policy")!;
   assert.match(policy, /default-src 'self'/);
   assert.doesNotMatch(policy, /unsafe-/);
+});
+
+atDesk(stage, "[UI-1] plain words bring a third of the font, and the rest comes for who writes more", async (enter) => {
+  const v = await enter({ person: stage.admin, path: "/dashboard" });
+  const title = await v.page.locator("h1").first().elementHandle();
+  const fonts = () =>
+    v.page.evaluate(async () => {
+      await document.fonts.ready;
+      const files = performance.getEntriesByType("resource").map(({ name }) => /inter-\w+/.exec(name)?.[0]);
+      return [...new Set(files)].filter(Boolean).sort();
+    });
+  await eventually("the small font", async () => (await fonts()).length > 0);
+  assert.deepEqual(await fonts(), ["inter-first"]);
+  await title!.evaluate((heading) => (heading.textContent = "José"));
+  await eventually("both fonts", async () => isDeepStrictEqual(await fonts(), ["inter-first", "inter-latin"]));
 });
