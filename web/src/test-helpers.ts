@@ -57,9 +57,12 @@ export function fakeServer() {
   }
 }
 
-/** One address, with whatever query. */
-export function queryRouter(): Router {
-  return createRouter({ history: createMemoryHistory(), routes: [{ path: '/', component: { render: () => null } }] })
+/** Of one view, which it shows with whatever query. */
+export async function queryRouter(address = '/'): Promise<Router> {
+  const routes = [{ path: '/', component: { render: () => null } }]
+  const router = createRouter({ history: createMemoryHistory(), routes })
+  await router.push(address)
+  return router
 }
 
 /** Runs a composable inside a small English app; `prepare` provides what it injects. */

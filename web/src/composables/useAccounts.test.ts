@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
+import type { Router } from 'vue-router'
 import type { Account } from '@/api/types'
 import { fakeServer, pageOf, queryRouter, withSetup } from '@/test-helpers'
 import { accountState, coolUntil, useAccounts } from './useAccounts'
@@ -12,14 +13,20 @@ const path = '/api/v1/admin/accounts'
 
 let server: ReturnType<typeof fakeServer>
 let stored: Account[]
+let router: Router
 let end: () => void = () => undefined
+
+async function beginAt(address: string) {
+  await router.push(address)
+  return begin()
+}
 
 function begin() {
   const clock = createClock()
   const made = withSetup(useAccounts, (app) => {
     server.provide(app)
     app.provide(clockKey, clock)
-    app.use(queryRouter())
+    app.use(router)
   })
   end = () => {
     made.stop()
@@ -32,9 +39,10 @@ function look(away: boolean) {
   Object.defineProperty(document, 'hidden', { value: away, configurable: true })
 }
 
-beforeEach(() => {
+beforeEach(async () => {
   vi.useFakeTimers({ now: start })
   server = fakeServer()
+  router = await queryRouter()
   stored = [
     account(1),
     account(2, { rate_limited_until: later(10) }),
@@ -63,7 +71,7 @@ describe('the upstream accounts', () => {
     const accounts = begin()
     await accounts.reload()
     expect(accounts.counts.value).toEqual({ active: 1, cooling: 1, error: 1, disabled: 1 })
-    accounts.filter.value = 'cooling'
+    accounts.state.value = 'cooling'
     expect(accounts.shown.value.map((row) => row.account.id)).toEqual([2])
     look(true)
     await vi.advanceTimersByTimeAsync(11_000)
@@ -116,7 +124,7 @@ describe('the upstream accounts', () => {
     expect(accounts.shown.value.map((row) => row.account.id)).toEqual(stored.slice(0, 50).map(({ id }) => id))
     accounts.page.value = 5
     expect(accounts.shown.value.map((row) => row.account.id)).toEqual(stored.slice(200).map(({ id }) => id))
-    accounts.filter.value = 'disabled'
+    accounts.state.value = 'disabled'
     await nextTick()
     expect(accounts.page.value).toBe(1)
     expect(accounts.found.value).toHaveLength(115)
@@ -140,5 +148,12 @@ describe('the upstream accounts', () => {
     expect(server.asked).toHaveLength(3)
     await vi.advanceTimersByTimeAsync(1000)
     expect(server.asked).toHaveLength(6)
+  })
+
+  it('[AD-1] stand where an address names a page or a search that has none', async () => {
+    server.answers[`GET ${path}`] = () => pageOf([])
+    const accounts = await beginAt('/?q=nobody&page=2')
+    await accounts.reload()
+    expect([accounts.loaded.value, accounts.page.value, accounts.shown.value]).toEqual([true, 1, []])
   })
 })

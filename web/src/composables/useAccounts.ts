@@ -34,12 +34,12 @@ export function useAccounts() {
     { none, choices: { state: accountStates }, typed: ['q'], here: ['state', 'page'] },
   )
   const { pageSize } = list
-  const filter = toRef(list.filter, 'state')
+  const state = toRef(list.filter, 'state')
 
   const withState = computed(() =>
     list.rows.value.map((account) => ({ account, state: accountState(account, clock.now.value) })),
   )
-  const found = computed(() => withState.value.filter((row) => filter.value === 'all' || row.state === filter.value))
+  const found = computed(() => withState.value.filter((row) => state.value === 'all' || row.state === state.value))
   /** Not past the last page, which may have gone. */
   const page = computed({
     get: () => Math.min(list.page.value, Math.max(1, Math.ceil(found.value.length / pageSize))),
@@ -69,7 +69,7 @@ export function useAccounts() {
   return {
     ...list,
     page,
-    filter,
+    state,
     search: toRef(list.filter, 'q'),
     found,
     shown,

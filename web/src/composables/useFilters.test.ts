@@ -4,6 +4,8 @@ import { withSetup } from '@/test-helpers'
 import { useFilters } from './useFilters'
 
 let router: Router
+/** The code of /audit, which is long on its way. */
+let arrive: () => void
 let stop: () => void = () => undefined
 
 const query = () => router.currentRoute.value.query
@@ -23,7 +25,15 @@ async function begin(address: string) {
 beforeEach(() => {
   vi.useFakeTimers()
   const component = { render: () => null }
-  router = createRouter({ history: createMemoryHistory(), routes: [{ path: '/:view', component }] })
+  const late = new Promise<typeof component>((resolve) => (arrive = () => resolve(component)))
+  router = createRouter({
+    history: createMemoryHistory(),
+    routes: [
+      { path: '/jobs', component },
+      { path: '/audit', component: () => late },
+      { path: '/users', component },
+    ],
+  })
 })
 afterEach(() => {
   stop()
@@ -87,15 +97,39 @@ describe("a list's filters", () => {
     expect(filter.q).toBe('')
   })
 
-  it('[AD-1] stay out of the address of another view', async () => {
-    const { filter, page } = await begin('/jobs?q=fog&page=2')
+  it('[AD-1] work in whatever way a link spells the path', async () => {
+    const { filter, asked } = await begin('/Jobs/?kind=image')
+    filter.kind = 'video'
+    await settled()
+    expect([query(), asked.value.words.kind]).toEqual([{ kind: 'video' }, 'video'])
+    filter.kind = 'any'
+    await settled()
+    expect([query(), asked.value.words.kind]).toEqual([{}, 'any'])
+    await router.push('/jobs?kind=image')
+    expect(filter.kind).toBe('image')
+  })
+
+  it('[AD-1] do not call off the way to another view, and stay out of its address', async () => {
+    const { filter, page, asked } = await begin('/jobs?q=fog&page=2')
     filter.q = 'foggy'
     await settled()
-    await router.push('/audit?page=5')
-    expect([filter.q, page.value]).toEqual(['foggy', 2])
-    const replace = vi.spyOn(router, 'replace')
-    stop()
+    const gone = router.push('/audit?page=5')
     await vi.advanceTimersByTimeAsync(1000)
-    expect(replace).not.toHaveBeenCalled()
+    page.value = 1
+    filter.kind = 'image'
+    await settled()
+    arrive()
+    await gone
+    expect(router.currentRoute.value.fullPath).toBe('/audit?page=5')
+    expect(asked.value).toEqual({ page: 2, words: { q: 'fog', model: '', kind: 'any' } })
+  })
+
+  it('[AD-1] go on where the way to another view was given up', async () => {
+    const { filter } = await begin('/jobs')
+    router.beforeEach((to) => to.path !== '/users')
+    await router.push('/users')
+    filter.kind = 'image'
+    await settled()
+    expect(query()).toEqual({ kind: 'image' })
   })
 })

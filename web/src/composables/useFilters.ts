@@ -1,12 +1,12 @@
 import { computed, onScopeDispose, reactive, shallowRef, watch } from 'vue'
-import { useRoute, useRouter, type LocationQuery } from 'vue-router'
+import { useRoute, useRouter, type LocationQuery, type RouteLocationNormalized } from 'vue-router'
 
 /** A list's filters, by the names that they have in the address. */
 export type Filters = Record<string, string>
 
 export interface FilterOptions<F extends Filters> {
   /** What each may be, where that is not free: anything else in an address counts as nothing. */
-  choices?: { [K in keyof F]?: readonly F[K][] }
+  choices?: { [K in keyof F]?: readonly F[K][] | RegExp }
   /** Those that are written by hand: they wait until the typing rests. */
   typed?: readonly (keyof F)[]
 }
@@ -14,13 +14,18 @@ export interface FilterOptions<F extends Filters> {
 const typingMs = 250
 const lastPage = 1_000_000
 
+function isChoice(word: string, choices: readonly string[] | RegExp = /./s): boolean {
+  return choices instanceof RegExp ? choices.test(word) : choices.includes(word)
+}
+
 /** A list's filters and its page. The address says them, so that they can be linked, reloaded and gone back to; what
  * stands there first is `none`, which the address leaves out. A change of a filter leads to the first page. */
 export function useFilters<F extends Filters>(none: F, { choices = {}, typed = [] }: FilterOptions<F> = {}) {
   type Asked = { page: number; words: F }
   const route = useRoute()
   const router = useRouter()
-  const { path } = route
+  const view = route.matched.at(-1)?.path
+  const isHere = (at: RouteLocationNormalized) => at.matched.at(-1)?.path === view
   const names = Object.keys(none) as (keyof F & string)[]
 
   function wordIn(query: LocationQuery, name: string): string {
@@ -32,8 +37,7 @@ export function useFilters<F extends Filters>(none: F, { choices = {}, typed = [
     const page = Number(wordIn(query, 'page'))
     const words = names.map((name) => {
       const word = wordIn(query, name)
-      const may: readonly string[] | undefined = choices[name]
-      return [name, word && (may?.includes(word) ?? true) ? word : none[name]]
+      return [name, word && isChoice(word, choices[name]) ? word : none[name]]
     })
     return {
       page: Number.isInteger(page) && page >= 1 && page <= lastPage ? page : 1,
@@ -55,7 +59,8 @@ export function useFilters<F extends Filters>(none: F, { choices = {}, typed = [
 
   function ask(page: number, words: F) {
     clearTimeout(pause)
-    if (route.path !== path) return // the view is about to go
+    // To answer in the address would call off the way to another view, which may still be loading.
+    if (leaving) return
     asked.value = { page, words }
     void router.replace({ query: write(asked.value) })
   }
@@ -68,14 +73,23 @@ export function useFilters<F extends Filters>(none: F, { choices = {}, typed = [
     if (names.every((name) => typed.includes(name))) pause = setTimeout(() => ask(1, said()), typingMs)
     else ask(1, said())
   })
-  onScopeDispose(() => clearTimeout(pause))
+
+  let leaving = false
+  const hooks = [
+    router.beforeEach((to) => void (leaving = !isHere(to))),
+    router.afterEach((_to, _from, failure) => void (leaving &&= !failure)),
+  ]
+  onScopeDispose(() => {
+    clearTimeout(pause)
+    for (const remove of hooks) remove()
+  })
 
   // At once: what is asked for in the same turn must find it done.
   watch(
     () => route.query,
     (query) => {
       const next = read(query)
-      if (route.path !== path || (next.page === asked.value.page && changed(next.words).length === 0)) return
+      if (!isHere(route) || (next.page === asked.value.page && changed(next.words).length === 0)) return
       clearTimeout(pause)
       asked.value = next
       Object.assign(filter, next.words)

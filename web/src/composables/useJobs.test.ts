@@ -10,8 +10,7 @@ let server: ReturnType<typeof fakeServer>
 let stop: () => void
 
 async function begin(address = '/') {
-  const router = queryRouter()
-  await router.push(address)
+  const router = await queryRouter(address)
   const made = withSetup(useJobs, (app) => {
     server.provide(app)
     app.use(router)
@@ -104,5 +103,19 @@ describe("everybody's jobs", () => {
     server.answers['GET /api/v1/admin/accounts'] = () => pageOf([{ id: 5 }])
     await loadAccounts()
     expect(accounts.value).toEqual([{ id: 5 }])
+  })
+
+  it('[AD-2] keep what a slow answer says of a person who is not meant any more to itself', async () => {
+    const { filter, unknown, people } = await begin()
+    let late!: () => void
+    server.answers[users] = () => new Promise((resolve) => (late = () => resolve(pageOf([]))))
+    filter.user = 'nobody'
+    await vi.advanceTimersByTimeAsync(250)
+    server.answers[users] = () => pageOf([{ id: 1, email: 'mia@example.org' }])
+    filter.user = 'mia'
+    await vi.advanceTimersByTimeAsync(250)
+    late()
+    await vi.advanceTimersByTimeAsync(0)
+    expect([unknown.value, people.value.length]).toEqual([false, 1])
   })
 })

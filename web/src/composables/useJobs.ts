@@ -21,7 +21,7 @@ export type JobFilter = {
 }
 
 const none: JobFilter = { status: 'all', kind: '', account: '', model: '', time: 'any', user: '' }
-const choices = { status: jobStatuses, kind: jobKinds, time: jobTimes }
+const choices = { status: jobStatuses, kind: jobKinds, time: jobTimes, account: /^[1-9]\d{0,14}$/ }
 
 /** Everybody's jobs, filtered; kept fresh while the first page is in view. */
 export function useJobs() {
@@ -31,26 +31,28 @@ export function useJobs() {
   /** Nobody, or more than one, has what was typed. */
   const unknown = ref(false)
 
-  async function personId(typed: string): Promise<number | null> {
-    unknown.value = false
-    if (!typed) return null
-    people.value = (await api.users.list({ q: typed, page_size: 10 })).data
-    const found =
-      people.value.find((user) => user.email === typed) ?? (people.value.length === 1 ? people.value[0] : null)
-    unknown.value = !found
-    return found?.id ?? null
+  /** The person who is meant, undefined where that is not one. What a slow answer says of words that stand there no
+   * more is not shown. */
+  async function personId(typed: string): Promise<number | null | undefined> {
+    const found = typed ? (await api.users.list({ q: typed, page_size: 10 })).data : []
+    const person = found.find((user) => user.email === typed) ?? (found.length === 1 ? found[0] : undefined)
+    if (typed === list.filter.user.trim().toLowerCase()) {
+      people.value = found
+      unknown.value = typed !== '' && !person
+    }
+    return typed ? person?.id : null
   }
 
   const list = useList(
     async ({ page, page_size, status, kind, account, model, time, user }) => {
       const user_id = await personId(user.toLowerCase())
-      if (unknown.value) return { data: [], total: 0, page: 1, page_size }
+      if (user_id === undefined) return { data: [], total: 0, page: 1, page_size }
       return api.jobs({
         page,
         page_size,
         status: status === 'all' ? '' : status,
         kind,
-        account_id: Number(account) || '',
+        account_id: account,
         model,
         since: time === 'any' ? '' : new Date(Date.now() - hours[time] * 3_600_000).toISOString(),
         user_id,

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ApiKey } from '@/api/types'
+import type { Router } from 'vue-router'
 import { fakeServer, pageOf, queryRouter, withSetup } from '@/test-helpers'
 import { useKeys } from './useKeys'
 
@@ -7,17 +8,19 @@ const path = '/api/v1/keys'
 const key = { id: 3, name: 'script', status: 'active' } as ApiKey
 let server: ReturnType<typeof fakeServer>
 let stop: () => void
+let router: Router
 
 function begin() {
   const made = withSetup(useKeys, (app) => {
     server.provide(app)
-    app.use(queryRouter())
+    app.use(router)
   })
   stop = made.stop
   return made.result
 }
 
-beforeEach(() => {
+beforeEach(async () => {
+  router = await queryRouter()
   server = fakeServer()
   server.answers[`GET ${path}`] = () => pageOf([key])
 })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { useI18n } from 'vue-i18n'
+import type { Router } from 'vue-router'
 import { queryRouter, withSetup } from '@/test-helpers'
 import { useList, useSearchedList, type ListQuery } from './useList'
 
@@ -10,17 +11,19 @@ const fetchPage = vi.fn(async ({ page, page_size, q }: ListQuery) => ({
   page_size,
 }))
 let stop: () => void
+let router: Router
 
 function begin() {
   const made = withSetup(
     () => ({ ...useSearchedList(fetchPage), locale: useI18n().locale }),
-    (app) => app.use(queryRouter()),
+    (app) => app.use(router),
   )
   stop = made.stop
   return made.result
 }
 
-beforeEach(() => {
+beforeEach(async () => {
+  router = await queryRouter()
   vi.useFakeTimers()
   fetchPage.mockClear()
 })
@@ -120,7 +123,6 @@ describe('a list in pages', () => {
   })
 
   it('turns to nothing more once its view has gone', async () => {
-    const router = queryRouter()
     await router.push('/?page=3')
     const made = withSetup(
       () => useSearchedList(fetchPage),
@@ -138,7 +140,7 @@ describe('a list in pages', () => {
   it('asks for nothing where its rows are all here', async () => {
     const made = withSetup(
       () => useList(fetchPage, { none: { q: '', state: 'all' }, here: ['state', 'page'] }),
-      (app) => app.use(queryRouter()),
+      (app) => app.use(router),
     )
     stop = made.stop
     const { filter, page } = made.result

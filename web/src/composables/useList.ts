@@ -36,7 +36,7 @@ export function useList<T, F extends Filters>(
       if (mine !== turn) return
       // The last of a page was deleted: the one before it is the last now.
       const last = Math.max(1, Math.ceil(answer.total / pageSize))
-      if (answer.data.length === 0 && page.value > last) return void (page.value = last)
+      if (!here.includes('page') && answer.data.length === 0 && page.value > last) return void (page.value = last)
       rows.value = answer.data
       total.value = answer.total
       error.value = null

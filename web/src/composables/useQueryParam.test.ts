@@ -8,8 +8,7 @@ let router: Router
 let stop: () => void = () => undefined
 
 beforeEach(async () => {
-  router = queryRouter()
-  await router.push('/?kind=image&q=fog')
+  router = await queryRouter('/?kind=image&q=fog')
 })
 afterEach(() => stop())
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { nextTick } from 'vue'
+import type { Router } from 'vue-router'
 import { overviewPaths } from '@/api/admin'
 import { withQuery, type Query } from '@/api/client'
 import { fakeServer, pageOf, queryRouter, withSetup } from '@/test-helpers'
@@ -8,17 +9,19 @@ import { statsRefreshMs, useStats } from './useStats'
 const overview = 'GET /api/v1/admin/stats'
 let server: ReturnType<typeof fakeServer>
 let stop: () => void
+let router: Router
 
 function start() {
   const setup = withSetup(useStats, (app) => {
     server.provide(app)
-    app.use(queryRouter())
+    app.use(router)
   })
   stop = setup.stop
   return setup.result
 }
 
-beforeEach(() => {
+beforeEach(async () => {
+  router = await queryRouter()
   vi.useFakeTimers()
   server = fakeServer()
   server.answers[overview] = ({ period }) => ({ period })
