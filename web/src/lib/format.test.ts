@@ -22,8 +22,15 @@ it('[UI-2] writes sizes as people read them', () => {
 })
 
 it('[AD-2, ST-4] tells what was counted to its end from what was not', () => {
-  expect([formatNumber(21_490, 'en'), formatNumber(3, 'zh')]).toEqual(['21,490', '3'])
+  expect([formatNumber(21_490, 'en'), formatNumber(1000, 'zh')]).toEqual(['21,490', '1,000'])
   expect([formatCount(1234, 'en'), formatCount(10_000, 'en')]).toEqual(['1,234', '10,000+'])
+})
+
+it('[UI-3] writes a small number as a formatter would, without making one', () => {
+  const made = vi.spyOn(Intl, 'NumberFormat')
+  const written = [0, 7, 999].map((n) => formatNumber(n, 'zh'))
+  expect(made).not.toHaveBeenCalled()
+  expect(written).toEqual([0, 7, 999].map((n) => new Intl.NumberFormat('zh').format(n)))
 })
 
 it('[UI-3] makes one formatter for each language and way of writing', () => {
