@@ -14,7 +14,10 @@ import { createRouter } from './router'
 import { usePreferences, type Language } from './stores/preferences'
 import { useSession } from './stores/session'
 import { onNotificationPressed, registerServiceWorker } from './lib/serviceWorker'
+import { nextTask } from './lib/tasks'
 
+// The page is made in tasks of a few milliseconds: in a single one, a phone would stand still for as long as one sees.
+await nextTask()
 const app = createApp(App)
 const clock = createClock()
 const pinia = createPinia()
@@ -45,6 +48,7 @@ app.provide(toastsKey, createToasts())
 app.provide(confirmKey, createConfirm())
 app.provide(leavingKey, createLeaving())
 app.use(i18n)
+await nextTask()
 const router = createRouter(speech)
 // The first view is on its way while the words are.
 app.use(router)

@@ -8,3 +8,6 @@ export function whenIdle(run: () => void): () => void {
   const id = requestIdleCallback(run, { timeout: 2000 })
   return () => cancelIdleCallback(id)
 }
+
+/** Ends this task of the browser's, so that what was pressed or is to be painted meanwhile comes first. */
+export const nextTask = () => new Promise<void>((resolve) => setTimeout(resolve))

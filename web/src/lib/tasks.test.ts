@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { whenIdle } from './idle'
+import { nextTask, whenIdle } from './tasks'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => {
@@ -28,4 +28,13 @@ it('[ST-9] waits a little where the browser does not tell', () => {
   expect(run).not.toHaveBeenCalled()
   vi.advanceTimersByTime(300)
   expect(run).toHaveBeenCalledOnce()
+})
+
+it('[ST-9] goes on in a task of its own', async () => {
+  const went = vi.fn()
+  void nextTask().then(went)
+  await Promise.resolve()
+  expect(went).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(0)
+  expect(went).toHaveBeenCalledOnce()
 })
