@@ -10,9 +10,9 @@ afterEach(() => {
 })
 
 /** A list with its turns, and `take` for a part of it that is made now; frames and tasks come by hand. */
-function list(first: number) {
+function list(first: number, begin = first) {
   vi.useFakeTimers()
-  const made = withSetup(() => provideTurns(first))
+  const made = withSetup(() => provideTurns(first, begin))
   stop = made.stop
   const take = (scope: EffectScope = effectScope()) => scope.run(made.result.take)!
   return { ...made.result, take, frame: () => vi.advanceTimersToNextFrame(), task: () => vi.advanceTimersToNextTimer() }
@@ -34,6 +34,14 @@ it('[UI-3] makes the first parts of a list at once, and once they are painted th
 it('[UI-3] has what comes later at once again', () => {
   const { take } = list(1)
   const first = [take(), take()]
+  vi.runAllTimers()
+  expect(values([...first, take(), take()])).toEqual([true, true, true, false])
+})
+
+it('[UI-3] lets all wait while the page itself is made, and no longer', () => {
+  const { take } = list(1, 0)
+  const first = [take(), take()]
+  expect(values(first)).toEqual([false, false])
   vi.runAllTimers()
   expect(values([...first, take(), take()])).toEqual([true, true, true, false])
 })

@@ -8,11 +8,11 @@ interface Turns {
 const turnsKey: InjectionKey<Turns> = Symbol('turns')
 
 /** Lets the parts of a long page be made one after another, so that the first stand at once and the page answers
- * meanwhile: `first` without waiting, the others once these are painted, each in a task of its own. `finish` makes
- * all that still wait. */
-export function provideTurns(first = 1) {
+ * meanwhile: `first` without waiting, the others once these are painted, each in a task of its own. While the page
+ * itself is made, only `begin` do not wait. `finish` makes all that still wait. */
+export function provideTurns(first = 1, begin = first) {
   const waiting = new Set<Ref<boolean>>()
-  let atOnce = first
+  let atOnce = begin
   let frame = 0
   let timer = 0
 
