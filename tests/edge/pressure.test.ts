@@ -169,7 +169,8 @@ describe("[GW-8] a job that is followed", () => {
     made = true;
     await underWay(at.kinora, 0);
     const grown = residentKib(at.kinora.pid) - before;
-    assert.ok(grown < 8192, `memory grew by ${grown} KiB`);
+    // About 92 KiB each; under the sanitizer 120 to 260, not the same in any two runs.
+    assert.ok(grown < FOLLOWERS * 512, `memory grew by ${grown} KiB`);
     for (const caller of callers) {
       caller.socket.resume();
       await caller.saw("[DONE]");
