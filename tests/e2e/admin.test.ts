@@ -339,7 +339,19 @@ atBothWidths(
 
       const v = await enter({ person: admin, path: "/" });
       await v.see("overview");
+      const charts = v.page.locator('[data-testid="overview"] [data-drawn]');
       await v.page.locator('[data-testid="stats-jobs"] [data-drawn="true"]').waitFor();
+      for (const chart of await charts.all()) {
+        await chart.scrollIntoViewIfNeeded();
+        await eventually("a chart that is seen", async () => (await chart.getAttribute("data-drawn")) === "true");
+        // It grows with the panel beside it.
+        const fits = () => chart.evaluate((box) => box.querySelector("canvas")?.clientHeight === box.clientHeight);
+        await eventually("a drawing in its box", fits);
+        await chart.evaluate((box) => (box.parentElement!.style.minHeight = "700px"));
+        assert.ok(await chart.evaluate((box) => box.clientHeight > 400));
+        await eventually("a drawing in its box, which grew", fits);
+        await chart.evaluate((box) => (box.parentElement!.style.minHeight = ""));
+      }
       await v.see("stats-lede", v.words("stats.waits", { n: 1 }));
       await v.see("stats-waiting", maker.user.email);
       await v.see("stats-running", maker.user.email);
