@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { nextTask, whenIdle } from './tasks'
+import { nextFrame, nextTask, whenIdle } from './tasks'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => {
@@ -36,5 +36,15 @@ it('[ST-9] goes on in a task of its own', async () => {
   await Promise.resolve()
   expect(went).not.toHaveBeenCalled()
   await vi.advanceTimersByTimeAsync(0)
+  expect(went).toHaveBeenCalledOnce()
+})
+
+it('[AD-2] goes on behind the next frame', async () => {
+  const went = vi.fn()
+  void nextFrame().then(went)
+  vi.advanceTimersToNextFrame()
+  await Promise.resolve()
+  expect(went).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(1)
   expect(went).toHaveBeenCalledOnce()
 })

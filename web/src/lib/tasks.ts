@@ -11,3 +11,6 @@ export function whenIdle(run: () => void): () => void {
 
 /** Ends this task of the browser's, so that what was pressed or is to be painted meanwhile comes first. */
 export const nextTask = () => new Promise<void>((resolve) => setTimeout(resolve))
+
+/** Behind the next frame; in a tab that nobody sees, when someone does. */
+export const nextFrame = () => new Promise<void>((resolve) => requestAnimationFrame(() => setTimeout(resolve)))
