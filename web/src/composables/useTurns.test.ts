@@ -46,6 +46,18 @@ it('[UI-3] lets all wait while the page itself is made, and no longer', () => {
   expect(values([...first, take(), take()])).toEqual([true, true, true, false])
 })
 
+it('[UI-3] has what comes to a page that was empty at once', () => {
+  const { take } = list(1, 0)
+  vi.runAllTimers()
+  expect(values([take(), take()])).toEqual([true, false])
+})
+
+it('[UI-3] has the first part at once in a tab that nobody sees', () => {
+  vi.spyOn(document, 'hidden', 'get').mockReturnValue(true)
+  const { take } = list(1, 0)
+  expect(values([take(), take()])).toEqual([true, false])
+})
+
 it('[UI-3] has what comes meanwhile wait for its turn', () => {
   const { take, frame, task } = list(1)
   const first = [take(), take()]

@@ -12,7 +12,8 @@ const turnsKey: InjectionKey<Turns> = Symbol('turns')
  * itself is made, only `begin` do not wait. `finish` makes all that still wait. */
 export function provideTurns(first = 1, begin = first) {
   const waiting = new Set<Ref<boolean>>()
-  let atOnce = begin
+  // A tab that nobody sees is never painted.
+  let atOnce = document.hidden ? first : begin
   let frame = 0
   let timer = 0
 
@@ -35,8 +36,12 @@ export function provideTurns(first = 1, begin = first) {
       waiting.add(turn)
       onScopeDispose(() => waiting.delete(turn))
     }
-    if (!timer) frame ||= requestAnimationFrame(() => (timer = window.setTimeout(next)))
+    soon()
     return turn
+  }
+
+  function soon() {
+    if (!timer) frame ||= requestAnimationFrame(() => (timer = window.setTimeout(next)))
   }
 
   function finish() {
@@ -48,6 +53,7 @@ export function provideTurns(first = 1, begin = first) {
     cancelAnimationFrame(frame)
     clearTimeout(timer)
   })
+  if (atOnce < first) soon()
   provide(turnsKey, { take })
   return { take, finish }
 }
