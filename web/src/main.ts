@@ -16,7 +16,7 @@ import { useSession } from './stores/session'
 import { onNotificationPressed, registerServiceWorker } from './lib/serviceWorker'
 import { nextTask } from './lib/tasks'
 
-// The page is made in tasks of a few milliseconds: in a single one, a phone would stand still for as long as one sees.
+// The page is made in several tasks: in a single one, a phone would stand still long enough to be noticed.
 await nextTask()
 const app = createApp(App)
 const clock = createClock()
@@ -50,10 +50,10 @@ app.provide(leavingKey, createLeaving())
 app.use(i18n)
 await nextTask()
 const router = createRouter(speech)
+onNotificationPressed((path) => void router.push(path))
 // The first view is on its way while the words are.
 app.use(router)
 await speak(preferences.language)
 app.mount('#app')
 
-onNotificationPressed((path) => void router.push(path))
 if (import.meta.env.PROD) void registerServiceWorker()

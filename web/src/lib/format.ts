@@ -36,7 +36,7 @@ const numbers = new Map<string, Intl.NumberFormat>()
 const dates = new Map<string, Intl.DateTimeFormat>()
 
 /** 21490 → "21,490": what was counted to its end. A count without groups is written the same in both languages, and
- * needs no formatter, whose first one costs a phone a tenth of a second. */
+ * needs no formatter, the first of which costs a phone a tenth of a second. */
 export function formatNumber(n: number, locale: string): string {
   if (Number.isInteger(n) && n >= 0 && n < 1000) return String(n)
   let format = numbers.get(locale)
