@@ -30,7 +30,7 @@ it('[ST-9] waits a little where the browser does not tell', () => {
   expect(run).toHaveBeenCalledOnce()
 })
 
-it('[ST-9] goes on in a task of its own', async () => {
+it('[UI-3] goes on in a task of its own', async () => {
   const went = vi.fn()
   void nextTask().then(went)
   await Promise.resolve()
