@@ -5,7 +5,19 @@
 import assert from "node:assert/strict";
 import { deflateSync, crc32 } from "node:zlib";
 import { violations } from "../lib/axe.ts";
-import { atBothWidths, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
+import {
+  at,
+  atBothWidths,
+  atDesk,
+  inWindow,
+  named,
+  onPhone,
+  PHONE,
+  screens,
+  Stage,
+  WINDOW,
+  type Visitor,
+} from "../lib/browser.ts";
 import type { Job } from "../lib/demo.ts";
 import { eventually } from "../lib/kinora.ts";
 
@@ -97,6 +109,60 @@ atBothWidths(
     await v.at("prompt-input").press("Control+Enter");
     await v.cardIs(prompt, "local");
     assert.equal((await jobOf(prompt)).model, "sora2-portrait-15s");
+  },
+);
+
+// How far what is seen moves while the page comes, as the browser counts it (a "layout shift"), and what moves.
+async function movesOf(v: Visitor, cards: number): Promise<[number, ...string[]][]> {
+  await v.page.addInitScript(() => {
+    interface Shift extends PerformanceEntry {
+      value: number;
+      sources: { node?: Element }[];
+    }
+    const moves: unknown[] = [];
+    new PerformanceObserver((list) => {
+      for (const { value, sources } of list.getEntries() as Shift[])
+        moves.push([value, ...sources.map(({ node }) => node?.id || node?.className)]);
+    }).observe({ type: "layout-shift", buffered: true });
+    Object.assign(window, { moves });
+  });
+  await v.go("/sora");
+  await v.see("model-menu");
+  await eventually("all cards stand", async () => (await v.page.locator(".card:not(:empty)").count()) === cards);
+  await v.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  return v.page.evaluate(() => (window as unknown as { moves: [number, ...string[]][] }).moves);
+}
+
+for (const screen of screens([WINDOW, named("768-zh"), PHONE]))
+  at(stage, screen, "[UI-2, UI-4] nothing that is seen moves while the cards and the prompt bar come", async (enter) => {
+    const [film, tall, picture] = ["sora2-landscape-10s", "sora2-portrait-10s", "gpt-image"];
+    for (const [wishes, models] of [
+      [{}, [picture, tall, film, picture, film]],
+      // These do not fit, and are offered as links.
+      [{ sora_storage_quota_bytes: 1000 }, [tall, picture, film]],
+    ] as const) {
+      const person = await stage.newcomer(wishes);
+      for (const model of models) await person.ended(await person.generate(`a heron ${screen.name}`, { model }));
+      const moves = await movesOf(await enter({ person, path: "/dashboard" }), models.length);
+      // 0.1 is what others call good; a line of words more than usual makes 0.01.
+      assert.ok(moves.reduce((sum, [value]) => sum + value, 0) < 0.03, JSON.stringify(moves));
+    }
+  });
+
+atDesk(
+  stage,
+  "[UI-4] who comes back to the timeline finds it where it was left",
+  async (enter, screen) => {
+    const person = await stage.newcomer();
+    for (const n of [1, 2, 3, 4, 5, 6])
+      await person.ended(await person.generate(`a stork ${n} ${screen.name}`, { model: "gpt-image" }));
+    const v = await enter({ person, path: "/sora" });
+    await eventually("all cards stand", async () => (await v.page.locator(".card:not(:empty)").count()) === 6);
+    await v.page.evaluate(() => window.scrollTo(0, 700));
+    await v.navigate("keys");
+    await v.see("keys-page");
+    await v.page.goBack();
+    await eventually("the same place", () => v.page.evaluate(() => window.scrollY === 700));
   },
 );
 
