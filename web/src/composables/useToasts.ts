@@ -25,6 +25,8 @@ export interface Toasts {
   /** Its number, by which it is closed, or kept from being shown where it waits. */
   show(options: ToastOptions): number
   close(id?: number): void
+  /** What stands at the foot of the page, and is not to be covered: its height in px. */
+  foot: Ref<number>
 }
 
 export const toastsKey: InjectionKey<Toasts> = Symbol('toasts')
@@ -67,7 +69,7 @@ export function createToasts(): Toasts {
     if (duration !== null) timer = setTimeout(() => close(id), duration)
   }
 
-  return { current, close, show }
+  return { current, close, show, foot: ref(0) }
 }
 
 export function useToasts(): Toasts {
