@@ -21,10 +21,11 @@ function closure(path: string, graph: Graph): Set<string> {
   return found
 }
 
-/** Two files come before every view. What first.ts needs is small, and waits for nothing; beside it stands all else
- * that main.ts imports, a tenth smaller in one file than in thirty. main.ts is in neither, so that nothing waits for
- * it while it waits for words. A third has what several views share of small things: each in a file of its own, they
- * would be a dozen more, and a browser sends for six at a time. */
+/** Three files come before every view. What first.ts needs is small, and waits for nothing; libraries.ts says why the
+ * libraries stand apart; with them comes all else that main.ts imports, a tenth smaller in one file than in thirty.
+ * main.ts is in none of them, so that nothing waits for it while it waits for words. A fourth has what several views
+ * share of small things: each in a file of its own, they would be a dozen more, and a browser sends for six at a
+ * time. */
 function groups() {
   const [first, main] = ['./src/first.ts', './src/main.ts']
   const isCode = (id: string) => !/\.css($|\?)/.test(id)
@@ -38,22 +39,30 @@ function groups() {
       name: (id: string, graph: Graph) => (needs(first, id, graph) || /preload-helper/.test(id) ? 'first' : null),
       priority: 2,
     },
+    {
+      name: 'libraries',
+      test: /libraries\.ts$|node_modules\/(@?vue|vue-router|vue-i18n|@intlify|pinia)\//,
+      priority: 2,
+    },
     { name: (id: string, graph: Graph) => (needs(main, id, graph) ? 'shell' : null), priority: 1 },
     { name: 'common', test: (id: string) => isCode(id) && /\/src\/(ui|lib|composables)\//.test(id), minShareCount: 2 },
   ]
 }
 
-/** first.ts asks for main.ts, and has it at once: index.html has sent for it already. */
-function preloadMain(): Plugin {
+/** What first.ts asks for on every visit, it has at once: index.html has sent for it already. */
+function preloadFirst(): Plugin {
   return {
-    name: 'preload-main',
+    name: 'preload-first',
     transformIndexHtml: {
       order: 'post',
       handler(html, { bundle = {} }) {
         const chunks = Object.values(bundle).filter((file) => file.type === 'chunk')
-        const main = chunks.find((chunk) => chunk.facadeModuleId?.endsWith('/src/main.ts'))
-        return [...(main?.imports ?? []), main?.fileName]
-          .filter((file) => file && !html.includes(file))
+        const files = ['/src/libraries.ts', '/src/main.ts'].flatMap((path) => {
+          const entry = chunks.find((chunk) => chunk.facadeModuleId?.endsWith(path))
+          return entry ? [...entry.imports, entry.fileName] : []
+        })
+        return [...new Set(files)]
+          .filter((file) => !html.includes(file))
           .map((file) => ({
             tag: 'link',
             attrs: { rel: 'modulepreload', crossorigin: true, href: `/${file}` },
@@ -110,7 +119,7 @@ function firstFont(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [vue(), tailwindcss(), startWords(), preloadMain(), firstFont()],
+  plugins: [vue(), tailwindcss(), startWords(), preloadFirst(), firstFont()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   define: {
     __VUE_OPTIONS_API__: false,

@@ -14,6 +14,14 @@ if (!existsSync(manifestFile)) {
 }
 const manifest = JSON.parse(readFileSync(manifestFile, 'utf8'))
 
+// What first.ts asks for on every visit, which index.html has to send for.
+const always = ['src/libraries.ts', 'src/main.ts']
+const html = readFileSync(new URL('index.html', dist), 'utf8')
+for (const file of always.map((name) => manifest[name].file).filter((file) => !html.includes(`/${file}"`))) {
+  console.error(`index.html does not send for ${file}, which first.ts asks for on every visit`)
+  process.exitCode = 1
+}
+
 // Some views stand inside another, which has to be there first.
 const frames = [
   [/\/Sora\w+Page\.vue$/, 'src/views/user/SoraView.vue'],
@@ -46,7 +54,7 @@ const firsts = views.flatMap((view) =>
   ['en', 'zh'].map((language) => {
     const around = frames.filter(([inside]) => inside.test(view)).map(([, frame]) => frame)
     const words = [`src/locales/${language}.json`, ...(isAdmins(view) ? [`src/locales/admin.${language}.json`] : [])]
-    const files = closure(['index.html', 'src/main.ts', ...around, view, ...words])
+    const files = closure(['index.html', ...always, ...around, view, ...words])
     const sum = (kind) => files.reduce((all, file) => all + sizeOf(file)[kind], 0)
     return { name: `${view}, ${language}`, files, gzip: sum('gzip'), sent: sum('sent') }
   }),

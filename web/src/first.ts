@@ -3,6 +3,7 @@
 import { sendFirst } from './api/first'
 import { catalogues } from './i18n/catalogues'
 import { firstLanguage } from './lib/language'
+import { nextTask } from './lib/tasks'
 import { sendForView, sendForVisit } from './router/firstViews'
 import './styles/index.css'
 
@@ -12,7 +13,10 @@ const visit = sendFirst(language)
 catalogues.page[language]().catch(() => undefined)
 sendForView(pathname)
 void visit.then((known) => known && sendForVisit(pathname + search, known, language))
-import('./main').catch(() => {
-  document.getElementById('late')?.removeAttribute('hidden')
-  setTimeout(() => location.reload(), 3000)
-})
+import('./libraries')
+  .then(nextTask)
+  .then(() => import('./main'))
+  .catch(() => {
+    document.getElementById('late')?.removeAttribute('hidden')
+    setTimeout(() => location.reload(), 3000)
+  })
