@@ -1,15 +1,11 @@
 import { onScopeDispose, ref, type Ref } from 'vue'
+import { behindFrame } from '@/lib/tasks'
 
-/** False until what stands beside it has been painted once, so that this comes without making it wait. A tab that
- * nobody sees is never painted, and waits for nothing. */
+/** False until what stands beside it has been painted once, so that this comes without making it wait. In a tab
+ * that nobody sees, which is never painted, true at once. */
 export function useAfterPaint(): Readonly<Ref<boolean>> {
   const painted = ref(document.hidden)
   if (painted.value) return painted
-  let timer = 0
-  const frame = requestAnimationFrame(() => (timer = window.setTimeout(() => (painted.value = true))))
-  onScopeDispose(() => {
-    cancelAnimationFrame(frame)
-    clearTimeout(timer)
-  })
+  onScopeDispose(behindFrame(() => (painted.value = true)))
   return painted
 }

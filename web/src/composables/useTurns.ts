@@ -1,47 +1,48 @@
 import { inject, onScopeDispose, provide, ref, type InjectionKey, type Ref } from 'vue'
+import { behindFrame } from '@/lib/tasks'
 
 interface Turns {
-  /** True at once for the first of a list, for the others later. */
+  /** True when it is this part's turn; for the first that comes to a page that stands, at once. */
   take: () => Readonly<Ref<boolean>>
 }
 
 const turnsKey: InjectionKey<Turns> = Symbol('turns')
 
-/** Lets the parts of a long page be made one after another, so that the first stand at once and the page answers
- * meanwhile: `first` without waiting, the others once these are painted, each in a task of its own. While the page
- * itself is made, only `begin` do not wait. `finish` makes all that still wait. */
-export function provideTurns(first = 1, begin = first) {
+/** Lets the parts of a long page be made one after another, so that the first stands at once and the page answers
+ * meanwhile: the others once it is painted, each in a task of its own. While the page itself is made, all wait.
+ * `finish` makes all that still wait. */
+export function provideTurns() {
   const waiting = new Set<Ref<boolean>>()
   // A tab that nobody sees is never painted.
-  let atOnce = document.hidden ? first : begin
-  let frame = 0
-  let timer = 0
+  let atOnce = document.hidden
+  let callOff: (() => void) | null = null
 
   function next() {
-    frame = timer = 0
     const [turn] = waiting
     if (!turn) {
-      atOnce = first
+      callOff = null
+      atOnce = true
       return
     }
     waiting.delete(turn)
     turn.value = true
-    timer = window.setTimeout(next)
-  }
-
-  function take() {
-    const turn = ref(atOnce > 0)
-    if (atOnce > 0) atOnce -= 1
-    else {
-      waiting.add(turn)
-      onScopeDispose(() => waiting.delete(turn))
-    }
-    soon()
-    return turn
+    const timer = setTimeout(next)
+    callOff = () => clearTimeout(timer)
   }
 
   function soon() {
-    if (!timer) frame ||= requestAnimationFrame(() => (timer = window.setTimeout(next)))
+    callOff ??= behindFrame(next)
+  }
+
+  function take() {
+    const turn = ref(atOnce)
+    if (!atOnce) {
+      waiting.add(turn)
+      onScopeDispose(() => waiting.delete(turn))
+    }
+    atOnce = false
+    soon()
+    return turn
   }
 
   function finish() {
@@ -49,11 +50,8 @@ export function provideTurns(first = 1, begin = first) {
     waiting.clear()
   }
 
-  onScopeDispose(() => {
-    cancelAnimationFrame(frame)
-    clearTimeout(timer)
-  })
-  if (atOnce < first) soon()
+  onScopeDispose(() => callOff?.())
+  if (!atOnce) soon()
   provide(turnsKey, { take })
   return { take, finish }
 }

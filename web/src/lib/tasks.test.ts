@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { nextFrame, nextTask, whenIdle } from './tasks'
+import { behindFrame, nextFrame, nextTask, whenIdle } from './tasks'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => {
@@ -47,4 +47,14 @@ it('[AD-2] goes on behind the next frame', async () => {
   expect(went).not.toHaveBeenCalled()
   await vi.advanceTimersByTimeAsync(1)
   expect(went).toHaveBeenCalledOnce()
+})
+
+it('[UI-3] comes no more behind a frame when it is called off', () => {
+  const [before, between] = [vi.fn(), vi.fn()]
+  behindFrame(before)()
+  const callOff = behindFrame(between)
+  vi.advanceTimersToNextFrame()
+  callOff()
+  vi.runAllTimers()
+  expect([before, between].map((run) => run.mock.calls.length)).toEqual([0, 0])
 })
