@@ -2,7 +2,7 @@
 // What administrators and owners of keys do: accounts, people, groups, settings, keys.
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { atBothWidths, atDesk, inWindow, Stage, type Visitor } from "../lib/browser.ts";
+import { atBothWidths, atDesk, inWindow, onPhone, Stage, type Visitor } from "../lib/browser.ts";
 import { eventually, PASSWORD } from "../lib/kinora.ts";
 import { OAuthServer } from "../lib/oauth.ts";
 
@@ -323,6 +323,48 @@ atDesk(stage, "[ID-3, UI-1] by keys alone, the focus comes back to the dots from
   await focused(v, "the dots", '[data-testid="key-menu"]');
 });
 
+// The overview draws nothing where nothing was made.
+async function makeSomething(): Promise<void> {
+  const account = await admin.account(demo, "chat");
+  await admin.ended(await admin.generate("something to draw"));
+  await eventually("the account is free", async () => {
+    const answer = await admin.call("DELETE", `/api/v1/admin/accounts/${account.id}`);
+    return answer.status === 204;
+  });
+}
+
+atBothWidths(
+  stage,
+  "[AD-2] the overview's charts are drawn when they are seen, and grow with their panels",
+  async (enter) => {
+    await makeSomething();
+    const v = await enter({ person: admin, path: "/" });
+    await v.page.locator('[data-testid="stats-jobs"] [data-drawn="true"]').waitFor();
+    const charts = await v.page.locator('[data-testid="overview"] [data-drawn]').all();
+    assert.ok(charts.length > 1);
+    for (const chart of charts) {
+      await chart.scrollIntoViewIfNeeded();
+      await eventually("a chart that is seen", async () => (await chart.getAttribute("data-drawn")) === "true");
+      const fits = () => chart.evaluate((box) => box.querySelector("canvas")?.clientHeight === box.clientHeight);
+      await eventually("a drawing in its box", fits);
+      await chart.evaluate((box) => (box.parentElement!.style.minHeight = "700px"));
+      assert.ok(await chart.evaluate((box) => box.clientHeight > 400));
+      await eventually("a drawing in its box, which grew", fits);
+      await chart.evaluate((box) => (box.parentElement!.style.minHeight = ""));
+    }
+  },
+);
+
+onPhone(stage, "[AD-2] a chart whose code does not come says so, and the figures stand beside it", async (enter) => {
+  await makeSomething();
+  const prepare = ({ page }: Visitor) => page.route(/\/assets\/echarts-[^/]*\.js$/, (route) => route.abort());
+  const v = await enter({ person: admin, path: "/", prepare });
+  v.allow(/echarts-/);
+  await v.see("chart-failed", v.words("stats.chartFailed"));
+  assert.equal(await v.page.locator('[data-drawn="true"]').count(), 0);
+  await v.see("stats-lede");
+});
+
 atBothWidths(
   stage,
   "[AD-2] the overview says what failed and who waits, and leads to the jobs",
@@ -339,19 +381,6 @@ atBothWidths(
 
       const v = await enter({ person: admin, path: "/" });
       await v.see("overview");
-      const charts = v.page.locator('[data-testid="overview"] [data-drawn]');
-      await v.page.locator('[data-testid="stats-jobs"] [data-drawn="true"]').waitFor();
-      for (const chart of await charts.all()) {
-        await chart.scrollIntoViewIfNeeded();
-        await eventually("a chart that is seen", async () => (await chart.getAttribute("data-drawn")) === "true");
-        // It grows with the panel beside it.
-        const fits = () => chart.evaluate((box) => box.querySelector("canvas")?.clientHeight === box.clientHeight);
-        await eventually("a drawing in its box", fits);
-        await chart.evaluate((box) => (box.parentElement!.style.minHeight = "700px"));
-        assert.ok(await chart.evaluate((box) => box.clientHeight > 400));
-        await eventually("a drawing in its box, which grew", fits);
-        await chart.evaluate((box) => (box.parentElement!.style.minHeight = ""));
-      }
       await v.see("stats-lede", v.words("stats.waits", { n: 1 }));
       await v.see("stats-waiting", maker.user.email);
       await v.see("stats-running", maker.user.email);

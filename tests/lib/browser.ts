@@ -220,7 +220,7 @@ export class Visitor {
       if (message.type() !== "error" || message.text().startsWith("Failed to load resource")) return;
       this.problems.push(`console: ${message.text()}`);
     });
-    page.on("pageerror", (error) => this.problems.push(`script: ${error.stack ?? error.message}`));
+    page.on("pageerror", (error) => this.problems.push(`script: ${error.stack || error.message}`));
     page.on("response", (response) => {
       if (response.status() < 400) return;
       const { pathname } = new URL(response.url());
