@@ -347,10 +347,10 @@ atBothWidths(
       await eventually("a chart that is seen", async () => (await chart.getAttribute("data-drawn")) === "true");
       const fits = () => chart.evaluate((box) => box.querySelector("canvas")?.clientHeight === box.clientHeight);
       await eventually("a drawing in its box", fits);
-      await chart.evaluate((box) => (box.parentElement!.style.minHeight = "700px"));
+      await chart.evaluate((box) => (box.closest<HTMLElement>(".panel")!.style.minHeight = "700px"));
       assert.ok(await chart.evaluate((box) => box.clientHeight > 400));
       await eventually("a drawing in its box, which grew", fits);
-      await chart.evaluate((box) => (box.parentElement!.style.minHeight = ""));
+      await chart.evaluate((box) => (box.closest<HTMLElement>(".panel")!.style.minHeight = ""));
     }
   },
 );
